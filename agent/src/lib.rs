@@ -1,0 +1,1 @@
+//! Beside each host: measure load, obey a wake, refuse when hot, report.

@@ -1,0 +1,3 @@
+//! The `reveille-agent` command.
+
+fn main() {}

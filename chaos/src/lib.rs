@@ -1,0 +1,1 @@
+//! The proving ground: a simulated world, faults, experiments, judges.

@@ -1,0 +1,3 @@
+//! The `reveille-chaos` command.
+
+fn main() {}

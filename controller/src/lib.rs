@@ -1,0 +1,24 @@
+//! Holds the model, decides, throttles, remembers, shows.
+//!
+//! The rooms stand in the order data meets them:
+//! access logs -> visits -> profile -> forecast -> plan -> queue -> throttle -> agent -> ... -> outcome -> report.
+//! Pure rooms (`visits`, `model`, `plan`, `wake`, `queue`, `throttle`, `outcome`, `report`) do no IO, read no
+//! clock and draw no random numbers: time and seeds come in as arguments.
+
+pub mod api;
+pub mod app;
+pub mod cli;
+pub mod config;
+pub mod fleet;
+pub mod logs;
+pub mod model;
+pub mod outcome;
+pub mod plan;
+pub mod policy;
+pub mod queue;
+pub mod report;
+pub mod store;
+pub mod tasks;
+pub mod throttle;
+pub mod visits;
+pub mod wake;

@@ -1,0 +1,3 @@
+//! The `reveille` command: controller and operator's tool.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The road seen from outside: real processes on loopback.
