@@ -9,11 +9,11 @@ pub mod load;
 
 pub mod driver;
 
-// pub mod execute;
+pub mod execute;
 
 // pub mod link;
 
-// pub mod metrics;
+pub mod metrics;
 
 // pub mod app;
 
