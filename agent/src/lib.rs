@@ -11,12 +11,12 @@ pub mod driver;
 
 pub mod execute;
 
-// pub mod link;
+pub mod link;
 
 pub mod metrics;
 
-// pub mod app;
+pub mod app;
 
-// pub mod cli;
+pub mod cli;
 
-// mod notify;
+mod notify;

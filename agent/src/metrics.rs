@@ -44,7 +44,11 @@ impl Default for Metrics {
         registry.register("wakes", "Attempts that ended, by outcome", metrics.wakes.clone());
         registry.register("active_wakes", "Wakes being carried out", metrics.active_wakes.clone());
         registry.register("cpu_percent", "Smoothed CPU load of the host", metrics.cpu_percent.clone());
-        registry.register("connected", "1 while the controller has welcomed this agent", metrics.connected.clone());
+        registry.register(
+            "connected",
+            "1 while the controller has welcomed this agent",
+            metrics.connected.clone(),
+        );
         registry.register("sessions", "Sessions with a controller that were begun", metrics.sessions.clone());
         registry.register(
             "journal_bad_lines",

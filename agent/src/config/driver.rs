@@ -108,7 +108,8 @@ impl<'de> Deserialize<'de> for StatusRange {
             One(u16),
             Range(String),
         }
-        let bad = |text: &str| de::Error::custom(format!("`{text}` is not a status or a range like \"200-299\""));
+        let bad =
+            |text: &str| de::Error::custom(format!("`{text}` is not a status or a range like \"200-299\""));
         let (low, high) = match Text::deserialize(deserializer)? {
             Text::One(status) => (status, status),
             Text::Range(text) => {

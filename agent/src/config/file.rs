@@ -19,8 +19,11 @@ impl Config {
             Some(file) => std::fs::read_to_string(file)
                 .map_err(|source| ConfigError::Read { file: file.into(), source })?,
         };
-        let config =
-            Self::merged(path.unwrap_or(Path::new("(defaults)")), &text, Env::prefixed(ENV_PREFIX).split("__"))?;
+        let config = Self::merged(
+            path.unwrap_or(Path::new("(defaults)")),
+            &text,
+            Env::prefixed(ENV_PREFIX).split("__"),
+        )?;
         config.check()?;
         Ok(config)
     }
@@ -85,7 +88,8 @@ fn within(key: &str, value: f64, low: f64, high: f64) -> Result<(), ConfigError>
 
 fn check_controller(address: &str) -> Result<(), ConfigError> {
     let key = "controller.address";
-    let url = reqwest::Url::parse(address).map_err(|e| ConfigError::key(key, format!("is not a URL: {e}")))?;
+    let url =
+        reqwest::Url::parse(address).map_err(|e| ConfigError::key(key, format!("is not a URL: {e}")))?;
     match url.scheme() {
         "http" => Ok(()),
         scheme => Err(ConfigError::key(key, format!("has the scheme {scheme}; http is spoken"))),
@@ -159,7 +163,10 @@ fn check_url(url: &str, key: &str) -> Result<(), ConfigError> {
     let url = reqwest::Url::parse(&url.replace("{wake_id}", "0"))
         .map_err(|e| ConfigError::key(key, format!("is not a URL: {e}")))?;
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(ConfigError::key(key, format!("has the scheme {}; http or https is needed", url.scheme())));
+        return Err(ConfigError::key(
+            key,
+            format!("has the scheme {}; http or https is needed", url.scheme()),
+        ));
     }
     Ok(())
 }

@@ -58,7 +58,10 @@ impl Ids {
             Self::List(ids) => Ok(ids.iter().cloned().zip(1..).collect()),
             Self::Range(IdRange { prefix, from, to }) => {
                 if from > to || to - from >= TEMPLATE_INSTANCES_MAX {
-                    return Err(ConfigError::key(key, format!("goes from {from} to {to}, at most {TEMPLATE_INSTANCES_MAX} are allowed")));
+                    return Err(ConfigError::key(
+                        key,
+                        format!("goes from {from} to {to}, at most {TEMPLATE_INSTANCES_MAX} are allowed"),
+                    ));
                 }
                 (*from..=*to)
                     .map(|number| {
@@ -74,7 +77,11 @@ impl Ids {
 impl Instance {
     /// With its placeholders replaced; `{wake_id}` is left for the call.
     pub(super) fn filled(&self) -> Self {
-        Fill { instance: &self.id, number: None, port: None }.instance(&self.cohort, &self.driver, &self.readiness)
+        Fill { instance: &self.id, number: None, port: None }.instance(
+            &self.cohort,
+            &self.driver,
+            &self.readiness,
+        )
     }
 }
 
@@ -119,7 +126,12 @@ impl Fill<'_> {
             Driver::Http(endpoint) => Driver::Http(self.endpoint(endpoint)),
             Driver::Process(process) => Driver::Process(self.process(process)),
         };
-        Instance { id: self.instance.clone(), cohort: self.text(cohort), driver, readiness: self.readiness(readiness) }
+        Instance {
+            id: self.instance.clone(),
+            cohort: self.text(cohort),
+            driver,
+            readiness: self.readiness(readiness),
+        }
     }
 
     fn endpoint(&self, endpoint: &Endpoint) -> Endpoint {
@@ -154,7 +166,9 @@ impl Fill<'_> {
 
     fn readiness(&self, readiness: &Readiness) -> Readiness {
         match readiness {
-            Readiness::Http(http) => Readiness::Http(HttpReadiness { url: self.text(&http.url), ..http.clone() }),
+            Readiness::Http(http) => {
+                Readiness::Http(HttpReadiness { url: self.text(&http.url), ..http.clone() })
+            }
             Readiness::Tcp(tcp) => {
                 Readiness::Tcp(TcpReadiness { address: self.text(&tcp.address), ..tcp.clone() })
             }

@@ -65,7 +65,10 @@ fn request(client: &Client, endpoint: &Endpoint, call: &Call) -> Result<reqwest:
     let mut request = client
         .request(method, endpoint.url.replace("{wake_id}", &wake_id))
         .headers(headers(&endpoint.headers)?)
-        .header("idempotency-key", if call.idempotency_key.is_empty() { &wake_id } else { &call.idempotency_key })
+        .header(
+            "idempotency-key",
+            if call.idempotency_key.is_empty() { &wake_id } else { &call.idempotency_key },
+        )
         .timeout(Duration::from_secs(endpoint.request_timeout_s));
     if let Some(body) = &endpoint.body {
         request = request.body(body.replace("{wake_id}", &wake_id));
@@ -92,7 +95,9 @@ async fn judge(endpoint: &Endpoint, response: Response) -> CallOutcome {
     if endpoint.expect.status.iter().any(|range| range.holds(code)) {
         return match answers(&endpoint.expect, response).await {
             Ok(true) => CallOutcome::Accepted,
-            Ok(false) => CallOutcome::Unknown { detail: format!("it answered {code} without the expected text") },
+            Ok(false) => {
+                CallOutcome::Unknown { detail: format!("it answered {code} without the expected text") }
+            }
             Err(e) => CallOutcome::Unknown { detail: format!("it answered {code}, then {}", describe(e)) },
         };
     }
@@ -230,7 +235,8 @@ mod tests {
 
     #[tokio::test]
     async fn nobody_listening_is_not_sent_and_leaves_the_url_out() {
-        let port = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("bound").port();
+        let port =
+            TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("bound").port();
         let outcome = outcome(endpoint(format!("http://user:hunter2@127.0.0.1:{port}/"))).await;
         assert!(matches!(outcome, CallOutcome::NotSent { retryable: true, .. }), "{outcome:?}");
         assert!(!format!("{outcome:?}").contains("hunter2"));
@@ -259,7 +265,11 @@ mod tests {
     async fn a_line_cut_after_the_request_is_unknown_and_the_fallback_stays_uncalled() {
         for reset in [true, false] {
             let server = MockServer::start().await;
-            Mock::given(method("POST")).respond_with(ResponseTemplate::new(200)).expect(0).mount(&server).await;
+            Mock::given(method("POST"))
+                .respond_with(ResponseTemplate::new(200))
+                .expect(0)
+                .mount(&server)
+                .await;
             let fallback = Some(Box::new(endpoint(server.uri())));
             let outcome = outcome(Endpoint { fallback, ..endpoint(cutting(reset).await) }).await;
             assert!(matches!(outcome, CallOutcome::Unknown { .. }), "reset {reset}: {outcome:?}");

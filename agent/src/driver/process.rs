@@ -1,12 +1,6 @@
 //! Wakes by starting a command on this host. The process is the instance: it outlives the agent.
 
-use std::{
-    fs::File,
-    io,
-    path::Path,
-    process::Stdio,
-    time::Duration,
-};
+use std::{fs::File, io, path::Path, process::Stdio, time::Duration};
 
 use futures::future::BoxFuture;
 use jiff::SignedDuration;
@@ -93,7 +87,8 @@ impl ProcessDriver {
             if !started.lives() || killpg(started.group(), signal).is_err() {
                 return;
             }
-            let until = self.clock.now() + SignedDuration::from_secs(i64::try_from(grace_s).unwrap_or(i64::MAX / 4));
+            let until =
+                self.clock.now() + SignedDuration::from_secs(i64::try_from(grace_s).unwrap_or(i64::MAX / 4));
             while started.lives() && self.clock.now() < until {
                 self.clock.sleep(Duration::from_millis(STOP_LOOK_MS)).await;
             }
@@ -124,7 +119,9 @@ fn not_sent(what: &str, error: &io::Error) -> CallOutcome {
 async fn reap(mut child: Child, call: Call) {
     match child.wait().await {
         Ok(status) => info!(wake_id = %call.wake, instance_id = %call.instance, %status, "its process ended"),
-        Err(error) => warn!(wake_id = %call.wake, instance_id = %call.instance, %error, "its process was lost"),
+        Err(error) => {
+            warn!(wake_id = %call.wake, instance_id = %call.instance, %error, "its process was lost")
+        }
     }
 }
 
@@ -171,18 +168,28 @@ mod tests {
         std::fs::remove_file(dir.path().join("dev7.pid")).expect("the note is lost, as by a crash");
         let second = driver(dir.path(), "echo twice");
         assert_eq!(second.call(&call(2)).await, CallOutcome::Accepted);
-        assert!(second.pid_file.take_hold().expect("readable").is_none(), "the hold alone says that it lives");
+        assert!(
+            second.pid_file.take_hold().expect("readable").is_none(),
+            "the hold alone says that it lives"
+        );
         assert!(!std::fs::read_to_string(dir.path().join("log")).expect("a log").contains("twice"));
         // Clean up: the group is known from the log of the kernel only, so note it again.
         let pid = procfs::process::all_processes()
             .expect("readable")
             .flatten()
-            .find(|p| p.fd_from_fd(0).is_ok_and(|fd| fd.target == procfs::process::FDTarget::Path(dir.path().join("dev7.hold"))))
+            .find(|p| {
+                p.fd_from_fd(0).is_ok_and(|fd| {
+                    fd.target == procfs::process::FDTarget::Path(dir.path().join("dev7.hold"))
+                })
+            })
             .expect("the process")
             .pid();
         first.pid_file.write(call(1).wake, pid).expect("written");
         first.cancel(&call(1)).await;
-        assert!(first.pid_file.take_hold().expect("readable").is_some(), "it is gone and may be started anew");
+        assert!(
+            first.pid_file.take_hold().expect("readable").is_some(),
+            "it is gone and may be started anew"
+        );
     }
 
     #[tokio::test]

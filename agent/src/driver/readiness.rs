@@ -82,11 +82,16 @@ mod tests {
     async fn a_login_page_is_not_the_instance() {
         let server = MockServer::start().await;
         Mock::given(any())
-            .respond_with(ResponseTemplate::new(302).insert_header("location", format!("{}/login", server.uri())))
+            .respond_with(
+                ResponseTemplate::new(302).insert_header("location", format!("{}/login", server.uri())),
+            )
             .up_to_n_times(1)
             .mount(&server)
             .await;
-        Mock::given(any()).respond_with(ResponseTemplate::new(200).set_body_string("I am dev7")).mount(&server).await;
+        Mock::given(any())
+            .respond_with(ResponseTemplate::new(200).set_body_string("I am dev7"))
+            .mount(&server)
+            .await;
         assert!(http(&server.uri(), "dev7").look().await.is_err(), "a redirect");
         assert!(http(&server.uri(), "dev8").look().await.is_err(), "somebody else");
         assert_eq!(http(&server.uri(), "dev7").look().await, Ok(()));

@@ -25,7 +25,10 @@ pub struct Target {
 
 impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Target").field("kind", &self.kind).field("successes", &self.successes).finish_non_exhaustive()
+        f.debug_struct("Target")
+            .field("kind", &self.kind)
+            .field("successes", &self.successes)
+            .finish_non_exhaustive()
     }
 }
 
@@ -40,10 +43,15 @@ pub enum TargetError {
 
 impl Target {
     /// From the configuration, the drivers of which keep what they must remember in `state_dir`.
-    pub fn all(instances: &[config::Instance], state_dir: &Path, clock: &Clock) -> Result<Targets, TargetError> {
+    pub fn all(
+        instances: &[config::Instance],
+        state_dir: &Path,
+        clock: &Clock,
+    ) -> Result<Targets, TargetError> {
         let client = http_client()?;
         let pid_dir = state_dir.join("pids");
-        std::fs::create_dir_all(&pid_dir).map_err(|source| TargetError::Dir { dir: pid_dir.clone(), source })?;
+        std::fs::create_dir_all(&pid_dir)
+            .map_err(|source| TargetError::Dir { dir: pid_dir.clone(), source })?;
         let target = |instance: &config::Instance| {
             let driver: Box<dyn Driver> = match &instance.driver {
                 config::Driver::Http(endpoint) => Box::new(HttpDriver::new(client.clone(), endpoint.clone())),

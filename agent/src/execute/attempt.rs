@@ -59,7 +59,10 @@ impl Attempt<'_> {
             seen_asleep_at = self.now();
         }
         if self.now() >= self.order.deadline {
-            return Ending { detail: "the deadline passed before the call".into(), ..self.ended(Outcome::TimedOut, Effect::None) };
+            return Ending {
+                detail: "the deadline passed before the call".into(),
+                ..self.ended(Outcome::TimedOut, Effect::None)
+            };
         }
         self.call().await
     }
@@ -68,8 +71,11 @@ impl Attempt<'_> {
         let called_at = self.now();
         let outcome = self.target.driver.call(&self.as_call()).await;
         info!(wake_id = %self.order.wake, instance_id = %self.order.instance, ?outcome, "the endpoint was called");
-        let no = |detail: String, retryable, called_at| {
-            Ending { detail, retryable, called_at, ..self.ended(Outcome::Failed, Effect::None) }
+        let no = |detail: String, retryable, called_at| Ending {
+            detail,
+            retryable,
+            called_at,
+            ..self.ended(Outcome::Failed, Effect::None)
         };
         match outcome {
             CallOutcome::Accepted => {
@@ -136,7 +142,11 @@ impl Attempt<'_> {
     }
 
     fn already_awake(&self) -> Ending {
-        Ending { serving_at: Some(self.now()), called_at: None, ..self.ended(Outcome::AlreadyAwake, Effect::None) }
+        Ending {
+            serving_at: Some(self.now()),
+            called_at: None,
+            ..self.ended(Outcome::AlreadyAwake, Effect::None)
+        }
     }
 
     async fn looks_awake(&self) -> bool {

@@ -194,7 +194,8 @@ mod tests {
     #[test]
     fn only_acknowledged_ends_are_forgotten_and_only_when_old() {
         let acked = Record::Acked { wake: order(1, 1).wake, attempt: 1, at: at(10) };
-        let two = [received(&order(1, 1)), done(&order(1, 1), v1::Effect::None), received(&order(2, 1)), acked];
+        let two =
+            [received(&order(1, 1)), done(&order(1, 1), v1::Effect::None), received(&order(2, 1)), acked];
         let day_s = 24 * 3600;
         let mut book = folded(&two);
         book.forget(at(10 + day_s));

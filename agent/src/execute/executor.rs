@@ -173,7 +173,11 @@ impl Executor {
         if epoch > known {
             self.0.keep(Record::Epoch { epoch });
         } else if epoch < known {
-            warn!(epoch, known_epoch = known, "this controller has been replaced by a newer one; its commands are ignored");
+            warn!(
+                epoch,
+                known_epoch = known,
+                "this controller has been replaced by a newer one; its commands are ignored"
+            );
         }
     }
 
@@ -200,7 +204,11 @@ impl Executor {
     fn tell(&self, which: impl Fn(&Entry) -> bool) {
         let state = self.0.state();
         let now = self.0.clock.now();
-        state.book.entries().filter(|entry| !entry.acked && which(entry)).for_each(|e| self.0.reports.standing(e, now));
+        state
+            .book
+            .entries()
+            .filter(|entry| !entry.acked && which(entry))
+            .for_each(|e| self.0.reports.standing(e, now));
     }
 
     /// For the hello: wakes that are not over, and results that are not acknowledged.
@@ -328,7 +336,9 @@ impl Inner {
     fn refusal(&self, order: &Order, refusal: &Refusal) -> Ending {
         // Earlier attempts' calls are not undone by a no.
         let effect = match self.entry(order.wake) {
-            Some(entry) if entry.next() == Next::Look && entry.effect == v1::Effect::None => v1::Effect::Unknown,
+            Some(entry) if entry.next() == Next::Look && entry.effect == v1::Effect::None => {
+                v1::Effect::Unknown
+            }
             Some(entry) => entry.effect,
             None => v1::Effect::Unknown,
         };

@@ -18,13 +18,26 @@ impl Limits {
     pub fn stricter(self, configure: &v1::Configure) -> Self {
         let ceiling = configure.cpu_ceiling_percent;
         Self {
-            cpu_ceiling_percent: if ceiling > 0.0 { ceiling.min(self.cpu_ceiling_percent) } else { self.cpu_ceiling_percent },
-            wakes_max: if configure.wakes_max > 0 { configure.wakes_max.min(self.wakes_max) } else { self.wakes_max },
+            cpu_ceiling_percent: if ceiling > 0.0 {
+                ceiling.min(self.cpu_ceiling_percent)
+            } else {
+                self.cpu_ceiling_percent
+            },
+            wakes_max: if configure.wakes_max > 0 {
+                configure.wakes_max.min(self.wakes_max)
+            } else {
+                self.wakes_max
+            },
         }
     }
 
     /// Whether one more wake may start beside `active` others.
-    pub(super) fn admit(&self, reading: Option<Reading>, now: Timestamp, active: usize) -> Result<(), Refusal> {
+    pub(super) fn admit(
+        &self,
+        reading: Option<Reading>,
+        now: Timestamp,
+        active: usize,
+    ) -> Result<(), Refusal> {
         if active >= self.wakes_max as usize {
             return Err(Refusal::TooMany { active, wakes_max: self.wakes_max });
         }

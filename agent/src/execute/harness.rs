@@ -23,7 +23,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Ending, Executor, Limits, Order, Parts,
+    Book, Ending, Executor, Limits, Order, Parts,
     journal::{Journal, JournalFile},
 };
 use crate::{
@@ -85,7 +85,7 @@ pub(super) struct Booting {
     /// Each look takes as long as this says.
     look_takes: Duration,
     /// Called and not to be answered.
-    pub(super) hang: bool,
+    hang: bool,
     pub(super) called: Notify,
     clock: Clock,
 }
@@ -108,6 +108,10 @@ impl Booting {
 
     pub(super) fn slow_to_look_at(self, look_takes: Duration) -> Self {
         Self { look_takes, ..self }
+    }
+
+    pub(super) fn hanging(self) -> Self {
+        Self { hang: true, ..self }
     }
 
     pub(super) fn calls(&self) -> u32 {
@@ -168,6 +172,16 @@ pub(super) struct Rig {
 impl Rig {
     pub(super) fn open(dir: &Path, clock: &Clock, instances: &[Arc<Booting>], wakes_max: u32) -> Self {
         let (file, book) = JournalFile::open(dir, "journal", clock.now()).expect("opened");
+        Self::over(file, book, clock, instances, wakes_max)
+    }
+
+    pub(super) fn over(
+        file: JournalFile,
+        book: Book,
+        clock: &Clock,
+        instances: &[Arc<Booting>],
+        wakes_max: u32,
+    ) -> Self {
         let (journal, writer) = Journal::start(file);
         let sample = Sample { cpu_percent: 10.0, cores: 4.0, pressures: None };
         let far = at(1_000_000); // fresh for every test, unless it says otherwise

@@ -6,17 +6,19 @@
 //! ```
 //! After `calling` nobody calls again: neither a second command, nor a new attempt, nor the agent after a restart.
 
-mod order;
-mod record;
-mod entry;
-mod book;
-pub mod journal;
-mod guard;
-mod report;
 mod attempt;
+mod book;
+mod entry;
 mod executor;
+mod guard;
 #[cfg(test)]
 mod harness;
+pub mod journal;
+mod order;
+mod record;
+mod report;
+#[cfg(test)]
+mod tests;
 
 pub use self::{
     book::Book,

@@ -21,7 +21,8 @@ pub struct Order {
 
 impl From<WakeCommand> for Order {
     fn from(command: WakeCommand) -> Self {
-        let WakeCommand { wake, epoch, attempt, instance, reason, deadline, idempotency_key, look_only } = command;
+        let WakeCommand { wake, epoch, attempt, instance, reason, deadline, idempotency_key, look_only } =
+            command;
         Self { wake, epoch, attempt, instance, reason, deadline, idempotency_key, look_only }
     }
 }
@@ -34,13 +35,19 @@ macro_rules! by_name {
             use serde::{Deserialize, Deserializer, Serializer, de};
 
             #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
-            pub(in crate::execute) fn serialize<S: Serializer>(value: &$name, serializer: S) -> Result<S::Ok, S::Error> {
+            pub(in crate::execute) fn serialize<S: Serializer>(
+                value: &$name,
+                serializer: S,
+            ) -> Result<S::Ok, S::Error> {
                 serializer.serialize_str(value.as_str_name())
             }
 
-            pub(in crate::execute) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<$name, D::Error> {
+            pub(in crate::execute) fn deserialize<'de, D: Deserializer<'de>>(
+                deserializer: D,
+            ) -> Result<$name, D::Error> {
                 let name = String::deserialize(deserializer)?;
-                <$name>::from_str_name(&name).ok_or_else(|| de::Error::custom(format!("unknown name {name:?}")))
+                <$name>::from_str_name(&name)
+                    .ok_or_else(|| de::Error::custom(format!("unknown name {name:?}")))
             }
         }
     };

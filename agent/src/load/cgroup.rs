@@ -30,7 +30,9 @@ impl Cgroup {
         let path = self.dir.join("cpu.max");
         let text = match read(&path) {
             // The root cgroup has no such file.
-            Err(LoadError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(LoadError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(None);
+            }
             other => other?,
         };
         let mut words = text.split_whitespace();

@@ -121,7 +121,10 @@ mod tests {
         fn stat(&self, user: u64, system: u64, idle: u64, iowait: u64, steal: u64) {
             let cores: String = (0..4).map(|i| format!("cpu{i} 0 0 0 0 0 0 0 0 0 0\n")).collect();
             let total = format!("cpu {user} 0 {system} {idle} {iowait} 0 0 {steal} 0 0\n");
-            self.put("proc/stat", &format!("{total}{cores}ctxt 1\nbtime 1\nprocesses 1\nprocs_running 1\nprocs_blocked 0\n"));
+            self.put(
+                "proc/stat",
+                &format!("{total}{cores}ctxt 1\nbtime 1\nprocesses 1\nprocs_running 1\nprocs_blocked 0\n"),
+            );
         }
     }
 

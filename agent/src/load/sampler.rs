@@ -64,7 +64,9 @@ impl Sampler {
     pub async fn first(&mut self) -> Result<Reading, LoadError> {
         for _ in 1..FIRST_SAMPLE_TRIES_MAX {
             match self.measure() {
-                Err(LoadError::TooSoon) => self.clock.sleep(self.interval.min(Duration::from_millis(100))).await,
+                Err(LoadError::TooSoon) => {
+                    self.clock.sleep(self.interval.min(Duration::from_millis(100))).await
+                }
                 other => return other,
             }
         }
@@ -92,7 +94,10 @@ impl Sampler {
                 }
                 Ok(_) | Err(LoadError::TooSoon) => {}
                 Err(error) if !failing => {
-                    warn!(error = &error as &dyn std::error::Error, "load cannot be measured; wakes will be refused");
+                    warn!(
+                        error = &error as &dyn std::error::Error,
+                        "load cannot be measured; wakes will be refused"
+                    );
                     failing = true;
                 }
                 Err(_) => {}

@@ -65,12 +65,19 @@ impl JournalFile {
         self.bad_lines
     }
 
+    /// From now on the file is another one, say one on a full disk.
+    #[cfg(test)]
+    pub(in crate::execute) fn write_to_for_tests(&mut self, path: &Path) {
+        self.file = File::options().append(true).open(path).expect("opened");
+    }
+
     /// Appends whole lines, and with `sync` returns only when they are on disk.
     pub fn append(&mut self, lines: &[u8], sync: bool) -> Result<(), JournalError> {
         if self.torn {
             return Err(JournalError::Torn);
         }
-        let written = self.file.write_all(lines).and_then(|()| if sync { self.file.sync_data() } else { Ok(()) });
+        let written =
+            self.file.write_all(lines).and_then(|()| if sync { self.file.sync_data() } else { Ok(()) });
         match written {
             Ok(()) => {
                 self.good_bytes += lines.len() as u64;
@@ -194,7 +201,8 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let (mut file, _) = open(dir.path(), "a");
         let third = received(3);
-        let lines = [received(1), b"{\"event\":\"no such\"}\n\xff\n".to_vec(), received(2), third[..20].to_vec()];
+        let lines =
+            [received(1), b"{\"event\":\"no such\"}\n\xff\n".to_vec(), received(2), third[..20].to_vec()];
         file.append(&lines.concat(), true).expect("written");
         drop(file);
         let (mut file, book) = open(dir.path(), "b");

@@ -5,10 +5,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{
-    JournalError, JournalFile,
-    file::line,
-};
+use super::{JournalError, JournalFile, file::line};
 use crate::execute::Record;
 
 /// Lines that may wait for the disk; whoever appends beyond waits too.
