@@ -113,17 +113,19 @@ async fn run(config: Config) -> Result<(), AgentError> {
     ended
 }
 
-async fn stop_on_signal(shutdown: CancellationToken) {
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        return error!("signals cannot be caught; the agent can only be killed");
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// Catches the signals when it is called, not when it is awaited.
+fn stop_on_signal(shutdown: CancellationToken) -> impl Future<Output = ()> {
+    let caught = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    async move {
+        let (Ok(mut terminate), Ok(mut interrupt)) = caught else {
+            return error!("signals cannot be caught; the agent can only be killed");
+        };
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        shutdown.cancel();
     }
-    shutdown.cancel();
 }
 
 fn default_config() -> Option<PathBuf> {

@@ -69,6 +69,10 @@ impl ProcessDriver {
         if let Some(dir) = &process.working_dir {
             command.current_dir(dir);
         }
+        // The service manager's wires are the agent's own.
+        for name in ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"] {
+            command.env_remove(name);
+        }
         for (name, value) in &process.env {
             command.env(name, value.reveal(&format!("env.{name}")).map_err(|e| e.to_string())?);
         }
@@ -120,7 +124,7 @@ async fn reap(mut child: Child, call: Call) {
     match child.wait().await {
         Ok(status) => info!(wake_id = %call.wake, instance_id = %call.instance, %status, "its process ended"),
         Err(error) => {
-            warn!(wake_id = %call.wake, instance_id = %call.instance, %error, "its process was lost")
+            warn!(wake_id = %call.wake, instance_id = %call.instance, %error, "its process was lost");
         }
     }
 }

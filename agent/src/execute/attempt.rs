@@ -73,8 +73,8 @@ impl Attempt<'_> {
         info!(wake_id = %self.order.wake, instance_id = %self.order.instance, ?outcome, "the endpoint was called");
         let no = |detail: String, retryable, called_at| Ending {
             detail,
-            retryable,
             called_at,
+            retryable,
             ..self.ended(Outcome::Failed, Effect::None)
         };
         match outcome {
@@ -106,12 +106,11 @@ impl Attempt<'_> {
         let mut row = 0;
         let mut serving_at = None;
         loop {
-            match self.target.probe.look().await {
-                Ok(()) => {
-                    row += 1;
-                    serving_at.get_or_insert(self.now());
-                }
-                Err(_) => (row, serving_at) = (0, None),
+            if self.looks_awake().await {
+                row += 1;
+                serving_at.get_or_insert(self.now());
+            } else {
+                (row, serving_at) = (0, None);
             }
             if row >= self.target.successes {
                 return Ending { serving_at, ..self.ended(Outcome::Woken, self.effect()) };

@@ -121,7 +121,9 @@ mod tests {
 
     fn folded(records: &[Record]) -> Book {
         let mut book = Book::default();
-        records.iter().for_each(|record| book.apply(record));
+        for record in records {
+            book.apply(record);
+        }
         book
     }
 

@@ -249,7 +249,7 @@ impl Inner {
 
     /// Puts a fact in the journal, then in the book, and tells the controller where its wake stands.
     pub(super) async fn record(&self, record: Record) -> Result<(), JournalError> {
-        let written = self.journal.append(&record).await;
+        let written = self.journal.append(&record, self.clock.now()).await;
         // A call that is not on disk is not made; everything else has happened, written or not.
         if written.is_ok() || !matches!(record, Record::Calling { .. } | Record::Received { .. }) {
             let mut state = self.state();
@@ -266,7 +266,7 @@ impl Inner {
         self.state().book.apply(&record);
         let inner = Arc::clone(self);
         self.tasks.spawn(async move {
-            if let Err(error) = inner.journal.append(&record).await {
+            if let Err(error) = inner.journal.append(&record, inner.clock.now()).await {
                 warn!(error = &error as &dyn std::error::Error, "an acknowledgement is not in the journal");
             }
         });

@@ -82,17 +82,17 @@ mod tests {
 
     const OWN: Limits = Limits { cpu_ceiling_percent: 80.0, wakes_max: 2 };
 
-    fn reading(cpu_percent: f64) -> Option<Reading> {
-        Some(Reading { measured_at: at(0), sample: Sample { cpu_percent, cores: 4.0, pressures: None } })
+    fn reading(cpu_percent: f64) -> Reading {
+        Reading { measured_at: at(0), sample: Sample { cpu_percent, cores: 4.0, pressures: None } }
     }
 
     #[test]
     fn it_opens_only_below_the_ceiling_with_a_fresh_load_and_a_free_place() {
-        assert_eq!(OWN.admit(reading(79.9), at(30), 1), Ok(()));
-        assert!(matches!(OWN.admit(reading(80.0), at(0), 0), Err(Refusal::TooHot { .. })));
-        assert!(matches!(OWN.admit(reading(f64::NAN), at(0), 0), Err(Refusal::TooHot { .. })));
-        assert!(matches!(OWN.admit(reading(10.0), at(0), 2), Err(Refusal::TooMany { .. })));
-        assert_eq!(OWN.admit(reading(10.0), at(31), 0), Err(Refusal::LoadUnknown));
+        assert_eq!(OWN.admit(Some(reading(79.9)), at(30), 1), Ok(()));
+        assert!(matches!(OWN.admit(Some(reading(80.0)), at(0), 0), Err(Refusal::TooHot { .. })));
+        assert!(matches!(OWN.admit(Some(reading(f64::NAN)), at(0), 0), Err(Refusal::TooHot { .. })));
+        assert!(matches!(OWN.admit(Some(reading(10.0)), at(0), 2), Err(Refusal::TooMany { .. })));
+        assert_eq!(OWN.admit(Some(reading(10.0)), at(31), 0), Err(Refusal::LoadUnknown));
         assert_eq!(OWN.admit(None, at(0), 0), Err(Refusal::LoadUnknown));
     }
 

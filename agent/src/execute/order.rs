@@ -34,7 +34,6 @@ macro_rules! by_name {
             use reveille_proto::v1;
             use serde::{Deserialize, Deserializer, Serializer, de};
 
-            #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
             pub(in crate::execute) fn serialize<S: Serializer>(
                 value: &$name,
                 serializer: S,

@@ -141,10 +141,10 @@ impl Session {
                 Err(error) => error!(%error, "a wake command cannot be taken"),
             },
             Some(Kind::Cancel(cancel)) => {
-                self.with_wake(&cancel.wake_id, |w| self.executor.cancel(w, cancel.epoch))
+                self.with_wake(&cancel.wake_id, |w| self.executor.cancel(w, cancel.epoch));
             }
             Some(Kind::ResultAck(ack)) => {
-                self.with_wake(&ack.wake_id, |w| self.executor.acked(w, ack.attempt))
+                self.with_wake(&ack.wake_id, |w| self.executor.acked(w, ack.attempt));
             }
             Some(Kind::Refused(refused)) => return Err(refusal(refused)),
             Some(Kind::Welcome(_) | Kind::Configure(_)) => {}

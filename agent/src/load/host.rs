@@ -119,7 +119,7 @@ mod tests {
 
         /// user, system, idle, iowait and steal ticks of all four cores together.
         fn stat(&self, user: u64, system: u64, idle: u64, iowait: u64, steal: u64) {
-            let cores: String = (0..4).map(|i| format!("cpu{i} 0 0 0 0 0 0 0 0 0 0\n")).collect();
+            let cores = [0, 1, 2, 3].map(|i| format!("cpu{i} 0 0 0 0 0 0 0 0 0 0\n")).concat();
             let total = format!("cpu {user} 0 {system} {idle} {iowait} 0 0 {steal} 0 0\n");
             self.put(
                 "proc/stat",

@@ -65,7 +65,7 @@ impl Sampler {
         for _ in 1..FIRST_SAMPLE_TRIES_MAX {
             match self.measure() {
                 Err(LoadError::TooSoon) => {
-                    self.clock.sleep(self.interval.min(Duration::from_millis(100))).await
+                    self.clock.sleep(self.interval.min(Duration::from_millis(100))).await;
                 }
                 other => return other,
             }

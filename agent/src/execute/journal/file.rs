@@ -16,6 +16,9 @@ use crate::execute::{Book, Record};
 
 const FORMAT: &str = "reveille-agent-journal/1";
 
+/// A file below this size is not compacted while it is in use.
+const COMPACT_AT_BYTES_MIN: u64 = 16 * 1024 * 1024;
+
 /// Bad lines that are told one by one.
 const BAD_LINES_SHOWN_MAX: u64 = 5;
 
@@ -32,6 +35,8 @@ pub struct JournalFile {
     file: File,
     /// Up to here all lines are whole.
     good_bytes: u64,
+    /// At this size the file is compacted.
+    compact_at_bytes: u64,
     torn: bool,
     id: String,
     bad_lines: u64,
@@ -51,8 +56,12 @@ impl JournalFile {
         let Read { id, mut book, bad_lines } = read(&path, &bytes);
         book.forget(now);
         let id = id.unwrap_or_else(|| new_id.to_owned());
-        let (file, good_bytes) = rewrite(dir, &path, &id, &book)?;
-        Ok((Self { path, file, good_bytes, torn: false, id, bad_lines, _lock: lock }, book))
+        let (file, good_bytes) = rewrite(&path, &id, &book)?;
+        sync_dir(&path)?;
+        let compact_at_bytes = COMPACT_AT_BYTES_MIN.max(2 * good_bytes);
+        let journal =
+            Self { path, file, good_bytes, compact_at_bytes, torn: false, id, bad_lines, _lock: lock };
+        Ok((journal, book))
     }
 
     /// Changes when the journal was lost.
@@ -69,6 +78,24 @@ impl JournalFile {
     #[cfg(test)]
     pub(in crate::execute) fn write_to_for_tests(&mut self, path: &Path) {
         self.file = File::options().append(true).open(path).expect("opened");
+    }
+
+    /// Drops what nobody will ask for again, when the file has grown. A failure leaves the old file in use.
+    pub fn compact_if_large(&mut self, now: Timestamp) -> Result<(), JournalError> {
+        if self.good_bytes < self.compact_at_bytes {
+            return Ok(());
+        }
+        self.compact_at_bytes = 2 * self.good_bytes;
+        let bytes = std::fs::read(&self.path).map_err(|e| failed("read", &self.path, e))?;
+        let Read { mut book, .. } = read(&self.path, &bytes);
+        book.forget(now);
+        (self.file, self.good_bytes) = rewrite(&self.path, &self.id, &book)?;
+        // Should the directory forget the new name, what is appended from here on would be lost with it.
+        self.torn = true;
+        sync_dir(&self.path)?;
+        self.torn = false;
+        self.compact_at_bytes = COMPACT_AT_BYTES_MIN.max(2 * self.good_bytes);
+        Ok(())
     }
 
     /// Appends whole lines, and with `sync` returns only when they are on disk.
@@ -141,20 +168,28 @@ fn read(path: &Path, bytes: &[u8]) -> Read {
 }
 
 /// Writes the journal anew beside the old one and puts it in its place, so that a crash leaves one or the other.
-fn rewrite(dir: &Path, path: &Path, id: &str, book: &Book) -> Result<(File, u64), JournalError> {
+fn rewrite(path: &Path, id: &str, book: &Book) -> Result<(File, u64), JournalError> {
     let mut bytes = Vec::new();
     line(&mut bytes, &Header { format: FORMAT.into(), journal_id: id.into() });
     for record in book.compacted() {
         line(&mut bytes, &record);
     }
     let fresh = path.with_extension("jsonl.new");
-    let mut file = File::create(&fresh).map_err(|e| failed("create", &fresh, e))?;
+    match std::fs::remove_file(&fresh) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(failed("remove", &fresh, e)),
+        _ => {}
+    }
+    let file = File::options().append(true).create_new(true).open(&fresh);
+    let mut file = file.map_err(|e| failed("create", &fresh, e))?;
     file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(|e| failed("write", &fresh, e))?;
-    drop(file);
     std::fs::rename(&fresh, path).map_err(|e| failed("put in place", path, e))?;
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(|e| failed("sync", dir, e))?;
-    let file = File::options().append(true).open(path).map_err(|e| failed("open", path, e))?;
     Ok((file, bytes.len() as u64))
+}
+
+/// Makes the new name of a file last.
+fn sync_dir(path: &Path) -> Result<(), JournalError> {
+    let dir = path.parent().unwrap_or(Path::new("."));
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(|e| failed("sync", dir, e))
 }
 
 /// Appends `value` as one line.
@@ -211,6 +246,25 @@ mod tests {
         drop(file);
         let (file, book) = open(dir.path(), "b");
         assert_eq!((file.bad_lines(), book.entries().count()), (0, 3));
+    }
+
+    #[test]
+    fn a_grown_file_is_compacted_in_use_and_loses_nothing_that_matters() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (mut file, _) = open(dir.path(), "a");
+        for n in 1..=40 {
+            file.append(&received(n % 2), false).expect("written");
+        }
+        let grown = file.good_bytes;
+        file.compact_if_large(at(0)).expect("not yet");
+        assert_eq!(file.good_bytes, grown);
+        file.compact_at_bytes = grown;
+        file.compact_if_large(at(0)).expect("compacted");
+        assert!(file.good_bytes < grown / 10, "{} of {grown}", file.good_bytes);
+        file.append(&received(9), true).expect("written");
+        drop(file);
+        let (file, book) = open(dir.path(), "b");
+        assert_eq!((file.id(), book.entries().count(), file.bad_lines()), ("a", 3, 0));
     }
 
     #[test]

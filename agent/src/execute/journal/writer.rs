@@ -1,9 +1,12 @@
 //! Appends from many tasks, several at a time with one wait for the disk, without holding up the runtime.
 
+use jiff::Timestamp;
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
 };
+
+use tracing::warn;
 
 use super::{JournalError, JournalFile, file::line};
 use crate::execute::Record;
@@ -21,6 +24,7 @@ pub struct Journal {
 struct Append {
     line: Vec<u8>,
     sync: bool,
+    now: Timestamp,
     done: oneshot::Sender<Result<(), JournalError>>,
 }
 
@@ -32,11 +36,11 @@ impl Journal {
     }
 
     /// Appends one record; returns when it is written, and on disk if it [must be](Record::must_sync).
-    pub async fn append(&self, record: &Record) -> Result<(), JournalError> {
+    pub async fn append(&self, record: &Record, now: Timestamp) -> Result<(), JournalError> {
         let mut bytes = Vec::new();
         line(&mut bytes, record);
         let (done, written) = oneshot::channel();
-        let append = Append { line: bytes, sync: record.must_sync(), done };
+        let append = Append { line: bytes, sync: record.must_sync(), now, done };
         self.appends.send(append).await.map_err(|_| JournalError::Closed)?;
         written.await.unwrap_or(Err(JournalError::Closed))
     }
@@ -47,8 +51,15 @@ async fn write(mut file: JournalFile, mut waiting: mpsc::Receiver<Append>) {
     while waiting.recv_many(&mut batch, WAITING_LINES_MAX).await > 0 {
         let lines = batch.iter().flat_map(|append| append.line.iter().copied()).collect::<Vec<u8>>();
         let sync = batch.iter().any(|append| append.sync);
+        let now = batch.iter().map(|append| append.now).max().unwrap_or_default();
         let written = tokio::task::spawn_blocking(move || {
             let result = file.append(&lines, sync);
+            if let Err(error) = file.compact_if_large(now) {
+                warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the journal cannot be compacted and grows on"
+                );
+            }
             (file, result)
         });
         let Ok((back, result)) = written.await else { return };
