@@ -1,7 +1,7 @@
 //! The command line, for people and service managers. Exit codes: 0 ended as asked; 64 bad usage or configuration;
 //! 70 an internal error; 75 a temporary one (another agent holds the journal, a port is taken).
 
-use std::{ffi::OsString, path::PathBuf, process::ExitCode};
+use std::{ffi::OsString, io::IsTerminal, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand, ValueEnum};
 use etcetera::BaseStrategy;
@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::error;
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt, util::SubscriberInitExt};
 
+use crate::chain::Chain;
 use crate::{
     app::{Agent, AgentError, Seams},
     config::Config,
@@ -72,7 +73,7 @@ pub async fn main_with(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let config = match Config::load(args.config.or_else(default_config).as_deref()) {
         Ok(config) => config,
         Err(error) => {
-            eprintln!("reveille-agent: {}", chain(&error));
+            eprintln!("reveille-agent: {}", Chain(&error));
             return ExitCode::from(EXIT_USAGE);
         }
     };
@@ -83,8 +84,7 @@ pub async fn main_with(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             match run(config).await {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => {
-                    error!(error = &error as &dyn std::error::Error, "the agent ends");
-                    eprintln!("reveille-agent: {}", chain(&error));
+                    error!(error = %Chain(&error), "the agent ends");
                     ExitCode::from(exit_code(&error))
                 }
             }
@@ -135,7 +135,9 @@ fn default_config() -> Option<PathBuf> {
 
 fn log(format: LogFormat) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     let registry = tracing_subscriber::registry().with(filter);
     // Whoever calls this as a library may have set up its own.
     let _ = match format {
@@ -152,15 +154,4 @@ fn exit_code(error: &AgentError) -> u8 {
             EXIT_INTERNAL
         }
     }
-}
-
-/// An error and its causes on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

@@ -19,4 +19,6 @@ pub mod app;
 
 pub mod cli;
 
+mod chain;
+
 mod notify;

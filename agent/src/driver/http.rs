@@ -10,6 +10,7 @@ use reqwest::{
 use tracing::info;
 
 use super::{Call, CallOutcome, Driver};
+use crate::chain::Chain;
 use crate::config::{Endpoint, Expect, SecretText};
 
 /// As much of a body as is looked at.
@@ -132,14 +133,7 @@ fn retry_after_s(response: &Response) -> Option<u32> {
 
 /// The whole chain in one line, without the URL and its credentials.
 fn describe(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(&error);
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
+    Chain(&error.without_url()).to_string()
 }
 
 #[cfg(test)]

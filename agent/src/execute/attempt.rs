@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::{Ending, Next, Order, Record, Refusal, executor::Inner};
+use crate::chain::Chain;
 use crate::driver::{Call, CallOutcome, Target};
 
 /// An older preflight proves nothing at the moment of the call.
@@ -156,8 +157,8 @@ impl Attempt<'_> {
     async fn note(&self, record: impl FnOnce(reveille_proto::WakeId, u32, Timestamp) -> Record) {
         let record = record(self.order.wake, self.order.attempt, self.now());
         if let Err(error) = self.inner.record(record).await {
-            let error = &error as &dyn std::error::Error;
-            warn!(wake_id = %self.order.wake, instance_id = %self.order.instance, error, "progress is not in the journal");
+            let error = Chain(&error);
+            warn!(wake_id = %self.order.wake, instance_id = %self.order.instance, %error, "progress is not in the journal");
         }
     }
 

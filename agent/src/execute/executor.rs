@@ -17,6 +17,7 @@ use super::{
     journal::{Journal, JournalError},
     report::{Reports, unfinished},
 };
+use crate::chain::Chain;
 use crate::{driver::Targets, load::Reading, metrics::Metrics};
 
 /// What an executor is made of.
@@ -267,7 +268,7 @@ impl Inner {
         let inner = Arc::clone(self);
         self.tasks.spawn(async move {
             if let Err(error) = inner.journal.append(&record, inner.clock.now()).await {
-                warn!(error = &error as &dyn std::error::Error, "an acknowledgement is not in the journal");
+                warn!(error = %Chain(&error), "an acknowledgement is not in the journal");
             }
         });
     }
@@ -283,8 +284,8 @@ impl Inner {
         }
         let received = Record::Received { order: order.clone(), at: self.clock.now() };
         if let Err(error) = self.record(received).await {
-            let error = &error as &dyn std::error::Error;
-            error!(wake_id = %order.wake, instance_id = %order.instance, error, "a command is not in the journal and not taken");
+            let error = Chain(&error);
+            error!(wake_id = %order.wake, instance_id = %order.instance, %error, "a command is not in the journal and not taken");
             return self.finished(order.wake, &running);
         }
         self.reports.ack(&order);
@@ -354,7 +355,7 @@ impl Inner {
         );
         self.metrics.count(ending.outcome);
         if let Err(error) = self.record(Record::Done { wake: *wake, attempt: *attempt, ending }).await {
-            error!(wake_id = %wake, error = &error as &dyn std::error::Error, "the end of a wake is not in the journal");
+            error!(wake_id = %wake, error = %Chain(&error), "the end of a wake is not in the journal");
         }
     }
 

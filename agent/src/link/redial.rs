@@ -6,6 +6,7 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 use tracing::{error, warn};
 
 use super::{Session, SessionError, backoff::Backoff};
+use crate::chain::Chain;
 
 /// After a no that will not change soon, within this and its half.
 const LASTING_NO_S: u64 = 60;
@@ -41,11 +42,11 @@ impl Link {
 
     fn tell(&self, end: &SessionError, wait: Duration) {
         let (host_id, wait_ms) = (&self.session.identity.host, wait.as_millis() as u64);
-        let error = end as &dyn std::error::Error;
+        let error = Chain(end);
         if end.is_lasting() {
-            error!(%host_id, error, wait_ms, "the controller does not take this agent");
+            error!(%host_id, %error, wait_ms, "the controller does not take this agent");
         } else {
-            warn!(%host_id, error, wait_ms, "no session with the controller; what runs goes on");
+            warn!(%host_id, %error, wait_ms, "no session with the controller; what runs goes on");
         }
     }
 

@@ -9,6 +9,9 @@ use super::{LoadError, Pressures, Sample, Source, cgroup::Cgroup};
 /// Ticks of `/proc/stat` in a second, as Linux shows them to programs on every architecture of today.
 const TICKS_PER_SECOND: u64 = 100;
 
+/// Ticks of one core from which a share can be read; fewer say little more than 0 or 100 %.
+const TICKS_MIN: f64 = 5.0;
+
 /// Reads the kernel's counters.
 #[derive(Debug)]
 pub struct HostSource {
@@ -52,7 +55,7 @@ impl Source for HostSource {
 /// Share of the cores in use between two readings, and how many cores those are.
 fn since(before: &Counters, now: &Counters) -> Option<(f64, f64)> {
     let all_ticks = now.all_ticks - before.all_ticks;
-    if all_ticks <= 0.0 {
+    if all_ticks < TICKS_MIN * now.host_cores {
         return None;
     }
     let (share, cores) = match (before.limited, now.limited) {
@@ -133,7 +136,8 @@ mod tests {
         let root = Root::new();
         root.stat(1000, 0, 1000, 0, 0);
         let mut source = HostSource::new(root.0.path(), None).expect("readable");
-        assert!(matches!(source.sample(), Err(LoadError::TooSoon)));
+        root.stat(1019, 0, 1000, 0, 0);
+        assert!(matches!(source.sample(), Err(LoadError::TooSoon)), "19 ticks of 4 cores");
         root.stat(1100, 50, 1200, 30, 20);
         let sample = source.sample().expect("time has passed");
         assert!((sample.cpu_percent - 170.0 / 400.0 * 100.0).abs() < 1e-9, "{sample:?}");

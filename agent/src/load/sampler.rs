@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::{LoadError, Sample, Smooth, Source};
+use crate::chain::Chain;
 
 /// Older readings say nothing about now.
 pub const LOAD_AGE_MAX_S: i64 = 30;
@@ -95,7 +96,7 @@ impl Sampler {
                 Ok(_) | Err(LoadError::TooSoon) => {}
                 Err(error) if !failing => {
                     warn!(
-                        error = &error as &dyn std::error::Error,
+                        error = %Chain(&error),
                         "load cannot be measured; wakes will be refused"
                     );
                     failing = true;

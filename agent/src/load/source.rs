@@ -27,7 +27,7 @@ pub enum LoadError {
     Read { path: PathBuf, source: io::Error },
     #[error("failed to understand {}: {problem}", path.display())]
     Parse { path: PathBuf, problem: String },
-    /// The kernel's counters have not moved since the previous call.
-    #[error("failed to measure: no time has passed on the kernel's counters")]
+    /// The kernel's counters have hardly moved since the previous call.
+    #[error("failed to measure: too little time has passed on the kernel's counters")]
     TooSoon,
 }

@@ -9,6 +9,7 @@ use tokio::{
 use tracing::warn;
 
 use super::{JournalError, JournalFile, file::line};
+use crate::chain::Chain;
 use crate::execute::Record;
 
 /// Lines that may wait for the disk; whoever appends beyond waits too.
@@ -56,7 +57,7 @@ async fn write(mut file: JournalFile, mut waiting: mpsc::Receiver<Append>) {
             let result = file.append(&lines, sync);
             if let Err(error) = file.compact_if_large(now) {
                 warn!(
-                    error = &error as &dyn std::error::Error,
+                    error = %Chain(&error),
                     "the journal cannot be compacted and grows on"
                 );
             }
