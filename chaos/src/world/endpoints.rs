@@ -205,7 +205,9 @@ mod tests {
     #[tokio::test]
     async fn a_failing_endpoint_has_no_effect_and_proves_the_fault() {
         let stage = stage(1.0).await;
-        stage.live.clock().sleep(Duration::from_secs(5)).await;
+        while !stage.live.enter().faults.http_error.as_ref().is_some_and(|fault| fault.span.on()) {
+            tokio::task::yield_now().await;
+        }
         assert_eq!(stage.post("/portal/dev001/wake").await, StatusCode::INTERNAL_SERVER_ERROR);
         assert_eq!(stage.live.enter().faults.proofs()[0].hits, 1);
         assert!(stage.history(Function::EndpointEffect).is_empty());

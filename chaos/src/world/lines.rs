@@ -6,7 +6,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use rand::{RngExt, rngs::StdRng};
 
 /// The request logging template these lines follow.
-pub const TEMPLATE: &str = r#"$CLIENT_IP - $USER [$DATE_NCSA] "$HTTP_METHOD $HTTP_URI $HTTP_VERSION" $HTTP_STATCODE $RESPONSE_SIZE $HTTP_HOST "${User-agent}""#;
+pub const TEMPLATE: &str = r#"$CLIENT_IP - - $DATE_NCSA "$HTTP_METHOD $HTTP_URI $HTTP_VERSION" $HTTP_STATCODE $RESPONSE_SIZE "$Host" "${User-agent}""#;
 /// What follows the instance in the host name.
 pub const VHOST_SUFFIX: &str = ".dev.example.com";
 /// The path that marks a request to be woken.
@@ -68,7 +68,7 @@ impl Lines {
         let (high, low) = (user / 250, user % 250 + 1);
         let when = at.strftime("%d/%b/%Y:%H:%M:%S %z");
         let text = format!(
-            "10.1.{high}.{low} - - [{when}] \"{request} HTTP/1.1\" {status} {size} {instance}{VHOST_SUFFIX} \"{agent}\""
+            "10.1.{high}.{low} - - [{when}] \"{request} HTTP/1.1\" {status} {size} \"{instance}{VHOST_SUFFIX}\" \"{agent}\""
         );
         self.push(&text);
     }
@@ -95,7 +95,7 @@ mod tests {
         let text = lines.take();
         let (head, tail) = text.split_once("HTTP/1.1\" 202 ").expect("method and status");
         assert_eq!(head, "10.1.0.4 - - [02/Mar/2026:08:00:00 +0100] \"POST /hibernation/wake_request ");
-        assert!(tail.contains(" dev04.dev.example.com \"Mozilla/5.0"), "{tail}");
+        assert!(tail.contains(" \"dev04.dev.example.com\" \"Mozilla/5.0"), "{tail}");
         assert!(lines.take().is_empty() && lines.count() == 1);
     }
 
