@@ -1,0 +1,1 @@
+//! All wiring: config -> build -> run -> drain.
