@@ -1,1 +1,7 @@
-//! (under construction)
+//! The agents' sessions: who is connected, how loaded, and the way to them.
+
+mod registry;
+mod session;
+
+pub use registry::{LiveHost, Registry};
+pub use session::FleetService;
