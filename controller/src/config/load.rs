@@ -79,6 +79,7 @@ impl Config {
             ("wake.timeout_s", self.wake.timeout_s),
             ("wake.demand_expiry_s", self.wake.demand_expiry_s),
             ("wake.attempts_max", self.wake.attempts_max),
+            ("wake.dispatch_interval_ms", self.wake.dispatch_interval_ms),
             ("wake.queue_depth_max", self.wake.queue_depth_max),
             ("fleet.load_interval_ms", self.fleet.load_interval_ms),
             ("fleet.sessions_max", self.fleet.sessions_max),

@@ -3,5 +3,5 @@
 mod registry;
 mod session;
 
-pub use registry::{LiveHost, Registry};
-pub use session::FleetService;
+pub use registry::{LiveHost, LoadHour, Registry};
+pub use session::{AgentEvent, FleetService};

@@ -5,8 +5,8 @@ use reveille_proto::{HostId, edge::AttemptResult, v1};
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// The throttle gave a permit on `host`.
-    Dispatch { host: HostId, epoch: u64, journal_id: String, at: Timestamp, deadline_at: Timestamp },
+    /// The throttle gave a permit on `host`; `grant` says what the decision was made from.
+    Dispatch { host: HostId, epoch: u64, journal_id: String, at: Timestamp, deadline_at: Timestamp, grant: String },
     /// The agent says how far it is.
     Progress { attempt: u32, phase: v1::Phase, at: Timestamp },
     /// The agent says how the attempt ended. `jitter` in `[0, 1)` spreads a retry.

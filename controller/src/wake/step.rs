@@ -50,7 +50,7 @@ fn end(mut wake: Wake, end: End, at: Timestamp, detail: impl Into<String>) -> (W
 }
 
 fn dispatch(mut wake: Wake, event: &Event) -> Stepped {
-    let Event::Dispatch { host, epoch, journal_id, at, deadline_at } = event else {
+    let Event::Dispatch { host, epoch, journal_id, at, deadline_at, grant } = event else {
         return Err(illegal(&wake, event.name(), "not a dispatch"));
     };
     let State::Queued { attempt, failures, not_before } = wake.state else {
@@ -72,7 +72,7 @@ fn dispatch(mut wake: Wake, event: &Event) -> Stepped {
     wake.last_host = Some(host.clone());
     wake.last_attempt = attempt;
     wake.dispatched_at = Some(*at);
-    wake.detail = format!("sent to {host}");
+    wake.detail = format!("sent to {host}: {grant}");
     wake.state = State::Dispatched { run };
     Ok((wake, vec![Effect::SendWake { look_only: false }]))
 }
