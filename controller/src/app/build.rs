@@ -213,7 +213,6 @@ async fn reconfigure(shared: Shared, shutdown: CancellationToken) {
             () = shutdown.cancelled() => return,
             changed = policy.changed() => if changed.is_err() { return },
         }
-        let configure = reveille_proto::v1::controller_message::Kind::Configure(FleetService::configure(&shared));
-        shared.fleet.broadcast(&configure);
+        shared.fleet.send_configure(&shared.policy(), shared.config.fleet.load_interval_ms);
     }
 }

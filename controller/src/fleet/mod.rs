@@ -1,5 +1,6 @@
 //! The agents' sessions: who is connected, how loaded, and the way to them.
 
+mod commands;
 mod registry;
 mod session;
 

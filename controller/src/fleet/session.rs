@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 use tracing::{info, warn};
 
+use super::commands;
 use crate::app::Shared;
 
 /// How long a new connection may take to say who it is, in real time.
@@ -50,16 +51,6 @@ impl FleetService {
         (Self { shared, events, shutdown }, receiver)
     }
 
-    /// Settings every agent is given, from the policy in force.
-    pub fn configure(shared: &Shared) -> v1::Configure {
-        let policy = shared.policy();
-        v1::Configure {
-            load_interval_ms: shared.config.fleet.load_interval_ms,
-            cpu_ceiling_percent: policy.cpu_ceiling_percent,
-            wakes_max: policy.host_wakes_max,
-        }
-    }
-
     async fn welcome(&self, hello: v1::Hello) -> Result<(Hello, v1::Welcome), v1::Refused> {
         let refuse = |code: v1::refused::Code, detail: String| v1::Refused { code: code.into(), detail };
         if !protocol_compatible(hello.protocol_version) {
@@ -90,7 +81,7 @@ impl FleetService {
             protocol_version: PROTOCOL_VERSION,
             controller_version: env!("CARGO_PKG_VERSION").into(),
             epoch: self.shared.epoch,
-            configure: Some(Self::configure(&self.shared)),
+            configure: Some(commands::configure(&self.shared.policy(), self.shared.config.fleet.load_interval_ms)),
         };
         Ok((hello, welcome))
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use reveille_proto::{HostId, WakeId, edge::AttemptResult, v1};
+use reveille_proto::{HostId, WakeId, edge::AttemptResult};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
@@ -72,8 +72,7 @@ async fn ended(shared: &Shared, host: &HostId, result: &AttemptResult) -> Result
     }
     // Acknowledged only now that the move is on disk. A result of a wake nobody knows is acknowledged too:
     // after a restored database the agent would otherwise repeat it for ever.
-    let ack = v1::ResultAck { wake_id: result.wake.to_string(), epoch: result.epoch, attempt: result.attempt };
-    shared.fleet.send(host, v1::controller_message::Kind::ResultAck(ack));
+    shared.fleet.send_result_ack(host, result);
     Ok(())
 }
 

@@ -2,7 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
-use reveille_proto::{HostId, InstanceId, WakeId, edge::AttemptResult, v1};
+use reveille_proto::{
+    HostId, InstanceId, WakeId,
+    edge::{self, AttemptResult, Outcome, Phase},
+};
 
 use super::{Effect, End, Endpoint, Event, Priority, Reason, RetryRule, State, Wake, step};
 
@@ -48,7 +51,7 @@ fn dispatch(at: i64) -> Event {
     }
 }
 
-fn result(attempt: u32, outcome: v1::Outcome, effect: v1::Effect, retryable: bool, at: i64) -> Event {
+fn result(attempt: u32, outcome: Outcome, effect: edge::Effect, retryable: bool, at: i64) -> Event {
     let result = AttemptResult {
         wake: queued().id,
         epoch: 1,
@@ -58,7 +61,7 @@ fn result(attempt: u32, outcome: v1::Outcome, effect: v1::Effect, retryable: boo
         detail: "said so".into(),
         at: t(at),
         called_at: None,
-        serving_at: (outcome == v1::Outcome::Woken).then(|| t(at)),
+        serving_at: (outcome == Outcome::Woken).then(|| t(at)),
         retry_after_s: None,
         retryable,
     };
@@ -70,7 +73,7 @@ fn after(events: &[Event]) -> Wake {
     events.iter().fold(queued(), |wake, event| step(&wake, event, &RetryRule::default()).expect("legal").0)
 }
 
-fn progress(phase: v1::Phase, at: i64) -> Event {
+fn progress(phase: Phase, at: i64) -> Event {
     Event::Progress { attempt: 1, phase, at: t(at) }
 }
 
@@ -78,9 +81,9 @@ fn progress(phase: v1::Phase, at: i64) -> Event {
 fn the_good_road_ends_woken_and_keeps_its_facts() {
     let wake = after(&[
         dispatch(1),
-        progress(v1::Phase::Calling, 2),
-        progress(v1::Phase::Accepted, 3),
-        result(1, v1::Outcome::Woken, v1::Effect::Accepted, false, 200),
+        progress(Phase::Calling, 2),
+        progress(Phase::Accepted, 3),
+        result(1, Outcome::Woken, edge::Effect::Accepted, false, 200),
     ]);
     assert_eq!(wake.state, State::Ended { end: End::Woken, at: t(200) });
     assert_eq!((wake.called_at, wake.serving_at), (Some(t(2)), Some(t(200))));
@@ -89,7 +92,7 @@ fn the_good_road_ends_woken_and_keeps_its_facts() {
 #[test]
 fn a_failure_without_effect_is_tried_again_until_the_attempts_are_spent() {
     let rule = RetryRule { attempts_max: 2, ..RetryRule::default() };
-    let failed = |attempt, at| result(attempt, v1::Outcome::Failed, v1::Effect::None, true, at);
+    let failed = |attempt, at| result(attempt, Outcome::Failed, edge::Effect::None, true, at);
     let (wake, _) = step(&after(&[dispatch(1)]), &failed(1, 5), &rule).expect("legal");
     assert!(matches!(wake.state, State::Queued { attempt: 2, failures: 1, not_before } if not_before > t(5)));
     let (wake, _) = step(&wake, &dispatch(60), &rule).expect("legal");
@@ -99,8 +102,8 @@ fn a_failure_without_effect_is_tried_again_until_the_attempts_are_spent() {
 
 #[test]
 fn a_failure_that_may_have_had_an_effect_is_never_called_again() {
-    for effect in [v1::Effect::Unknown, v1::Effect::Accepted] {
-        let wake = after(&[dispatch(1), result(1, v1::Outcome::Failed, effect, true, 5)]);
+    for effect in [edge::Effect::Unknown, edge::Effect::Accepted] {
+        let wake = after(&[dispatch(1), result(1, Outcome::Failed, effect, true, 5)]);
         assert_eq!(wake.state.ended(), Some(End::Failed), "{effect:?}");
     }
 }
@@ -112,10 +115,10 @@ fn a_hot_host_refuses_without_spending_attempts() {
     for n in 1..=5u32 {
         let at = i64::from(n) * 100;
         wake = step(&wake, &dispatch(at), &rule).expect("legal").0;
-        wake = step(&wake, &result(n, v1::Outcome::Refused, v1::Effect::None, true, at + 1), &rule).expect("legal").0;
+        wake = step(&wake, &result(n, Outcome::Refused, edge::Effect::None, true, at + 1), &rule).expect("legal").0;
         assert!(matches!(wake.state, State::Queued { failures: 0, .. }), "{:?}", wake.state);
     }
-    let refused_for_good = result(6, v1::Outcome::Refused, v1::Effect::None, false, 701);
+    let refused_for_good = result(6, Outcome::Refused, edge::Effect::None, false, 701);
     wake = step(&wake, &dispatch(700), &rule).expect("legal").0;
     wake = step(&wake, &refused_for_good, &rule).expect("legal").0;
     assert_eq!(wake.state.ended(), Some(End::Refused));
@@ -134,9 +137,9 @@ fn another_journal_may_only_look() {
 
 #[test]
 fn a_lost_answer_is_a_state_of_its_own() {
-    let wake = after(&[dispatch(1), progress(v1::Phase::Unknown, 3)]);
+    let wake = after(&[dispatch(1), progress(Phase::Unknown, 3)]);
     assert!(matches!(wake.state, State::Starting { endpoint: Endpoint::Unknown, .. }));
-    let (wake, _) = step(&wake, &progress(v1::Phase::Accepted, 4), &RetryRule::default()).expect("legal");
+    let (wake, _) = step(&wake, &progress(Phase::Accepted, 4), &RetryRule::default()).expect("legal");
     assert!(matches!(wake.state, State::Starting { endpoint: Endpoint::Accepted, .. }));
 }
 
@@ -186,21 +189,21 @@ fn impossible_events_have_a_name() {
 
 fn any_event() -> impl Strategy<Value = Event> {
     let outcome = prop::sample::select(vec![
-        v1::Outcome::Woken,
-        v1::Outcome::AlreadyAwake,
-        v1::Outcome::Refused,
-        v1::Outcome::Failed,
-        v1::Outcome::TimedOut,
-        v1::Outcome::Cancelled,
+        Outcome::Woken,
+        Outcome::AlreadyAwake,
+        Outcome::Refused,
+        Outcome::Failed,
+        Outcome::TimedOut,
+        Outcome::Cancelled,
     ]);
-    let effect = prop::sample::select(vec![v1::Effect::None, v1::Effect::Unknown, v1::Effect::Accepted]);
+    let effect = prop::sample::select(vec![edge::Effect::None, edge::Effect::Unknown, edge::Effect::Accepted]);
     let phase = prop::sample::select(vec![
-        v1::Phase::Received,
-        v1::Phase::Eligible,
-        v1::Phase::Calling,
-        v1::Phase::Accepted,
-        v1::Phase::Unknown,
-        v1::Phase::Done,
+        Phase::Received,
+        Phase::Eligible,
+        Phase::Calling,
+        Phase::Accepted,
+        Phase::Unknown,
+        Phase::Done,
     ]);
     let at = 0..5000i64;
     prop_oneof![
@@ -236,7 +239,7 @@ proptest! {
             prop_assert!(next.last_attempt >= wake.last_attempt);
             if let (Some(_), State::Queued { attempt, .. }) = (wake.state.run(), &next.state) {
                 let Event::Result { result, .. } = event else { return Err(TestCaseError::fail("requeued without a result")) };
-                prop_assert_eq!(result.effect, v1::Effect::None);
+                prop_assert_eq!(result.effect, edge::Effect::None);
                 prop_assert!(result.retryable);
                 prop_assert_eq!(*attempt, wake.last_attempt + 1);
             }
