@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-/// Lead time while too little is known, in seconds.
-pub const LEAD_TIME_DEFAULT_S: i64 = 300;
+/// Lead time while too little is known, in seconds: the default of `model.lead_time_default_s`.
+pub const LEAD_TIME_DEFAULT_S: u32 = 300;
 /// No lead time is shorter, in seconds.
 pub const LEAD_TIME_MIN_S: i64 = 30;
 /// No lead time is longer, in seconds.
@@ -47,11 +47,11 @@ impl LeadTimes {
         Self { by_class, fleet: learned(&mut fleet) }
     }
 
-    /// The lead time for hosts of `class`, within 30 s and 1 h: its own p90, else the fleet's, else 300 s.
-    pub fn lead_time(&self, class: &str) -> SignedDuration {
+    /// The lead time for hosts of `class`, within 30 s and 1 h: its own p90, else the fleet's, else `default`.
+    pub fn lead_time(&self, class: &str, default: SignedDuration) -> SignedDuration {
         let learned = self.by_class.get(class).or(self.fleet.as_ref()).map(|learned| learned.p90);
         learned
-            .unwrap_or(SignedDuration::from_secs(LEAD_TIME_DEFAULT_S))
+            .unwrap_or(default)
             .clamp(SignedDuration::from_secs(LEAD_TIME_MIN_S), SignedDuration::from_secs(LEAD_TIME_MAX_S))
     }
 
@@ -91,25 +91,25 @@ mod tests {
 
     #[test]
     fn nine_wakes_teach_nothing_and_ten_do() {
-        assert_eq!(learn(&[("m5", 101..=109)]).lead_time("m5"), secs(300));
-        assert_eq!(learn(&[("m5", 101..=110)]).lead_time("m5"), secs(109));
-        assert_eq!(learn(&[("m5", 101..=111)]).lead_time("m5"), secs(110));
-        assert_eq!(learn(&[("m5", 101..=200)]).lead_time("m5"), secs(190));
+        assert_eq!(learn(&[("m5", 101..=109)]).lead_time("m5", secs(300)), secs(300));
+        assert_eq!(learn(&[("m5", 101..=110)]).lead_time("m5", secs(300)), secs(109));
+        assert_eq!(learn(&[("m5", 101..=111)]).lead_time("m5", secs(300)), secs(110));
+        assert_eq!(learn(&[("m5", 101..=200)]).lead_time("m5", secs(300)), secs(190));
     }
 
     #[test]
     fn a_class_with_few_wakes_takes_the_fleets() {
         let times = learn(&[("m5", 101..=110), ("c5", 401..=409)]);
-        assert_eq!(times.lead_time("m5"), secs(109));
-        assert_eq!(times.lead_time("c5"), secs(408), "18th of 19");
-        assert_eq!(times.lead_time("never seen"), secs(408));
+        assert_eq!(times.lead_time("m5", secs(300)), secs(109));
+        assert_eq!(times.lead_time("c5", secs(300)), secs(408), "18th of 19");
+        assert_eq!(times.lead_time("never seen", secs(300)), secs(408));
         assert_eq!(times.classes().map(|(class, _)| class).collect::<Vec<_>>(), ["m5"]);
     }
 
     #[test]
     fn lead_times_are_bounded_and_negative_ones_left_out() {
-        assert_eq!(learn(&[("m5", 1..=20)]).lead_time("m5"), secs(30));
-        assert_eq!(learn(&[("m5", 5_000..=5_020)]).lead_time("m5"), secs(3_600));
-        assert_eq!(learn(&[("m5", -20..=-1)]).lead_time("m5"), secs(300));
+        assert_eq!(learn(&[("m5", 1..=20)]).lead_time("m5", secs(300)), secs(30));
+        assert_eq!(learn(&[("m5", 5_000..=5_020)]).lead_time("m5", secs(300)), secs(3_600));
+        assert_eq!(learn(&[("m5", -20..=-1)]).lead_time("m5", secs(300)), secs(300));
     }
 }

@@ -16,7 +16,7 @@ pub mod meta;
 
 pub use bytes::BadProfile;
 pub use forecast::{Abstain, Forecast, Why, forecast, forecast_span};
-pub use lead::LeadTimes;
+pub use lead::{LEAD_TIME_DEFAULT_S, LeadTimes};
 pub use meta::{Metrics, ModelMeta, Rejection, validate};
 pub use profile::Profile;
 pub use rule::{Rule, Split};

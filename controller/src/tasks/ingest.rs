@@ -24,12 +24,14 @@ pub struct Ingest {
     shared: Shared,
     miner: Arc<Miner>,
     followers: Vec<Followed>,
+    /// Whether everything there was at the start has been read.
+    caught_up: bool,
 }
 
 impl Ingest {
     pub fn new(shared: Shared) -> Result<Self, TaskError> {
         let miner = Arc::new(Miner::new(&shared.config.logs)?);
-        Ok(Self { shared, miner, followers: Vec::new() })
+        Ok(Self { shared, miner, followers: Vec::new(), caught_up: false })
     }
 
     /// Runs a blocking reader and folds its batches into the store as they come. An error of the store stops the
@@ -126,6 +128,10 @@ impl Task for Ingest {
                     Err(other) => return Err(other),
                 }
             }
+        }
+        if !self.caught_up {
+            self.caught_up = true;
+            self.shared.signals.learn.notify_one();
         }
         failed.map_or(Ok(String::new()), |error| Err(error.into()))
     }

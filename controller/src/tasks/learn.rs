@@ -12,7 +12,7 @@ use super::{Task, TaskError};
 use crate::{
     app::Shared,
     config::Config,
-    model::{self, Profile},
+    model::{self, Metrics, Profile},
     store::{ModelRow, ModelStatus, Store},
 };
 
@@ -55,6 +55,7 @@ pub async fn learn_once(store: &Store, config: &Config, now: Timestamp) -> Resul
     let (zones, fallback) = zones(store, config).await?;
     let rule = &config.model.rule;
     let mut profiles: Vec<(InstanceId, Profile)> = Vec::new();
+    let mut metrics = Metrics::default();
     let (mut day_first, mut day_last) = (i32::MAX, i32::MIN);
     store
         .activity_each(i32::MIN, &mut |instance, activity| {
@@ -63,14 +64,14 @@ pub async fn learn_once(store: &Store, config: &Config, now: Timestamp) -> Resul
             day_first = day_first.min(activity.first_day().unwrap_or(i32::MAX));
             day_last = day_last.max(activity.last_day().unwrap_or(i32::MIN));
             let profile = Profile::fit(&activity, tz, as_of, rule);
+            metrics.count(&profile, rule);
             profiles.push((instance, profile));
         })
         .await?;
     let day_start = |day: i32| Timestamp::from_second(i64::from(day) * 86_400).ok();
     let serving = store.model_serving().await?;
-    let verdict = model::validate(profiles.len() as u64, serving.as_ref().map(|model| model.instances));
+    let verdict = model::validate(&metrics, serving.as_ref().map(|model| &model.metrics));
     let rejected = verdict.err().map(|why| why.to_string());
-    let predictable = profiles.iter().filter(|(_, profile)| profile.abstains(rule).is_none()).count();
     let row = ModelRow {
         version: 0,
         status: if rejected.is_some() { ModelStatus::Rejected } else { ModelStatus::Serving },
@@ -79,7 +80,7 @@ pub async fn learn_once(store: &Store, config: &Config, now: Timestamp) -> Resul
         data_to: day_start(day_last),
         instances: profiles.len() as u64,
         rule: rule.clone(),
-        metrics: serde_json::json!({ "profiles": profiles.len(), "predictable": predictable }),
+        metrics,
         detail: rejected.clone().unwrap_or_default(),
     };
     let kept: &[_] = if rejected.is_some() { &[] } else { &profiles };
@@ -107,6 +108,9 @@ impl Task for Learn {
     }
 
     async fn activate(&mut self) -> Result<String, TaskError> {
+        if self.shared.store.activity_is_empty().await? {
+            return Ok("nothing was seen yet".into());
+        }
         let status = learn_once(&self.shared.store, &self.shared.config, self.shared.clock.now()).await?;
         match &status.rejected {
             None => info!(version = status.version, instances = status.instances, "a model is in service"),

@@ -75,8 +75,7 @@ impl Plan {
         let store = &self.shared.store;
         let (zones, zone_default) = zones(store, &self.shared.config).await?;
         let planned = store.planned_between(now - self.window(), now + self.horizon()).await?;
-        let lead_default = self.shared.config.model.lead_time_default_s;
-        let lead_times = LeadTimes::learn(store.wakes_serving_times(SERVING_TIMES_MAX).await?, lead_default);
+        let lead_times = LeadTimes::learn(store.wakes_serving_times(SERVING_TIMES_MAX).await?.into_iter());
         let hosts = store.hosts_list().await?;
         Ok(View {
             now,
@@ -125,6 +124,7 @@ impl Plan {
         let idle_gap = SignedDuration::from_secs(self.shared.config.visits.idle_gap_s.into());
         let policy = self.shared.policy();
         let rule = model.map_or(&self.shared.config.model.rule, |model| &model.rule);
+        let lead_default = SignedDuration::from_secs(self.shared.config.model.lead_time_default_s.into());
         let candidates = view.instances.iter().map(|row| Candidate {
             instance: &row.instance,
             cohort: &row.cohort,
@@ -132,7 +132,7 @@ impl Plan {
             zone: view.zones.get(&row.instance).unwrap_or(&view.zone_default),
             profile: model.and_then(|model| model.profiles.get(&row.instance)),
             presence: presence(row, view, idle_gap),
-            lead_time: view.lead_times.lead_time(view.class_of(row)),
+            lead_time: view.lead_times.lead_time(view.class_of(row), lead_default),
             opted_out: policy.opted_out.contains(&row.instance),
             held_out: false,
         });
