@@ -1,6 +1,11 @@
 //! Reads the access logs: files once, followed files as they grow. Every batch is committed with its position.
 
-use std::{ops::ControlFlow, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
 
 use jiff::SignedDuration;
 use tokio::sync::mpsc;
@@ -9,29 +14,31 @@ use tracing::{info, warn};
 use super::{Task, TaskError};
 use crate::{
     app::Shared,
-    logs::{Batch, Counts, Follower, LogsError, Miner, Position, expand, read_source},
+    logs::{Batch, Counts, Follower, LogsError, Miner, SourceConfig, read_source, source_files},
 };
 
 /// Batches read ahead of the store.
 const BATCHES_AHEAD_MAX: usize = 4;
 
-/// A follower and the log it follows.
-type Followed = (String, Follower);
+/// What tells that a file was written to: length and time of the last change.
+type Stamp = (u64, Option<SystemTime>);
 
 /// Reads what is new in every configured source.
 #[derive(Debug)]
 pub struct Ingest {
     shared: Shared,
-    miner: Arc<Miner>,
-    followers: Vec<Followed>,
+    miner: Miner,
+    followers: BTreeMap<String, Follower>,
+    /// Files read to their end, as they were then.
+    read: BTreeMap<PathBuf, Stamp>,
     /// Whether everything there was at the start has been read.
     caught_up: bool,
 }
 
 impl Ingest {
     pub fn new(shared: Shared) -> Result<Self, TaskError> {
-        let miner = Arc::new(Miner::new(&shared.config.logs)?);
-        Ok(Self { shared, miner, followers: Vec::new(), caught_up: false })
+        let miner = Miner::new(&shared.config.logs)?;
+        Ok(Self { shared, miner, followers: BTreeMap::new(), read: BTreeMap::new(), caught_up: false })
     }
 
     /// Runs a blocking reader and folds its batches into the store as they come. An error of the store stops the
@@ -71,23 +78,47 @@ impl Ingest {
         }
     }
 
-    async fn read_once(&self, source: &crate::logs::SourceConfig, path: &str) -> Result<Counts, TaskError> {
-        let from = self.shared.store.source_position(path).await?;
-        let (miner, source, path) = (self.miner.clone(), source.clone(), path.to_owned());
-        let counts = self.absorb(move |sink| read_source(&miner, &source, &path, from, sink)).await??;
-        Ok(counts)
+    /// Reads the files of a source that were written to since they were last read.
+    async fn read_once(&mut self, source: &SourceConfig) -> Result<(), TaskError> {
+        let mut failed = None;
+        for file in source_files(source)? {
+            let stamp = stamp(&file);
+            if stamp.is_some() && self.read.get(&file) == stamp.as_ref() {
+                continue;
+            }
+            match self.read_file(source, file.clone()).await {
+                Ok(counts) => {
+                    if counts.lines > 0 {
+                        info!(file = %file.display(), lines = counts.lines, rejects = counts.rejected(), "log read");
+                    }
+                    if let Some(stamp) = stamp {
+                        self.read.insert(file, stamp);
+                    }
+                }
+                // One bad file does not keep the others from being read.
+                Err(TaskError::Logs(error)) => failed = Some(error),
+                Err(other) => return Err(other),
+            }
+        }
+        failed.map_or(Ok(()), |error| Err(error.into()))
     }
 
-    async fn follow(&mut self, source: &crate::logs::SourceConfig, path: &str) -> Result<(), TaskError> {
-        let known = self.followers.iter().position(|(followed, _)| followed == path);
-        let mut follower = match known {
-            Some(at) => self.followers.swap_remove(at).1,
+    async fn read_file(&self, source: &SourceConfig, file: PathBuf) -> Result<Counts, TaskError> {
+        let from = self.shared.store.source_position(&file.to_string_lossy()).await?;
+        let (miner, source) = (self.miner.clone(), source.clone());
+        let read = self.absorb(move |sink| read_source(&miner, &source, &file, from.as_ref(), sink)).await?;
+        Ok(read?)
+    }
+
+    async fn follow(&mut self, source: &SourceConfig) -> Result<(), TaskError> {
+        // A follower that is not put back below is made again from what the store holds.
+        let mut follower = match self.followers.remove(&source.path) {
+            Some(follower) => follower,
             None => {
-                let from: Option<Position> = self.shared.store.source_position(path).await?;
-                Follower::new(self.miner.clone(), source, path, from)
+                let from = self.shared.store.source_position(&source.path).await?;
+                Follower::new(&self.miner, source, from)?
             }
         };
-        // A follower that is not put back is made again from what the store holds.
         let (follower, read) = self
             .absorb(move |sink| {
                 let read = follower.poll(sink);
@@ -95,9 +126,14 @@ impl Ingest {
             })
             .await?;
         read?;
-        self.followers.push((path.to_owned(), follower));
+        self.followers.insert(source.path.clone(), follower);
         Ok(())
     }
+}
+
+fn stamp(file: &Path) -> Option<Stamp> {
+    let about = std::fs::metadata(file).ok().filter(std::fs::Metadata::is_file)?;
+    Some((about.len(), about.modified().ok()))
 }
 
 impl Task for Ingest {
@@ -111,22 +147,11 @@ impl Task for Ingest {
         let sources = self.shared.config.logs.sources.clone();
         let mut failed: Option<LogsError> = None;
         for source in &sources {
-            for path in expand(source)? {
-                let read = if source.follow {
-                    self.follow(source, &path).await
-                } else {
-                    self.read_once(source, &path).await.map(|counts| {
-                        if counts.lines > 0 {
-                            info!(file = path, lines = counts.lines, "log read");
-                        }
-                    })
-                };
-                // One bad file does not keep the others from being read.
-                match read {
-                    Ok(()) => {}
-                    Err(TaskError::Logs(error)) => failed = Some(error),
-                    Err(other) => return Err(other),
-                }
+            let read = if source.follow { self.follow(source).await } else { self.read_once(source).await };
+            match read {
+                Ok(()) => {}
+                Err(TaskError::Logs(error)) => failed = Some(error),
+                Err(other) => return Err(other),
             }
         }
         if !self.caught_up {
