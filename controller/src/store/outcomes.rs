@@ -1,0 +1,81 @@
+//! Table `outcomes`: what each wake was good for.
+
+use jiff::Timestamp;
+use reveille_proto::WakeId;
+
+use super::{
+    Store, StoreError,
+    error::During,
+    row::{Place, ms},
+};
+use crate::outcome::{Outcome, Verdict};
+
+/// The verdict on one wake.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OutcomeRow {
+    pub wake: WakeId,
+    pub outcome: Outcome,
+    pub judged_at: Timestamp,
+}
+
+fn columns(verdict: &Verdict) -> (&'static str, Option<Timestamp>) {
+    match verdict {
+        Verdict::Used { arrived_at } => ("used", Some(*arrived_at)),
+        Verdict::Missed { arrived_at } => ("missed", Some(*arrived_at)),
+        Verdict::Unused => ("unused", None),
+        Verdict::Failed => ("failed", None),
+    }
+}
+
+impl Store {
+    /// Keeps a verdict; the first one stands.
+    pub async fn outcome_keep(&self, row: &OutcomeRow) -> Result<(), StoreError> {
+        let (verdict, arrived_at) = columns(&row.outcome.verdict);
+        let sql = "INSERT INTO outcomes (wake_id, verdict, arrived_at, idle_s, waited_s, saved_s, judged_at) \
+                   VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+        sqlx::query(sql)
+            .bind(row.wake.to_string())
+            .bind(verdict)
+            .bind(arrived_at.map(ms))
+            .bind(row.outcome.idle_s)
+            .bind(row.outcome.waited_s)
+            .bind(row.outcome.saved_s)
+            .bind(ms(row.judged_at))
+            .execute(&self.pool)
+            .await
+            .during("keep a verdict")
+            .map(|_| ())
+    }
+
+    /// Verdicts on wakes created in `[from, to)`, in order of wake.
+    pub async fn outcomes_between(&self, from: Timestamp, to: Timestamp) -> Result<Vec<OutcomeRow>, StoreError> {
+        type Row = (String, String, Option<i64>, i64, i64, i64, i64);
+        let sql = "SELECT o.wake_id, verdict, arrived_at, idle_s, waited_s, saved_s, judged_at FROM outcomes o \
+                   JOIN wakes w USING (wake_id) WHERE w.created_at >= ? AND w.created_at < ? ORDER BY o.wake_id";
+        let rows: Vec<Row> = sqlx::query_as(sql)
+            .bind(ms(from))
+            .bind(ms(to))
+            .fetch_all(&self.pool)
+            .await
+            .during("read verdicts")?;
+        let read = rows.into_iter().map(|(id, verdict, arrived_at, idle_s, waited_s, saved_s, judged_at)| {
+            let at = Place { table: "outcomes", row: &id };
+            let arrived = || -> Result<Timestamp, StoreError> {
+                at.time_opt("arrived_at", arrived_at)?.ok_or_else(|| at.bad("arrived_at is missing"))
+            };
+            let verdict = match verdict.as_str() {
+                "used" => Verdict::Used { arrived_at: arrived()? },
+                "missed" => Verdict::Missed { arrived_at: arrived()? },
+                "unused" => Verdict::Unused,
+                "failed" => Verdict::Failed,
+                other => return Err(at.bad(format!("verdict {other:?} is unknown"))),
+            };
+            Ok(OutcomeRow {
+                wake: at.parse("wake_id", &id)?,
+                outcome: Outcome { verdict, idle_s, waited_s, saved_s },
+                judged_at: at.time("judged_at", judged_at)?,
+            })
+        });
+        read.collect()
+    }
+}
