@@ -1,6 +1,6 @@
 //! The command line: what is asked, and with which exit code it ends.
 
-mod args;
+pub mod args;
 mod bench;
 mod play;
 

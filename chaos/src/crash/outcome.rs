@@ -57,7 +57,7 @@ impl CrashOutcome {
             counts.iter().map(|(name, count)| format!("{name} {count}")).collect::<Vec<_>>().join(", ")
         };
         let mut table = Table::new();
-        table.load_preset(UTF8_FULL_CONDENSED).set_header(["kill -9 under load", ""]);
+        table.load_style(UTF8_FULL_CONDENSED).set_header(["kill -9 under load", ""]);
         let killed: u64 = self.kills.values().sum();
         let permits: u32 = self.permits_left.values().sum();
         table.add_row([
@@ -115,8 +115,8 @@ mod tests {
         assert_eq!(verdict(|_| {}), Verdict::Held);
         assert_eq!(verdict(|o| o.kills_asked = 4), Verdict::Inconclusive);
         assert_eq!(verdict(|o| o.calls = 0), Verdict::Inconclusive);
-        assert_eq!(verdict(|o| drop(o.called_twice.insert("dev001".into(), 2))), Verdict::Violated);
-        assert_eq!(verdict(|o| drop(o.permits_left.insert("host-1".into(), 1))), Verdict::Violated);
+        assert_eq!(verdict(|o| o.called_twice.extend([("dev001".to_owned(), 2)])), Verdict::Violated);
+        assert_eq!(verdict(|o| o.permits_left.extend([("host-1".to_owned(), 1)])), Verdict::Violated);
         assert_eq!(verdict(|o| o.without_end.push("w".into())), Verdict::Violated);
         assert_eq!(verdict(|o| o.without_wake.push("dev001".into())), Verdict::Violated);
     }

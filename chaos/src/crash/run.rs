@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use rand::{RngExt, rngs::StdRng};
 use reveille_proto::clock::Clock;
 use tempfile::TempDir;
-use tokio::{task::JoinSet, time::Instant};
+use tokio::{sync::watch, task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -51,8 +51,9 @@ pub struct CrashSpec {
 pub async fn crash(spec: &CrashSpec) -> anyhow::Result<CrashOutcome> {
     let began = Instant::now();
     let mut bench = Bench::start(spec).await?;
-    let wanted = bench.ask_for_all(spec.wakes);
-    bench.kill_and_restart(spec, wanted).await?;
+    let (killed, on_kill) = watch::channel(0);
+    let wanted = bench.ask_for_all(spec, on_kill);
+    bench.kill_and_restart(spec, &killed, wanted).await?;
     bench.settle(spec.wakes).await?;
     let mut outcome = bench.count(spec).await?;
     outcome.wall_s = began.elapsed().as_secs_f64();
@@ -106,20 +107,28 @@ impl Bench {
         })
     }
 
-    fn ask_for_all(&self, wakes: u32) -> JoinSet<()> {
-        let mut asking = JoinSet::new();
-        let (control, clock) = (self.control.clone(), self.clock.clone());
-        // One after the other: the load lasts as long as the kills do.
-        asking.spawn(async move {
-            let mut control = control;
-            for index in 0..wakes as usize {
-                wanted::ask(&mut control, index, &clock).await;
+    /// Spreads the load evenly over the kills, so that every kill finds wakes in progress.
+    fn ask_for_all(&self, spec: &CrashSpec, mut killed: watch::Receiver<u32>) -> JoinHandle<()> {
+        let (mut control, clock) = (self.control.clone(), self.clock.clone());
+        let (wakes, kills) = (spec.wakes, spec.kills.max(1));
+        tokio::spawn(async move {
+            for index in 0..wakes {
+                let due = |killed: &u32| {
+                    u64::from(*killed) * u64::from(wakes) >= u64::from(index) * u64::from(kills)
+                };
+                // The bench is over when nobody counts kills any more; what is left is asked for at once.
+                killed.wait_for(due).await.ok();
+                wanted::ask(&mut control, index as usize, &clock).await;
             }
-        });
-        asking
+        })
     }
 
-    async fn kill_and_restart(&mut self, spec: &CrashSpec, mut wanted: JoinSet<()>) -> anyhow::Result<()> {
+    async fn kill_and_restart(
+        &mut self,
+        spec: &CrashSpec,
+        killed: &watch::Sender<u32>,
+        wanted: JoinHandle<()>,
+    ) -> anyhow::Result<()> {
         let mut rng = stream(spec.seed, 70);
         for _ in 0..spec.kills {
             self.pause(&mut rng, KILL_EVERY_MS).await;
@@ -132,11 +141,9 @@ impl Bench {
             self.note(Function::Restart, &name);
             // A controller that is down is not looked at; its wakes are looked at later.
             self.watch.look().await.ok();
+            killed.send_modify(|count| *count += 1);
         }
-        while let Some(ended) = wanted.join_next().await {
-            ended.context("the load panicked")?;
-        }
-        Ok(())
+        wanted.await.context("the load panicked")
     }
 
     /// Waits until every wake has its end and no permit is held, as long as that may take.

@@ -8,8 +8,9 @@ use std::{
 use anyhow::Context as _;
 use reveille_agent::{
     app::{Agent, Seams},
-    config::{Config, Driver, Endpoint, Expect, HttpReadiness, Ids, InstanceTemplate, Readiness},
+    config::{Config, Driver, Endpoint, Expect, HttpReadiness, Instance, Readiness},
 };
+use reveille_proto::InstanceId;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -79,36 +80,28 @@ fn config(spec: &PlaySpec, dir: &Path, reach: &Reach, host: usize) -> Config {
     config.controller.address = format!("http://{}", reach.link);
     config.controller.token_file = Some(reach.token_file.clone());
     config.load.interval_ms = LOAD_INTERVAL_MS;
-    let ids = (0..spec.world.instances).filter(|i| spec.world.host_of(*i) == host).map(instance_id).collect();
-    config.instance_templates = vec![template(Ids::List(ids), reach.endpoints)];
+    let here = (0..spec.world.instances).filter(|i| spec.world.host_of(*i) == host);
+    config.instances = here.map(|i| instance(instance_id(i), reach.endpoints)).collect();
     config
 }
 
 /// The portal first, the instance's own address when the portal certainly did nothing.
-fn template(ids: Ids, endpoints: SocketAddr) -> InstanceTemplate {
-    let fallback = Endpoint {
-        url: format!("http://{endpoints}/i/{{instance}}/wake?wake={{wake_id}}"),
-        ..Endpoint::default()
-    };
+fn instance(id: InstanceId, endpoints: SocketAddr) -> Instance {
+    let fallback =
+        Endpoint { url: format!("http://{endpoints}/i/{id}/wake?wake={{wake_id}}"), ..Endpoint::default() };
     let portal = Endpoint {
-        url: format!("http://{endpoints}/portal/{{instance}}/wake?wake={{wake_id}}"),
+        url: format!("http://{endpoints}/portal/{id}/wake?wake={{wake_id}}"),
         fallback: Some(Box::new(fallback)),
         ..Endpoint::default()
     };
-    let serves = Expect { body_contains: Some("instance {instance}".into()), ..Expect::default() };
+    let serves = Expect { body_contains: Some(format!("instance {id}")), ..Expect::default() };
     let readiness = HttpReadiness {
-        url: format!("http://{endpoints}/i/{{instance}}/"),
+        url: format!("http://{endpoints}/i/{id}/"),
         headers: std::collections::BTreeMap::new(),
         expect: serves,
         successes: 1,
         interval_ms: READINESS_INTERVAL_MS,
         request_timeout_s: 5,
     };
-    InstanceTemplate {
-        ids,
-        port_base: None,
-        cohort: "dev".into(),
-        driver: Driver::Http(portal),
-        readiness: Readiness::Http(readiness),
-    }
+    Instance { id, cohort: "dev".into(), driver: Driver::Http(portal), readiness: Readiness::Http(readiness) }
 }

@@ -67,13 +67,13 @@ fn config(spec: &PlaySpec, data_dir: &Path, access_log: &Path) -> Config {
     config.listen.grpc = ([127, 0, 0, 1], 0).into();
     config.store.data_dir = Some(data_dir.to_owned());
     let mut source = SourceConfig::new(access_log.to_string_lossy(), LogFormat::F5);
-    source.template = TEMPLATE.to_owned();
+    TEMPLATE.clone_into(&mut source.template);
     source.follow = true;
     config.logs.sources = vec![source];
-    config.logs.extract.strip_suffix = VHOST_SUFFIX.to_owned();
+    VHOST_SUFFIX.clone_into(&mut config.logs.extract.strip_suffix);
     config.logs.wake_request = vec![format!("^POST {WAKE_REQUEST_PATH}")];
     config.visits.poll_interval_ms = 30_000;
-    config.model.time_zone = spec.world.zone.iana_name().unwrap_or("UTC").to_owned();
+    spec.world.zone.iana_name().unwrap_or("UTC").clone_into(&mut config.model.time_zone);
     config.model.rule.min_history_days = MIN_HISTORY_DAYS;
     config.wake.dispatch_interval_ms = 5_000;
     config.throttle.load_freshness_s = LOAD_FRESHNESS_S;

@@ -13,32 +13,29 @@ const VIOLATIONS_SHOWN_MAX: usize = 5;
 
 /// The whole report, ready to print.
 pub fn render(played: &Played) -> String {
-    let mut text = format!(
-        "{} of {} instances, seed {}, {} to {} at {:.0}x in {:.0} s\n",
+    let title = format!(
+        "{} of {} instances, seed {}, {} to {} at {:.0}x in {:.0} s",
         played.experiment, played.instances, played.seed, played.from, played.to, played.speed, played.wall_s
     );
-    for part in [users(played), hosts(played), invariants(&played.invariants)] {
-        text.push_str(&part.to_string());
-        text.push('\n');
-    }
-    for fault in &played.faults {
-        let line = format!("fault {}: hit {} of {} times\n", fault.kind, fault.hits, fault.opportunities);
-        text.push_str(&line);
-    }
-    for problem in played.deviations.iter().chain(&played.not_recovered) {
-        text.push_str(&format!("! {problem}\n"));
-    }
-    text.push_str(&violations(&played.invariants));
-    if let Some(kept) = &played.kept {
-        text.push_str(&format!("kept in {}\n", kept.display()));
-    }
-    text.push_str(&format!("verdict: {}\n", name(&played.verdict)));
-    text
+    let tables = [users(played), hosts(played), invariants(&played.invariants)];
+    let faults = played.faults.iter();
+    let faults = faults.map(|f| format!("fault {}: hit {} of {} times", f.kind, f.hits, f.opportunities));
+    let problems =
+        played.deviations.iter().chain(&played.not_recovered).map(|problem| format!("! {problem}"));
+    let kept = played.kept.iter().map(|kept| format!("kept in {}", kept.display()));
+    let mut lines = vec![title];
+    lines.extend(tables.iter().map(Table::to_string));
+    lines.extend(faults);
+    lines.extend(problems);
+    lines.extend(played.invariants.iter().flat_map(violations));
+    lines.extend(kept);
+    lines.push(format!("verdict: {}\n", name(&played.verdict)));
+    lines.join("\n")
 }
 
 fn table(head: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_preset(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(head);
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
@@ -50,7 +47,9 @@ fn users(played: &Played) -> Table {
     let users = &played.users;
     let share = |part: u64| format!("{part} ({:.0} %)", 100.0 * part as f64 / users.arrivals.max(1) as f64);
     let mut table = table(&["users and wakes", ""]);
-    let mut row = |name: &str, value: String| drop(table.add_row([name.to_owned(), value]));
+    let mut row = |name: &str, value: String| {
+        table.add_row([name.to_owned(), value]);
+    };
     row("arrivals", users.arrivals.to_string());
     row("found awake", share(users.found_awake));
     row("still had to ask", share(users.asked()));
@@ -93,19 +92,14 @@ fn invariants(checked: &[Checked]) -> Table {
     table
 }
 
-fn violations(checked: &[Checked]) -> String {
-    let mut text = String::new();
-    for one in checked {
-        for violation in one.violations.iter().take(VIOLATIONS_SHOWN_MAX) {
-            let chain: Vec<String> = violation.chain.iter().map(u64::to_string).collect();
-            text.push_str(&format!("! {}: {} (events {})\n", one.id, violation.text, chain.join(", ")));
-        }
-        let hidden = one.violations.len().saturating_sub(VIOLATIONS_SHOWN_MAX);
-        if hidden > 0 {
-            text.push_str(&format!("! {}: and {hidden} more\n", one.id));
-        }
-    }
-    text
+fn violations(one: &Checked) -> Vec<String> {
+    let shown = one.violations.iter().take(VIOLATIONS_SHOWN_MAX).map(|violation| {
+        let chain: Vec<String> = violation.chain.iter().map(u64::to_string).collect();
+        format!("! {}: {} (events {})", one.id, violation.text, chain.join(", "))
+    });
+    let hidden = one.violations.len().saturating_sub(VIOLATIONS_SHOWN_MAX);
+    let hidden = (hidden > 0).then(|| format!("! {}: and {hidden} more", one.id));
+    shown.chain(hidden).collect()
 }
 
 fn counts(counts: &BTreeMap<String, u64>) -> String {

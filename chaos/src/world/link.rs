@@ -165,3 +165,122 @@ impl Watch {
         Key { wake: Some(wake.to_owned()), attempt: Some(attempt), ..self.key() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::{Timestamp, tz::TimeZone};
+    use reveille_proto::{
+        clock::Clock,
+        v1::{self, Hello, Load, Progress, Wake},
+    };
+
+    use super::*;
+    use crate::history::{Header, History};
+
+    /// A controller that answers a hello with one wake and then tells what it heard.
+    #[derive(Debug)]
+    struct Fake {
+        heard: mpsc::Sender<AgentMessage>,
+    }
+
+    #[tonic::async_trait]
+    impl Fleet for Fake {
+        type SessionStream = ReceiverStream<Result<ControllerMessage, Status>>;
+
+        async fn session(
+            &self,
+            request: Request<Streaming<AgentMessage>>,
+        ) -> Result<Response<Self::SessionStream>, Status> {
+            assert_eq!(
+                request.metadata().get("authorization").map(tonic::metadata::MetadataValue::as_bytes),
+                Some(&b"Bearer t"[..])
+            );
+            let (down, stream) = mpsc::channel(4);
+            let heard = self.heard.clone();
+            let mut up = request.into_inner();
+            tokio::spawn(async move {
+                let wake = Wake {
+                    wake_id: "w1".into(),
+                    attempt: 1,
+                    instance_id: "dev001".into(),
+                    ..Wake::default()
+                };
+                let wake = ControllerMessage { kind: Some(controller_message::Kind::Wake(wake)) };
+                down.send(Ok(wake)).await.expect("the tap listens");
+                while let Some(Ok(message)) = up.next().await {
+                    heard.send(message).await.expect("the test listens");
+                }
+            });
+            Ok(Response::new(ReceiverStream::new(stream)))
+        }
+    }
+
+    async fn fake_controller(heard: mpsc::Sender<AgentMessage>) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        let server = Server::builder().add_service(FleetServer::new(Fake { heard }));
+        tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
+        address
+    }
+
+    fn from_agent(kind: agent_message::Kind) -> AgentMessage {
+        AgentMessage { kind: Some(kind) }
+    }
+
+    #[tokio::test]
+    async fn everything_passes_unchanged_and_is_written_down() {
+        let (heard, mut hears) = mpsc::channel(16);
+        let controller = fake_controller(heard).await;
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().join("history.jsonl");
+        let clock = Clock::scaled(Timestamp::UNIX_EPOCH, 10.0);
+        let header = Header::new("test", 1, "scaled", "UTC");
+        let recorder = Recorder::create(&path, &header, clock, TimeZone::UTC).expect("created");
+        let tap = Tap::serve(controller, recorder.clone(), CancellationToken::new()).await.expect("listens");
+
+        let messages = vec![
+            from_agent(agent_message::Kind::Hello(Hello { host_id: "h1".into(), ..Hello::default() })),
+            from_agent(agent_message::Kind::Load(Load { cpu_percent: 42.0, ..Load::default() })),
+            from_agent(agent_message::Kind::Progress(Progress {
+                wake_id: "w1".into(),
+                attempt: 1,
+                phase: Phase::Eligible.into(),
+                ..Progress::default()
+            })),
+            from_agent(agent_message::Kind::Result(v1::Result {
+                wake_id: "w1".into(),
+                attempt: 1,
+                outcome: Outcome::Woken.into(),
+                ..v1::Result::default()
+            })),
+        ];
+        let channel = Endpoint::from_shared(format!("http://{tap}")).expect("a URL").connect_lazy();
+        let (send, stream) = mpsc::channel(8);
+        let mut request = Request::new(ReceiverStream::new(stream));
+        request.metadata_mut().insert("authorization", "Bearer t".parse().expect("ASCII"));
+        let mut down = FleetClient::new(channel).session(request).await.expect("passed on").into_inner();
+        send.send(messages[0].clone()).await.expect("open");
+        let wake = down.next().await.expect("a message").expect("no error");
+        assert!(matches!(wake.kind, Some(controller_message::Kind::Wake(_))));
+        for message in &messages[1..] {
+            send.send(message.clone()).await.expect("open");
+        }
+        for message in &messages {
+            assert_eq!(hears.recv().await.as_ref(), Some(message));
+        }
+        recorder.finish().expect("written");
+        let events = History::read(&path).expect("readable").events;
+        let mut seen: Vec<Function> = events.iter().map(|event| event.f).collect();
+        seen.sort_unstable();
+        let expected = [
+            Function::Preflight,
+            Function::SlotGrant,
+            Function::SlotRelease,
+            Function::CommandSend,
+            Function::LoadSample,
+        ];
+        assert_eq!(seen, expected);
+        let load = events.iter().find(|event| event.f == Function::LoadSample).expect("seen");
+        assert_eq!((load.number("cpu_percent"), load.k.host.as_deref()), (Some(42.0), Some("h1")));
+    }
+}
