@@ -1,6 +1,6 @@
 //! S2: nothing is granted on a host whose newest known load is at or above the ceiling, or too old, or missing.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::{Checked, Settings};
 use crate::history::{Event, Function};
@@ -14,11 +14,12 @@ struct Sample {
 
 /// Joins each grant with the samples before it. The decision may have been taken on any sample that was the newest within
 /// `transit_s` before the grant was seen: if one of them allowed it, it was allowed. A command that only looks costs a
-/// host nothing and is left out.
+/// host nothing and is left out, and so is one sent again for an attempt that has its permit.
 pub fn check(events: &[Event]) -> Checked {
     let mut checked =
         Checked::new("S2", "no grant on a host whose newest load is at its ceiling, stale or missing");
     let mut settings = Settings::default();
+    let mut granted = BTreeSet::new();
     let mut samples: BTreeMap<&str, VecDeque<Sample>> = BTreeMap::new();
     for event in events {
         settings.follow(event);
@@ -31,6 +32,9 @@ pub fn check(events: &[Event]) -> Checked {
                 forget(known, event.t_s() - settings.transit_s);
             }
             Function::SlotGrant if event.flag("look_only") != Some(true) => {
+                if !granted.insert((event.k.wake.as_deref(), event.k.attempt)) {
+                    continue;
+                }
                 checked.checked += 1;
                 forget(known, event.t_s() - settings.transit_s);
                 if let Some(why) = forbidden(known, event.t_s(), &settings) {
@@ -95,6 +99,8 @@ mod tests {
         told.load(40.0, "h1", 69.9).load(50.0, "h1", 90.0).grant(50.5, "h1", "b");
         let checked = check(&told.0);
         assert_eq!((checked.checked, checked.violations.len()), (2, 0), "{:?}", checked.violations);
+        told.grant(51.2, "h1", "b");
+        assert!(check(&told.0).violations.is_empty(), "sent again after a reconnect");
         told.grant(51.5, "h1", "c");
         assert_eq!(check(&told.0).violations.len(), 1);
     }
