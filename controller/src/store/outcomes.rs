@@ -1,7 +1,6 @@
 //! Table `outcomes`: what each wake was good for.
 
 use jiff::Timestamp;
-use reveille_proto::WakeId;
 
 use super::{
     Store, StoreError,
@@ -13,33 +12,23 @@ use crate::outcome::{Outcome, Verdict};
 /// The verdict on one wake.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OutcomeRow {
-    pub wake: WakeId,
     pub outcome: Outcome,
     pub judged_at: Timestamp,
-}
-
-fn columns(verdict: &Verdict) -> (&'static str, Option<Timestamp>) {
-    match verdict {
-        Verdict::Used { arrived_at } => ("used", Some(*arrived_at)),
-        Verdict::Missed { arrived_at } => ("missed", Some(*arrived_at)),
-        Verdict::Unused => ("unused", None),
-        Verdict::Failed => ("failed", None),
-    }
 }
 
 impl Store {
     /// Keeps a verdict; the first one stands.
     pub async fn outcome_keep(&self, row: &OutcomeRow) -> Result<(), StoreError> {
-        let (verdict, arrived_at) = columns(&row.outcome.verdict);
+        let outcome = &row.outcome;
         let sql = "INSERT INTO outcomes (wake_id, verdict, arrived_at, idle_s, waited_s, saved_s, judged_at) \
                    VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
         sqlx::query(sql)
-            .bind(row.wake.to_string())
-            .bind(verdict)
-            .bind(arrived_at.map(ms))
-            .bind(row.outcome.idle_s)
-            .bind(row.outcome.waited_s)
-            .bind(row.outcome.saved_s)
+            .bind(outcome.wake.to_string())
+            .bind(outcome.verdict.code())
+            .bind(outcome.verdict.arrived_at().map(ms))
+            .bind(outcome.idle_s)
+            .bind(outcome.waited_s)
+            .bind(outcome.saved_s)
             .bind(ms(row.judged_at))
             .execute(&self.pool)
             .await
@@ -49,7 +38,7 @@ impl Store {
 
     /// Verdicts on wakes created in `[from, to)`, in order of wake.
     pub async fn outcomes_between(&self, from: Timestamp, to: Timestamp) -> Result<Vec<OutcomeRow>, StoreError> {
-        type Row = (String, String, Option<i64>, i64, i64, i64, i64);
+        type Row = (String, String, Option<i64>, f64, f64, f64, i64);
         let sql = "SELECT o.wake_id, verdict, arrived_at, idle_s, waited_s, saved_s, judged_at FROM outcomes o \
                    JOIN wakes w USING (wake_id) WHERE w.created_at >= ? AND w.created_at < ? ORDER BY o.wake_id";
         let rows: Vec<Row> = sqlx::query_as(sql)
@@ -71,8 +60,7 @@ impl Store {
                 other => return Err(at.bad(format!("verdict {other:?} is unknown"))),
             };
             Ok(OutcomeRow {
-                wake: at.parse("wake_id", &id)?,
-                outcome: Outcome { verdict, idle_s, waited_s, saved_s },
+                outcome: Outcome { wake: at.parse("wake_id", &id)?, verdict, idle_s, waited_s, saved_s },
                 judged_at: at.time("judged_at", judged_at)?,
             })
         });

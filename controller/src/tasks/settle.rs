@@ -136,7 +136,7 @@ impl Settle {
                 .visits_of(&wake.instance, wake.created_at.min(wake.due_at), ended_at + window)
                 .await?;
             if let Some(outcome) = judge(&facts, &visits, window, now) {
-                self.shared.store.outcome_keep(&OutcomeRow { wake: wake.id, outcome, judged_at: now }).await?;
+                self.shared.store.outcome_keep(&OutcomeRow { outcome, judged_at: now }).await?;
                 judged += 1;
             }
         }
