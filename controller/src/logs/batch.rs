@@ -103,9 +103,10 @@ impl Gatherer {
         let compiled = self.miner.compiled();
         let kind = match compiled.patterns.meaning(&record, &mut self.agents) {
             Meaning::Sighting(kind) => kind,
-            Meaning::IgnoredAgent => return Ok(self.counts.ignored_agent += 1),
-            Meaning::IgnoredPath => return Ok(self.counts.ignored_path += 1),
-            Meaning::IgnoredClient => return Ok(self.counts.ignored_client += 1),
+            Meaning::Ignored(ignored) => {
+                self.counts.ignore(ignored);
+                return Ok(());
+            }
         };
         if !compiled.finder.find(&record, &mut self.name) {
             self.counts.no_instance += 1;

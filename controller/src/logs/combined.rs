@@ -62,7 +62,11 @@ fn who(head: &[u8]) -> Option<(Option<&[u8]>, &[u8])> {
 }
 
 fn after<'a>(text: &'a [u8], prefix: &[u8], otherwise: RejectReason) -> Result<&'a [u8], RejectReason> {
-    text.strip_prefix(prefix).ok_or(if prefix.starts_with(text) { RejectReason::Truncated } else { otherwise })
+    text.strip_prefix(prefix).ok_or(if prefix.starts_with(text) {
+        RejectReason::Truncated
+    } else {
+        otherwise
+    })
 }
 
 /// The quote that ends a field: not escaped by a backslash, and followed by a space or the end of the line.
@@ -151,7 +155,8 @@ mod tests {
 
     #[test]
     fn a_combined_line_says_who_when_and_what() {
-        let line = format!(r#"{HEAD}"GET /a?b=1 HTTP/1.1" 404 203 "http://r/" "Mozilla/5.0 (X11; \"quoted\")""#);
+        let line =
+            format!(r#"{HEAD}"GET /a?b=1 HTTP/1.1" 404 203 "http://r/" "Mozilla/5.0 (X11; \"quoted\")""#);
         let record = parse(&line).expect("a record");
         assert_eq!(record.at.to_string(), "2015-05-17T10:05:03Z");
         assert_eq!(text(record.client), "192.0.2.1");
@@ -195,7 +200,10 @@ mod tests {
             parse(&line).expect("a record").vhost.map(|v| text(v).to_owned())
         };
         assert_eq!(with(r#" "dev1.example.com""#).as_deref(), Some("dev1.example.com"));
-        assert_eq!(with(r#" "SID=ab.cd" 0.012 10.20.0.1:16001 dev1.example.com:8443"#).as_deref(), Some("dev1.example.com:8443"));
+        assert_eq!(
+            with(r#" "SID=ab.cd" 0.012 10.20.0.1:16001 dev1.example.com:8443"#).as_deref(),
+            Some("dev1.example.com:8443")
+        );
         assert_eq!(with(r#" "-" 0.012 10.20.0.1:16001 "2001:db8::1" 1.2.3.4"#), None);
         assert_eq!(with(r#" "unterminated.example.com"#), None);
     }
@@ -210,10 +218,13 @@ mod tests {
             (r#" "curl/7.54.0""#.into(), R::Orphan),
             ("once upon a time".into(), R::NoTime),
             ("x [17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1\" 200 5".into(), R::NoTime),
-            (r#"192.0.2.1 - - [yesterday, rather late in the evening] "GET / HTTP/1.1" 200 5"#.into(), R::BadTime),
+            (
+                r#"192.0.2.1 - - [yesterday, rather late in the evening] "GET / HTTP/1.1" 200 5"#.into(),
+                R::BadTime,
+            ),
             ("192.0.2.1 - - [17/May/20".into(), R::Truncated),
             ("192.0.2.1 - - [17/May/2015:10:05:03 +0000".into(), R::Truncated),
-            (format!(r#"{HEAD}GET / HTTP/1.1 200 5"#), R::BadTime),
+            (format!("{HEAD}GET / HTTP/1.1 200 5"), R::BadTime),
             (format!(r#"{HEAD}"GET /ver"#), R::Truncated),
             (format!(r#"{HEAD}"GET / HTTP/1.1""#), R::Truncated),
             (format!(r#"{HEAD}"GET / HTTP/1.1" 2"#), R::Truncated),
@@ -239,10 +250,10 @@ mod tests {
 
     #[test]
     fn no_bytes_whatever_break_the_parser() {
-        let line = format!(r#"dev1.example.com 192.0.2.1 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "a" 7"#);
+        let line = r#"dev1.example.com 192.0.2.1 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "a" 7"#;
         for end in 0..line.len() {
             let _ = parse(&line[..end]);
-            let mut broken = line.clone().into_bytes();
+            let mut broken = line.as_bytes().to_vec();
             broken[end] = 0xff;
             let _ = parse_combined(&broken, &mut DayCache::default());
         }

@@ -28,6 +28,14 @@ pub struct Counts {
     pub unreadable: u64,
 }
 
+/// Why a record is not a person's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ignored {
+    Agent,
+    Path,
+    Client,
+}
+
 /// Records that show a person, by kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct SightingCounts {
@@ -53,6 +61,14 @@ impl SightingCounts {
 impl Counts {
     pub fn reject(&mut self, reason: RejectReason) {
         *self.rejects.entry(reason).or_default() += 1;
+    }
+
+    pub(super) fn ignore(&mut self, why: Ignored) {
+        match why {
+            Ignored::Agent => self.ignored_agent += 1,
+            Ignored::Path => self.ignored_path += 1,
+            Ignored::Client => self.ignored_client += 1,
+        }
     }
 
     pub fn rejected(&self) -> u64 {

@@ -176,7 +176,10 @@ mod tests {
     fn a_pattern_gives_its_named_or_first_group() {
         let named = "from = \"regex\"\npattern = '^/(x|y)/(?<instance>[^/]+)'";
         assert_eq!(found(named, None, "/x/dev1/z").as_deref(), Some("dev1"));
-        assert_eq!(found("from = \"regex\"\npattern = 'dev=(\\w+)'", None, "/?dev=d1").as_deref(), Some("d1"));
+        assert_eq!(
+            found("from = \"regex\"\npattern = 'dev=(\\w+)'", None, "/?dev=d1").as_deref(),
+            Some("d1")
+        );
         assert_eq!(found("from = \"client\"", None, "/").as_deref(), Some("2001:db8::1"));
     }
 

@@ -100,7 +100,8 @@ impl Template {
             && whole(&[Keyword::Month, Keyword::MonthName]);
         let clock = whole(&[Keyword::Hms]) || has(&[Keyword::Hour, Keyword::Minute]);
         if !(whole(&[Keyword::Ncsa, Keyword::HttpDate, Keyword::Unix]) || date && clock) {
-            let wanted = "holds no time: $DATE_NCSA, $DATE_HTTP, $TIME_UNIX, or date and time parts are needed";
+            let wanted =
+                "holds no time: $DATE_NCSA, $DATE_HTTP, $TIME_UNIX, or date and time parts are needed";
             return Err(LogsError::setting(key, wanted));
         }
         if !whole(&[Keyword::Uri, Keyword::Path, Keyword::Request]) {
@@ -249,7 +250,7 @@ impl<'a> Found<'a> {
     }
 
     fn month(&self) -> Option<i8> {
-        let name = self.get(Keyword::MonthName).and_then(|name| time::month(name.first_chunk()?));
+        let name = self.get(Keyword::MonthName).and_then(|name| time::month(*name.first_chunk()?));
         name.or_else(|| self.small(Keyword::Month))
     }
 
@@ -313,7 +314,8 @@ mod tests {
     #[test]
     fn plain_names_and_text_around_the_date_are_read() {
         let template = r#"$CLIENT_IP - $USER [$DATE] "$METHOD $URI $HTTP_VERSION" $STATUS $BYTES $VIRTUAL_HOST "$USER_AGENT""#;
-        let line = r#"2001:db8::1 - jane [17/May/2015:10:05:03 +0000] "POST /login.do HTTP/1.1" 200 5 dev1 "-""#;
+        let line =
+            r#"2001:db8::1 - jane [17/May/2015:10:05:03 +0000] "POST /login.do HTTP/1.1" 200 5 dev1 "-""#;
         let read = "2015-05-17T10:05:03Z 2001:db8::1 POST /login.do 200 Some(\"dev1\") None";
         assert_eq!(parse(template, line).as_deref(), Ok(read));
     }
@@ -336,8 +338,11 @@ mod tests {
     fn http_dates_request_lines_and_unix_times_are_read() {
         let read = "2026-03-02T08:14:59Z  GET /a 0 None None";
         assert_eq!(
-            parse("$DATE_HTTP|$HTTP_REQUEST|$VIRTUAL_NAME", "Mon, 02 Mar 2026 08:14:59 GMT|GET /a HTTP/1.1|/Common/vs")
-                .as_deref(),
+            parse(
+                "$DATE_HTTP|$HTTP_REQUEST|$VIRTUAL_NAME",
+                "Mon, 02 Mar 2026 08:14:59 GMT|GET /a HTTP/1.1|/Common/vs"
+            )
+            .as_deref(),
             Ok(read)
         );
         assert_eq!(parse("$TIME_UNIX,$HTTP_REQUEST", "1772439299,GET /a HTTP/1.1").as_deref(), Ok(read));

@@ -81,20 +81,12 @@ impl Follower {
                 return Ok(flow);
             }
         }
-        if self.drain_renamed(total, sink)?.is_break() {
-            return Ok(ControlFlow::Break(()));
+        self.turn()?;
+        let flow = self.drain_renamed(total, sink)?;
+        if flow.is_break() {
+            return Ok(flow);
         }
-        if self.drain_current(total, sink)?.is_break() {
-            return Ok(ControlFlow::Break(()));
-        }
-        if self.turn()? {
-            // What was written between the last read and the renaming, then the new file.
-            if self.drain_renamed(total, sink)?.is_break() {
-                return Ok(ControlFlow::Break(()));
-            }
-            return self.drain_current(total, sink);
-        }
-        Ok(ControlFlow::Continue(()))
+        self.drain_current(total, sink)
     }
 
     /// Opens what `from` is a position of: the file at the path, or the one it was renamed to meanwhile.
@@ -167,22 +159,21 @@ impl Follower {
         Ok(flow)
     }
 
-    /// Whether the file was rotated; then what is current has changed.
-    fn turn(&mut self) -> io::Result<bool> {
-        let Some(tail) = &mut self.current else { return Ok(false) };
-        let Some(mut found) = open(&self.path)? else { return Ok(false) };
+    /// Notices a rotation, before anything is read from where the old text was.
+    fn turn(&mut self) -> io::Result<()> {
+        let Some(tail) = &mut self.current else { return Ok(()) };
+        let Some(mut found) = open(&self.path)? else { return Ok(()) };
         let (there, here) = (found.metadata()?, tail.file.metadata()?);
         if (there.dev(), there.ino()) != (here.dev(), here.ino()) {
             let next = Tail { file: found, cursor: Cursor::default() };
             self.renamed = self.current.replace(next).map(|old| (old, POLLS_AFTER_RENAME));
-            return Ok(true);
+            return Ok(());
         }
         let position = tail.cursor.position();
-        let emptied = there.len() < position.offset || !position.fits(&head(&mut found)?);
-        if emptied {
+        if there.len() < position.offset || !position.fits(&head(&mut found)?) {
             tail.cursor = Cursor::default();
         }
-        Ok(emptied)
+        Ok(())
     }
 }
 
@@ -292,4 +283,183 @@ fn begins_as(path: &Path, from: &Position) -> bool {
     let mut head = Vec::new();
     let read = opened.take(from.fingerprint_bytes() as u64).read_to_end(&mut head);
     read.is_ok() && from.fits(&head)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs::OpenOptions, io::Write};
+
+    use super::*;
+    use crate::logs::{InstanceFrom, LogFormat, LogsConfig};
+
+    const NONE: [u32; 0] = [];
+
+    /// A log that is written and rotated, and one who follows it.
+    struct Log {
+        folder: tempfile::TempDir,
+        follower: Follower,
+        last: Option<Position>,
+    }
+
+    fn follower(path: &Path, from: Option<Position>) -> Follower {
+        let mut config = LogsConfig::default();
+        config.extract.from = InstanceFrom::Client;
+        let miner = Miner::new(&config).unwrap();
+        Follower::new(&miner, &SourceConfig::new(path.to_str().unwrap(), LogFormat::Combined), from).unwrap()
+    }
+
+    fn line(n: u32) -> String {
+        format!("192.0.2.{n} - - [17/May/2015:10:00:00 +0000] \"GET /{n} HTTP/1.1\" 200 5 \"-\" \"x\"\n")
+    }
+
+    impl Log {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let follower = follower(&folder.path().join("a.log"), None);
+            Self { folder, follower, last: None }
+        }
+
+        fn path(&self) -> PathBuf {
+            self.folder.path().join("a.log")
+        }
+
+        fn append(&self, text: &str) {
+            let mut file = OpenOptions::new().create(true).append(true).open(self.path()).unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+        }
+
+        fn rename(&self, name: &str) {
+            fs::rename(self.path(), self.folder.path().join(name)).unwrap();
+        }
+
+        fn restart(&mut self) {
+            self.follower = follower(&self.path(), self.last.clone());
+        }
+
+        /// The last parts of the clients seen by one poll.
+        fn poll(&mut self) -> Vec<u32> {
+            let mut seen = Vec::new();
+            let last = &mut self.last;
+            let counts = self.follower.poll(&mut |batch| {
+                let client = |id: &str| id.rsplit('.').next().unwrap().parse::<u32>().unwrap();
+                seen.extend(batch.sightings.iter().map(|s| client(s.instance.as_str())));
+                *last = Some(batch.position);
+                ControlFlow::Continue(())
+            });
+            assert_eq!(counts.unwrap().records, seen.len() as u64);
+            seen
+        }
+    }
+
+    #[test]
+    fn each_poll_gives_what_is_new_and_half_a_line_waits() {
+        let mut log = Log::new();
+        assert_eq!(log.poll(), NONE);
+        log.append(&(line(1) + &line(2)));
+        assert_eq!(log.poll(), [1, 2]);
+        assert_eq!(log.poll(), NONE);
+        let (half, rest) = (&line(3)[..40], &line(3)[40..]);
+        log.append(half);
+        assert_eq!(log.poll(), NONE);
+        log.append(rest);
+        assert_eq!(log.poll(), [3]);
+        assert_eq!(log.last.as_ref().unwrap().line, 3);
+    }
+
+    #[test]
+    fn a_renamed_file_is_finished_before_the_new_one() {
+        let mut log = Log::new();
+        log.append(&line(1));
+        assert_eq!(log.poll(), [1]);
+        log.append(&line(2));
+        let mut old = OpenOptions::new().append(true).open(log.path()).unwrap();
+        log.rename("a.log.1");
+        assert_eq!(log.poll(), [2], "nothing stands at the path yet");
+        log.append(&line(4));
+        old.write_all(line(3).as_bytes()).unwrap();
+        assert_eq!(log.poll(), [3, 4]);
+        // A writer that has not yet let go of the old file, and ends it without a line end.
+        old.write_all(line(5).trim_end().as_bytes()).unwrap();
+        log.append(&line(6));
+        assert_eq!(log.poll(), [5, 6]);
+        assert_eq!(log.poll(), NONE);
+    }
+
+    #[test]
+    fn a_file_emptied_in_place_is_read_from_its_start() {
+        let mut log = Log::new();
+        log.append(&(line(1) + &line(2)));
+        assert_eq!(log.poll(), [1, 2]);
+        fs::write(log.path(), line(3)).unwrap();
+        assert_eq!(log.poll(), [3]);
+        // Emptied and grown beyond where reading was: only its first bytes tell.
+        fs::write(log.path(), [line(4), line(5), line(6)].concat()).unwrap();
+        assert_eq!(log.poll(), [4, 5, 6]);
+        assert_eq!(log.poll(), NONE);
+    }
+
+    #[test]
+    fn a_restart_goes_on_where_it_was() {
+        let mut log = Log::new();
+        log.append(&(line(1) + &line(2)));
+        assert_eq!(log.poll(), [1, 2]);
+        log.append(&line(3));
+        log.restart();
+        assert_eq!(log.poll(), [3]);
+    }
+
+    #[test]
+    fn a_restart_finds_the_file_that_was_rotated_meanwhile() {
+        for packed in [false, true] {
+            let mut log = Log::new();
+            log.append(&line(1));
+            assert_eq!(log.poll(), [1]);
+            log.append(&line(2));
+            log.rename("a.log.1");
+            if packed {
+                let plain = log.folder.path().join("a.log.1");
+                let bytes = zstd::encode_all(fs::read(&plain).unwrap().as_slice(), 1).unwrap();
+                fs::write(log.folder.path().join("a.log.1.zst"), bytes).unwrap();
+                fs::remove_file(plain).unwrap();
+            }
+            log.append(&line(3));
+            log.restart();
+            assert_eq!(log.poll(), [2, 3], "packed: {packed}");
+            assert_eq!(log.poll(), NONE);
+        }
+    }
+
+    #[test]
+    fn a_stop_loses_nothing() {
+        let mut log = Log::new();
+        let many: String = (0..15_000).map(|n| line(n % 200)).collect();
+        log.append(&many);
+        let mut lines = 0;
+        let mut stop = |follower: &mut Follower| {
+            let counts = follower.poll(&mut |_| ControlFlow::Break(())).unwrap();
+            lines += counts.lines;
+            counts.lines
+        };
+        assert_eq!(stop(&mut log.follower), 10_000);
+        assert_eq!(stop(&mut log.follower), 5_000);
+        assert_eq!(stop(&mut log.follower), 0);
+        assert_eq!(lines, 15_000);
+    }
+
+    #[test]
+    fn a_compressed_file_is_refused_and_a_huge_line_is_counted() {
+        let mut log = Log::new();
+        log.append(&"x".repeat(3 * LINE_BYTES_MAX));
+        assert_eq!(log.poll(), NONE);
+        log.append("\n");
+        let counts = log.follower.poll(&mut |_| ControlFlow::Continue(())).unwrap();
+        assert_eq!(counts.rejects[&RejectReason::TooLong], 1);
+        log.append(&line(1));
+        assert_eq!(log.poll(), [1]);
+
+        let packed = log.folder.path().join("b.log");
+        fs::write(&packed, zstd::encode_all(line(1).as_bytes(), 1).unwrap()).unwrap();
+        let error = follower(&packed, None).poll(&mut |_| ControlFlow::Continue(())).unwrap_err();
+        assert!(std::error::Error::source(&error).unwrap().to_string().contains("cannot be followed"));
+    }
 }

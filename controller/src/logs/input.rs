@@ -18,16 +18,19 @@ const BUFFER_BYTES: usize = 256 * 1024;
 
 /// The files `source` names: sorted, or the one `-`. A path without a match is an error, whether pattern or name.
 pub fn source_files(source: &SourceConfig) -> Result<Vec<PathBuf>, LogsError> {
-    let plain = source.path == STDIN || !source.path.contains(['*', '?', '[']) || PathBuf::from(&source.path).is_file();
+    let plain = source.path == STDIN
+        || !source.path.contains(['*', '?', '['])
+        || PathBuf::from(&source.path).is_file();
     if plain {
         return Ok(vec![PathBuf::from(&source.path)]);
     }
     let pattern = &source.path;
-    let matches = glob::glob(pattern)
-        .map_err(|error| LogsError::Glob { pattern: pattern.clone(), source: error })?;
+    let matches =
+        glob::glob(pattern).map_err(|error| LogsError::Glob { pattern: pattern.clone(), source: error })?;
     let mut files = Vec::new();
     for file in matches {
-        let file = file.map_err(|error| LogsError::List { path: error.path().to_owned(), source: error.into() })?;
+        let file =
+            file.map_err(|error| LogsError::List { path: error.path().to_owned(), source: error.into() })?;
         if file.is_file() {
             files.push(file);
         }
@@ -57,7 +60,8 @@ pub(super) fn compression(head: &[u8]) -> Compression {
 
 /// The decompressed bytes of `file`, adding what is read of the file itself to `bytes_read`.
 pub(super) fn open<'n>(file: &str, bytes_read: &'n AtomicU64) -> io::Result<Box<dyn Read + Send + 'n>> {
-    let raw: Box<dyn Read + Send> = if file == STDIN { Box::new(io::stdin()) } else { Box::new(File::open(file)?) };
+    let raw: Box<dyn Read + Send> =
+        if file == STDIN { Box::new(io::stdin()) } else { Box::new(File::open(file)?) };
     decompress(Watched { raw, bytes_read })
 }
 
@@ -133,7 +137,8 @@ mod tests {
             std::fs::write(dir.path().join(name), TEXT).unwrap();
         }
         std::fs::create_dir(dir.path().join("d.log")).unwrap();
-        let source = |name: &str| SourceConfig::new(dir.path().join(name).to_str().unwrap(), LogFormat::Combined);
+        let source =
+            |name: &str| SourceConfig::new(dir.path().join(name).to_str().unwrap(), LogFormat::Combined);
         let files = source_files(&source("*.log")).unwrap();
         assert_eq!(files, [dir.path().join("a.log"), dir.path().join("b.log")]);
         let error = source_files(&source("*.gz")).unwrap_err().to_string();

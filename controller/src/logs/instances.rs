@@ -19,7 +19,7 @@ pub(super) enum NotTaken {
 #[derive(Debug)]
 pub(super) struct Instances {
     known: IndexMap<Box<[u8]>, Known>,
-    instances_max: usize,
+    known_max: usize,
     /// Index of the last one found: lines of one instance often follow each other.
     last: usize,
     batch: u64,
@@ -35,7 +35,7 @@ struct Known {
 
 impl Instances {
     pub(super) fn new(instances_max: usize) -> Self {
-        Self { known: IndexMap::new(), instances_max, last: 0, batch: 0 }
+        Self { known: IndexMap::new(), known_max: instances_max, last: 0, batch: 0 }
     }
 
     /// From here on, sightings go into another batch.
@@ -74,7 +74,7 @@ impl Instances {
     fn add(&mut self, name: &[u8]) -> Result<usize, NotTaken> {
         let text = str::from_utf8(name).map_err(|_| NotTaken::Bad)?;
         let instance = InstanceId::new(text).map_err(|_| NotTaken::Bad)?;
-        if self.known.len() >= self.instances_max {
+        if self.known.len() >= self.known_max {
             return Err(NotTaken::Full);
         }
         let known = Known { instance, batch: self.batch, told: [None; 3] };
@@ -93,7 +93,8 @@ mod tests {
     #[test]
     fn what_a_batch_already_says_is_not_said_twice() {
         let mut instances = Instances::new(10);
-        let mut tell = |name: &[u8], second, kind| instances.sighting(name, at(second), kind).unwrap().is_some();
+        let mut tell =
+            |name: &[u8], second, kind| instances.sighting(name, at(second), kind).unwrap().is_some();
         assert!(tell(b"a", 1, SightingKind::Visit));
         assert!(!tell(b"a", 1, SightingKind::Visit));
         assert!(tell(b"a", 1, SightingKind::WakeRequest));

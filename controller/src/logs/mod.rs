@@ -6,27 +6,27 @@
 mod config;
 mod error;
 
+mod counts;
 mod record;
 mod reject;
-mod counts;
 
-mod time;
 mod combined;
 mod f5;
-mod json;
 mod format;
+mod json;
+mod time;
 
 mod extract;
 mod instances;
-mod patterns;
 mod miner;
+mod patterns;
 
+mod batch;
+mod follow;
 mod input;
 mod lines;
 mod position;
-mod batch;
 mod read;
-mod follow;
 
 pub use batch::{Batch, LINE_BYTES_MAX};
 pub use combined::parse_combined;

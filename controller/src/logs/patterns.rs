@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use ipnet::IpNet;
 use regex::bytes::{Regex, RegexBuilder};
 
-use super::{config::LogsConfig, error::LogsError, record::AccessRecord};
+use super::{config::LogsConfig, counts::Ignored, error::LogsError, record::AccessRecord};
 use crate::visits::SightingKind;
 
 /// Different user agents whose judgement is remembered.
@@ -16,9 +16,7 @@ const AGENTS_REMEMBERED_MAX: usize = 4096;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Meaning {
     Sighting(SightingKind),
-    IgnoredAgent,
-    IgnoredPath,
-    IgnoredClient,
+    Ignored(Ignored),
 }
 
 /// Judgements on user agents already seen: there are few and they are long.
@@ -48,13 +46,14 @@ impl Patterns {
 
     /// Bots and monitors are judged first: they must neither wake nor count.
     pub(super) fn meaning(&self, record: &AccessRecord<'_>, seen: &mut AgentsSeen) -> Meaning {
-        let matches = |pattern: &Option<Regex>, text: &[u8]| pattern.as_ref().is_some_and(|p| p.is_match(text));
+        let matches =
+            |pattern: &Option<Regex>, text: &[u8]| pattern.as_ref().is_some_and(|p| p.is_match(text));
         if record.agent.is_some_and(|agent| self.ignores_agent(agent, seen)) {
-            Meaning::IgnoredAgent
+            Meaning::Ignored(Ignored::Agent)
         } else if self.ignores_client(record.client) {
-            Meaning::IgnoredClient
+            Meaning::Ignored(Ignored::Client)
         } else if matches(&self.ignore_paths, record.path_and_query()) {
-            Meaning::IgnoredPath
+            Meaning::Ignored(Ignored::Path)
         } else if matches(&self.wake_request, record.request) {
             Meaning::Sighting(SightingKind::WakeRequest)
         } else if matches(&self.login, record.request) {
@@ -81,7 +80,9 @@ impl Patterns {
             return false;
         }
         let address = str::from_utf8(client).ok().and_then(|text| text.parse::<IpAddr>().ok());
-        address.is_some_and(|address| self.ignore_clients.iter().any(|net| net.contains(&address.to_canonical())))
+        address.is_some_and(|address| {
+            self.ignore_clients.iter().any(|net| net.contains(&address.to_canonical()))
+        })
     }
 }
 
@@ -157,7 +158,7 @@ mod tests {
 
     #[test]
     fn the_defaults_know_wakes_logins_and_bots() {
-        use Meaning::{IgnoredAgent, IgnoredPath, Sighting};
+        use Meaning::{Ignored as Not, Sighting};
         let config = LogsConfig::default();
         for (request, agent, expected) in [
             ("GET /wake_my_instance.do?magic=1", "Mozilla/5.0", Sighting(SightingKind::WakeRequest)),
@@ -166,9 +167,13 @@ mod tests {
             ("POST /login.do", "Mozilla/5.0", Sighting(SightingKind::Login)),
             ("POST /auth/login?next=/", "Mozilla/5.0", Sighting(SightingKind::Login)),
             ("GET /login.do", "curl/8.5.0", Sighting(SightingKind::Visit)),
-            ("GET /wake_my_instance.do?magic=1", "Mozilla/5.0 (compatible; GoogleBot/2.1)", IgnoredAgent),
-            ("GET /", "kube-probe/1.31", IgnoredAgent),
-            ("GET /healthz", "Mozilla/5.0", IgnoredPath),
+            (
+                "GET /wake_my_instance.do?magic=1",
+                "Mozilla/5.0 (compatible; GoogleBot/2.1)",
+                Not(Ignored::Agent),
+            ),
+            ("GET /", "kube-probe/1.31", Not(Ignored::Agent)),
+            ("GET /healthz", "Mozilla/5.0", Not(Ignored::Path)),
         ] {
             assert_eq!(meaning(&config, &record(request, agent, "192.0.2.1")), expected, "{request} {agent}");
         }
@@ -187,7 +192,7 @@ mod tests {
             ("::ffff:10.1.2.3", true),
             ("not an address", false),
         ] {
-            let got = meaning(&config, &record("GET /", "x", client)) == Meaning::IgnoredClient;
+            let got = meaning(&config, &record("GET /", "x", client)) == Meaning::Ignored(Ignored::Client);
             assert_eq!(got, ignored, "{client}");
         }
     }
@@ -195,7 +200,13 @@ mod tests {
     #[test]
     fn empty_lists_match_nothing() {
         let none = Vec::new;
-        let config = LogsConfig { ignore_agents: none(), ignore_paths: none(), wake_request: none(), login: none(), ..LogsConfig::default() };
+        let config = LogsConfig {
+            ignore_agents: none(),
+            ignore_paths: none(),
+            wake_request: none(),
+            login: none(),
+            ..LogsConfig::default()
+        };
         let got = meaning(&config, &record("POST /wake", "kube-probe", "192.0.2.1"));
         assert_eq!(got, Meaning::Sighting(SightingKind::Visit));
     }

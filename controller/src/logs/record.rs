@@ -56,7 +56,8 @@ pub(super) fn split_request(line: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
         _ => line,
     };
     let (method, target) = (&request[..space], &request[space + 1..]);
-    let named = !method.is_empty() && method.iter().all(|b| b.is_ascii_alphabetic() || *b == b'-' || *b == b'_');
+    let named =
+        !method.is_empty() && method.iter().all(|b| b.is_ascii_alphabetic() || *b == b'-' || *b == b'_');
     (named && !target.is_empty()).then_some((request, method, target))
 }
 
@@ -95,7 +96,10 @@ mod tests {
         assert_eq!(absolute.host(), Some(&b"dev1.example.com:80"[..]));
         assert_eq!(absolute.path_and_query(), b"/a?u=http://x/y");
         let relative = record(b"/go?u=http://x/y", Some(b"dev2"));
-        assert_eq!((relative.host(), relative.path_and_query()), (Some(&b"dev2"[..]), &b"/go?u=http://x/y"[..]));
+        assert_eq!(
+            (relative.host(), relative.path_and_query()),
+            (Some(&b"dev2"[..]), &b"/go?u=http://x/y"[..])
+        );
         assert_eq!(record(b"http://dev3", None).host(), Some(&b"dev3"[..]));
     }
 }

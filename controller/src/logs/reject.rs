@@ -106,7 +106,9 @@ fn mask(text: &str) -> String {
     static ASSIGNED: LazyLock<Regex> = LazyLock::new(|| pattern(r#"=[^&;\s"]+"#));
     static USER: LazyLock<Regex> = LazyLock::new(|| pattern(r#"//[^/@\s"]+@"#));
     static JSON: LazyLock<Regex> = LazyLock::new(|| {
-        pattern(r#"(?i)("[^"]*(?:cookie|auth|token|secret|passw|session|key)[^"]*"\s*:\s*)(?:"[^"]*"?|[^,}"\s]+)"#)
+        pattern(
+            r#"(?i)("[^"]*(?:cookie|auth|token|secret|passw|session|key)[^"]*"\s*:\s*)(?:"[^"]*"?|[^,}"\s]+)"#,
+        )
     });
     static BEARER: LazyLock<Regex> = LazyLock::new(|| pattern(r#"(?i)\b(bearer|basic)\s+[^\s"]+"#));
     let text = JSON.replace_all(text, "$1\"***\"");
@@ -129,7 +131,8 @@ mod tests {
         let shown = excerpt(line);
         assert!(!shown.contains("s3cret"), "{shown}");
         assert!(shown.contains("/a?sid=***&token=***"), "{shown}");
-        let json = br#"{"Cookie": "s3cret1", "x-api-key":"s3cret2", "auth":s3cret3, "h":"Bearer s3cret4", "p":"/x"#;
+        let json =
+            br#"{"Cookie": "s3cret1", "x-api-key":"s3cret2", "auth":s3cret3, "h":"Bearer s3cret4", "p":"/x"#;
         let shown = excerpt(json);
         assert!(!shown.contains("s3cret"), "{shown}");
         assert!(shown.contains(r#""p":"/x"#), "{shown}");
@@ -144,7 +147,7 @@ mod tests {
 
     #[test]
     fn excerpts_are_short_and_printable() {
-        let shown = excerpt(&[b"\x1b[31m\xff\n".as_slice(), &[b'x'; 100_000]].concat());
+        let shown = excerpt(&[b"\x1b[31m\xff\n".as_slice(), &vec![b'x'; 100_000]].concat());
         assert_eq!(shown.chars().count(), EXCERPT_CHARS_MAX);
         assert!(shown.chars().all(|c| !c.is_control()));
     }

@@ -38,7 +38,7 @@ impl DayCache {
         }
         let [d0, d1, b'/', m0, m1, m2, b'/', y0, y1, y2, y3] = *day else { return None };
         let year = i16::from(two(y0, y1)?) * 100 + i16::from(two(y2, y3)?);
-        let date = Date::new(year, month(&[m0, m1, m2])?, two(d0, d1)?).ok()?;
+        let date = Date::new(year, month([m0, m1, m2])?, two(d0, d1)?).ok()?;
         self.start_s = date_start_s(date);
         (self.day, self.filled) = (*day, true);
         Some(self.start_s)
@@ -64,7 +64,7 @@ pub(super) fn two(tens: u8, ones: u8) -> Option<i8> {
 }
 
 /// `Jan` to `Dec`, as 1 to 12.
-pub(super) fn month(name: &[u8; 3]) -> Option<i8> {
+pub(super) fn month(name: [u8; 3]) -> Option<i8> {
     const NAMES: [&[u8; 3]; 12] =
         [b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec"];
     let name = name.to_ascii_lowercase();

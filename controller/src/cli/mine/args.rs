@@ -129,7 +129,10 @@ mod tests {
             ..LogsConfig::default()
         };
         assert_eq!(applied(&[], config.clone()), config);
-        let changed = applied(&["--format", "f5", "--template", "$X", "--instance-from", "path-segment:2"], config.clone());
+        let changed = applied(
+            &["--format", "f5", "--template", "$X", "--instance-from", "path-segment:2"],
+            config.clone(),
+        );
         assert_eq!(changed.sources[0].path, "configured.log");
         assert_eq!((changed.sources[0].format, changed.sources[0].template.as_str()), (LogFormat::F5, "$X"));
         assert_eq!((changed.extract.from, changed.extract.segment), (InstanceFrom::PathSegment, 2));
@@ -150,7 +153,9 @@ mod tests {
         ] {
             assert_eq!(text.parse(), Ok(choice));
         }
-        for bad in ["", "host", "vhost:1", "path-segment:0", "path-segment:x", "query-key", "query-key:", "regex"] {
+        for bad in
+            ["", "host", "vhost:1", "path-segment:0", "path-segment:x", "query-key", "query-key:", "regex"]
+        {
             assert!(bad.parse::<InstanceChoice>().is_err(), "{bad}");
         }
     }

@@ -62,9 +62,12 @@ impl MineReport {
         for file in &files {
             counts.merge(&file.counts);
         }
-        let mut top: Vec<TopInstance> = histories.iter().map(|(id, history)| TopInstance::new(id, history)).collect();
+        let mut top: Vec<TopInstance> =
+            histories.iter().map(|(id, history)| TopInstance::new(id, history)).collect();
         top.sort_unstable_by(|a, b| {
-            (b.visits, b.active_quarters).cmp(&(a.visits, a.active_quarters)).then(a.instance.cmp(&b.instance))
+            (b.visits, b.active_quarters)
+                .cmp(&(a.visits, a.active_quarters))
+                .then(a.instance.cmp(&b.instance))
         });
         let (first_at, last_at) = histories.span();
         let total = Totals {
@@ -74,7 +77,10 @@ impl MineReport {
             visits_asked: top.iter().map(|one| one.visits_asked).sum(),
             first_at,
             last_at,
-            top: { top.truncate(top_max); top },
+            top: {
+                top.truncate(top_max);
+                top
+            },
         };
         Self { files, total }
     }

@@ -20,7 +20,8 @@ use super::{
     table,
 };
 use crate::logs::{
-    Counts, LogsConfig, LogsError, Miner, RejectReason, RejectSample, SourceConfig, read_watched, source_files,
+    Counts, LogsConfig, LogsError, Miner, RejectReason, RejectSample, SourceConfig, read_watched,
+    source_files,
 };
 
 /// How long reading may take before progress is shown.
@@ -68,13 +69,15 @@ fn mine(args: &MineArgs, config: &LogsConfig, progress: bool) -> Result<MineRepo
     let miner = Miner::new(config)?;
     let listed: Vec<_> = config.sources.iter().map(|source| (source, source_files(source))).collect();
     let files = || listed.iter().flat_map(|(_, files)| files.iter().flatten());
-    let bar = progress.then(|| Bar::new(files().map(|file| file_bytes(file)).sum()));
+    let bar = progress.then(|| Bar::new(files().map(file_bytes).sum()));
     let mut histories = Histories::new(SignedDuration::from_mins(i64::from(args.gap_minutes)));
     let mut reports = Vec::new();
     for (source, files) in &listed {
         match files {
             Ok(files) => {
-                reports.extend(files.iter().map(|file| read(&miner, source, file, bar.as_ref(), &mut histories)));
+                reports.extend(
+                    files.iter().map(|file| read(&miner, source, file, bar.as_ref(), &mut histories)),
+                );
             }
             Err(error) => reports.push(FileReport {
                 file: source.path.clone(),
@@ -238,7 +241,12 @@ mod tests {
 
         let (again, table) = mined(&args(vec![file]), false);
         assert_eq!(again, report);
-        for part in ["rejects: orphan 1", ":5: orphan:  \"curl\"", "visits         3 (1 found", "2015-05-17T23:59:59Z"] {
+        for part in [
+            "rejects: orphan 1",
+            ":5: orphan:  \"curl\"",
+            "visits         3 (1 found",
+            "2015-05-17T23:59:59Z",
+        ] {
             assert!(table.contains(part), "{part} is not in:\n{table}");
         }
     }
@@ -246,7 +254,9 @@ mod tests {
     #[test]
     fn the_same_lines_read_twice_are_the_same_visits() {
         let folder = Folder::new();
-        let text = [line(1, "10:00:00", "GET /"), line(1, "10:00:00", "GET /a"), line(2, "11:00:00", "GET /")].concat();
+        let text =
+            [line(1, "10:00:00", "GET /"), line(1, "10:00:00", "GET /a"), line(2, "11:00:00", "GET /")]
+                .concat();
         let plain = folder.put("a.log", text.as_bytes());
         let packed = folder.put("a.log.1", &gzip(&text));
         let (once, _) = mined(&args(vec![plain.clone()]), true);
@@ -258,7 +268,8 @@ mod tests {
     #[test]
     fn missing_and_cut_files_do_not_stop_the_others() {
         let folder = Folder::new();
-        let text: String = (0..5_000).map(|n| line(n % 250, "10:00:00", &format!("GET /{:x}", n * 7_919))).collect();
+        let text: String =
+            (0..5_000).map(|n| line(n % 250, "10:00:00", &format!("GET /{:x}", n * 7_919))).collect();
         let packed = gzip(&text);
         let cut = folder.put("cut.gz", &packed[..packed.len() / 2]);
         let good = folder.put("good.log", line(1, "10:00:00", "GET /").as_bytes());

@@ -9,7 +9,17 @@ use super::report::{FileReport, MineReport, Totals};
 use crate::logs::Counts;
 
 pub(super) fn write(report: &MineReport, out: &mut dyn Write) -> io::Result<()> {
-    let mut files = table(&["file", "lines", "records", "rejects", "ignored", "no instance", "visits", "logins", "wake requests"]);
+    let mut files = table(&[
+        "file",
+        "lines",
+        "records",
+        "rejects",
+        "ignored",
+        "no instance",
+        "visits",
+        "logins",
+        "wake requests",
+    ]);
     for file in &report.files {
         files.add_row(row(&file.file, &file.counts));
     }
@@ -58,7 +68,9 @@ fn write_problems(file: &FileReport, out: &mut dyn Write) -> io::Result<()> {
         ("bad name", counts.bad_instance),
         ("too many", counts.too_many_instances),
     ];
-    for (what, parts) in [("rejects", list(&rejects)), ("ignored", list(&ignored)), ("no instance", list(&without))] {
+    for (what, parts) in
+        [("rejects", list(&rejects)), ("ignored", list(&ignored)), ("no instance", list(&without))]
+    {
         if !parts.is_empty() {
             writeln!(out, "{}: {what}: {parts}", file.file)?;
         }
@@ -78,7 +90,8 @@ fn write_totals(total: &Totals, out: &mut dyn Write) -> io::Result<()> {
     if total.top.is_empty() {
         return Ok(());
     }
-    let mut top = table(&["instance", "visits", "asleep", "active days", "active quarter hours", "last departure"]);
+    let mut top =
+        table(&["instance", "visits", "asleep", "active days", "active quarter hours", "last departure"]);
     for one in &total.top {
         top.add_row(vec![
             Cell::new(&one.instance),
