@@ -53,6 +53,7 @@ pub(super) fn choose<'a, I>(
 }
 
 /// A wake that the instance needs, before policy and capacity have had their say.
+#[derive(Clone, Copy)]
 struct Aim {
     due_at: Timestamp,
     serve_at: Timestamp,
