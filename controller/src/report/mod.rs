@@ -12,4 +12,5 @@ pub mod backtest;
 
 pub use baseline::{BASELINE_DAYS, CohortBaseline};
 pub use scorecard::{HostPeak, ReportInput, Scorecard, WakeRecord, scorecard};
+pub(crate) use table::STYLE;
 pub use table::render;

@@ -210,7 +210,7 @@ pub(super) mod tests {
     /// Two days: one used wake (20 min early), one unused, one missed by 2 min, one failed, one that found it awake.
     pub(in crate::report) fn card() -> Scorecard {
         let visits = [
-            visit("01T09:20", true),
+            visit("01T08:00", true),
             visit("02T09:20", false),
             visit("02T14:00", true),
             visit("03T08:58", false),

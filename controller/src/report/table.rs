@@ -2,9 +2,12 @@
 
 use std::fmt::Write;
 
-use comfy_table::{Attribute, Cell, CellAlignment, Color, Table, presets};
+use comfy_table::{Attribute, Cell, CellAlignment, Color, LineStyle, Table, TableStyle, presets};
 
 use super::Scorecard;
+
+/// Lines above, below and under the header, none between rows.
+pub(crate) const STYLE: TableStyle = presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none());
 
 /// Renders the scorecard; `colours` is for the caller to decide, by whether it writes to a terminal.
 pub fn render(card: &Scorecard, colours: bool) -> String {
@@ -91,7 +94,7 @@ fn hosts(card: &Scorecard, colours: bool) -> Table {
 
 fn plain(header: &[&str], colours: bool) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(STYLE);
     if colours {
         table.enforce_styling();
     } else {
