@@ -1,1 +1,3 @@
-//! (under construction)
+//! The operator's commands.
+
+pub mod backtest;

@@ -60,7 +60,7 @@ impl Config {
     /// What no type can say.
     pub fn check(&self) -> Result<(), ConfigError> {
         self.policy.check().map_err(|(key, problem)| ConfigError::value(format!("policy.{key}"), problem))?;
-        self.model.rule.check().map_err(|problem| ConfigError::value("model.rule", problem))?;
+        self.model.rule.check().map_err(|e| ConfigError::value(format!("model.rule.{}", e.field), e.problem))?;
         self.throttle.check().map_err(|(key, problem)| ConfigError::value(format!("throttle.{key}"), problem))?;
         check_zone("model.time_zone", &self.model.time_zone)?;
         for (i, instance) in self.instances.iter().enumerate() {
@@ -79,6 +79,7 @@ impl Config {
             ("wake.timeout_s", self.wake.timeout_s),
             ("wake.demand_expiry_s", self.wake.demand_expiry_s),
             ("wake.attempts_max", self.wake.attempts_max),
+            ("wake.dispatch_interval_ms", self.wake.dispatch_interval_ms),
             ("wake.queue_depth_max", self.wake.queue_depth_max),
             ("fleet.load_interval_ms", self.fleet.load_interval_ms),
             ("fleet.sessions_max", self.fleet.sessions_max),

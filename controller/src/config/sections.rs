@@ -97,7 +97,7 @@ pub struct ModelConfig {
 
 impl Default for ModelConfig {
     fn default() -> Self {
-        Self { rule: Rule::default(), train_interval_s: 6 * 3600, time_zone: "UTC".into(), lead_time_default_s: 300 }
+        Self { rule: Rule::default(), train_interval_s: 6 * 3600, time_zone: "UTC".into(), lead_time_default_s: crate::model::LEAD_TIME_DEFAULT_S }
     }
 }
 
@@ -131,6 +131,8 @@ pub struct WakeConfig {
     pub backoff_max_s: u32,
     /// How long after the deadline the agent's result is still waited for.
     pub deadline_grace_s: u32,
+    /// How often the queue is looked at without a signal.
+    pub dispatch_interval_ms: u32,
     /// Open wakes in the whole fleet above which a new demand is answered with 503.
     pub queue_depth_max: u32,
 }
@@ -145,6 +147,7 @@ impl Default for WakeConfig {
             backoff_base_s: rule.backoff_base_s,
             backoff_max_s: rule.backoff_max_s,
             deadline_grace_s: rule.deadline_grace_s,
+            dispatch_interval_ms: 1000,
             queue_depth_max: 100_000,
         }
     }

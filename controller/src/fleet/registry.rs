@@ -123,7 +123,7 @@ impl Registry {
     }
 
     /// Puts a message on its way; `false` when the host is not connected. An agent that does not keep up is cut off.
-    pub fn send(&self, host: &HostId, message: v1::controller_message::Kind) -> bool {
+    pub(super) fn send(&self, host: &HostId, message: v1::controller_message::Kind) -> bool {
         let mut hosts = self.lock();
         let Some(entry) = hosts.get_mut(host) else { return false };
         let Some(outbox) = &entry.outbox else { return false };
@@ -137,7 +137,7 @@ impl Registry {
     }
 
     /// Sends to every connected host.
-    pub fn broadcast(&self, message: &v1::controller_message::Kind) {
+    pub(super) fn broadcast(&self, message: &v1::controller_message::Kind) {
         let hosts: Vec<HostId> = self.lock().keys().cloned().collect();
         for host in hosts {
             self.send(&host, message.clone());

@@ -1,1 +1,3 @@
-//! (under construction)
+//! What Reveille achieved, beside what was before it and what a replay says.
+
+pub mod backtest;

@@ -25,6 +25,15 @@ fn from_blob(place: Place<'_>, blob: &[u8]) -> Result<u128, StoreError> {
 }
 
 impl Store {
+    /// Whether no instance was ever seen.
+    pub async fn activity_is_empty(&self) -> Result<bool, StoreError> {
+        let any: Option<i64> = sqlx::query_scalar("SELECT 1 FROM activity LIMIT 1")
+            .fetch_optional(&self.pool)
+            .await
+            .during("look for activity")?;
+        Ok(any.is_none())
+    }
+
     /// Calls `each` with the activity of every instance from UTC day `from_day` on, in order of id.
     pub async fn activity_each(
         &self,

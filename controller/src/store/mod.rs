@@ -10,6 +10,7 @@ mod open;
 mod outcomes;
 mod plans;
 mod policy;
+mod prune;
 mod row;
 mod sources;
 mod transitions;

@@ -8,7 +8,7 @@ use super::{
     error::During,
     row::{Place, ms},
 };
-use crate::model::{Profile, Rule};
+use crate::model::{Metrics, Profile, Rule};
 
 /// Versions whose profiles are kept.
 const VERSIONS_KEPT: i64 = 3;
@@ -43,7 +43,7 @@ pub struct ModelRow {
     pub data_to: Option<Timestamp>,
     pub instances: u64,
     pub rule: Rule,
-    pub metrics: serde_json::Value,
+    pub metrics: Metrics,
     pub detail: String,
 }
 
@@ -94,7 +94,7 @@ impl Store {
             .bind(model.data_to.map(ms))
             .bind(model.instances as i64)
             .bind(serde_json::to_string(&model.rule).expect("a rule is plain data"))
-            .bind(model.metrics.to_string())
+            .bind(serde_json::to_string(&model.metrics).expect("metrics are plain data"))
             .bind(&model.detail)
             .execute(&mut *tx)
             .await

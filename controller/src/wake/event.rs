@@ -1,14 +1,17 @@
 //! What can happen to a wake, and what the outside has to do about it.
 
 use jiff::Timestamp;
-use reveille_proto::{HostId, edge::AttemptResult, v1};
+use reveille_proto::{
+    HostId,
+    edge::{AttemptResult, Phase},
+};
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// The throttle gave a permit on `host`.
-    Dispatch { host: HostId, epoch: u64, journal_id: String, at: Timestamp, deadline_at: Timestamp },
+    /// The throttle gave a permit on `host`; `grant` says what the decision was made from.
+    Dispatch { host: HostId, epoch: u64, journal_id: String, at: Timestamp, deadline_at: Timestamp, grant: String },
     /// The agent says how far it is.
-    Progress { attempt: u32, phase: v1::Phase, at: Timestamp },
+    Progress { attempt: u32, phase: Phase, at: Timestamp },
     /// The agent says how the attempt ended. `jitter` in `[0, 1)` spreads a retry.
     Result { result: AttemptResult, at: Timestamp, jitter: f64 },
     /// The agent's stream is up again, under this epoch, with this journal.

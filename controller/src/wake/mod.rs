@@ -22,3 +22,6 @@ mod step;
 pub use event::{Effect, Event, Illegal};
 pub use state::{End, Endpoint, Priority, Reason, Run, State, Wake};
 pub use step::{RetryRule, step};
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use jiff::Timestamp;
-use reveille_proto::{HostId, InstanceId, WakeId, v1};
+use reveille_proto::{HostId, InstanceId, WakeId, edge};
 use serde::{Deserialize, Serialize};
 
 /// Gives an enum its one name on the wire, in tables, metrics and pages.
@@ -48,12 +48,12 @@ pub enum Reason {
 named!(Reason { Forecast = "forecast", Demand = "demand", Operator = "operator", Experiment = "experiment" });
 
 impl Reason {
-    pub fn to_wire(self) -> v1::Reason {
+    pub fn to_wire(self) -> edge::Reason {
         match self {
-            Self::Forecast => v1::Reason::Forecast,
-            Self::Demand => v1::Reason::Demand,
-            Self::Operator => v1::Reason::Operator,
-            Self::Experiment => v1::Reason::Experiment,
+            Self::Forecast => edge::Reason::Forecast,
+            Self::Demand => edge::Reason::Demand,
+            Self::Operator => edge::Reason::Operator,
+            Self::Experiment => edge::Reason::Experiment,
         }
     }
 

@@ -1,7 +1,7 @@
 //! `step(wake, event) -> (wake, effects)`: the only place where a wake changes.
 
 use jiff::{SignedDuration, Timestamp};
-use reveille_proto::{edge::AttemptResult, v1};
+use reveille_proto::edge::{self, AttemptResult, Outcome, Phase};
 
 use super::{Effect, End, Endpoint, Event, Illegal, Priority, Run, State, Wake};
 use crate::queue;
@@ -50,7 +50,7 @@ fn end(mut wake: Wake, end: End, at: Timestamp, detail: impl Into<String>) -> (W
 }
 
 fn dispatch(mut wake: Wake, event: &Event) -> Stepped {
-    let Event::Dispatch { host, epoch, journal_id, at, deadline_at } = event else {
+    let Event::Dispatch { host, epoch, journal_id, at, deadline_at, grant } = event else {
         return Err(illegal(&wake, event.name(), "not a dispatch"));
     };
     let State::Queued { attempt, failures, not_before } = wake.state else {
@@ -72,23 +72,23 @@ fn dispatch(mut wake: Wake, event: &Event) -> Stepped {
     wake.last_host = Some(host.clone());
     wake.last_attempt = attempt;
     wake.dispatched_at = Some(*at);
-    wake.detail = format!("sent to {host}");
+    wake.detail = format!("sent to {host}: {grant}");
     wake.state = State::Dispatched { run };
     Ok((wake, vec![Effect::SendWake { look_only: false }]))
 }
 
-fn progress(mut wake: Wake, attempt: u32, phase: v1::Phase, at: Timestamp) -> Stepped {
+fn progress(mut wake: Wake, attempt: u32, phase: Phase, at: Timestamp) -> Stepped {
     let Some(run) = wake.state.run().filter(|run| run.attempt == attempt).cloned() else {
         // Late word of an attempt that is over: nothing to learn from it.
         return Ok((wake, Vec::new()));
     };
     let state = match (phase, &wake.state) {
-        (v1::Phase::Calling, State::Dispatched { .. }) => State::Calling { run },
-        (v1::Phase::Accepted, State::Dispatched { .. } | State::Calling { .. })
-        | (v1::Phase::Accepted, State::Starting { endpoint: Endpoint::Unknown, .. }) => {
+        (Phase::Calling, State::Dispatched { .. }) => State::Calling { run },
+        (Phase::Accepted, State::Dispatched { .. } | State::Calling { .. })
+        | (Phase::Accepted, State::Starting { endpoint: Endpoint::Unknown, .. }) => {
             State::Starting { run, endpoint: Endpoint::Accepted }
         }
-        (v1::Phase::Unknown, State::Dispatched { .. } | State::Calling { .. }) => {
+        (Phase::Unknown, State::Dispatched { .. } | State::Calling { .. }) => {
             State::Starting { run, endpoint: Endpoint::Unknown }
         }
         _ => return Ok((wake, Vec::new())),
@@ -121,12 +121,12 @@ fn attempt_ended(
     }
     wake.serving_at = result.serving_at;
     match result.outcome {
-        v1::Outcome::Woken => end(wake, End::Woken, at, "serves"),
-        v1::Outcome::AlreadyAwake => end(wake, End::AlreadyAwake, at, "served already"),
-        v1::Outcome::Cancelled => end(wake, End::Cancelled, at, &*result.detail),
-        v1::Outcome::TimedOut => end(wake, End::TimedOut, at, &*result.detail),
-        v1::Outcome::Refused => again_or_end(wake, &run, result, (at, jitter), rule, End::Refused),
-        v1::Outcome::Failed | v1::Outcome::Unspecified => {
+        Outcome::Woken => end(wake, End::Woken, at, "serves"),
+        Outcome::AlreadyAwake => end(wake, End::AlreadyAwake, at, "served already"),
+        Outcome::Cancelled => end(wake, End::Cancelled, at, &*result.detail),
+        Outcome::TimedOut => end(wake, End::TimedOut, at, &*result.detail),
+        Outcome::Refused => again_or_end(wake, &run, result, (at, jitter), rule, End::Refused),
+        Outcome::Failed | Outcome::Unspecified => {
             again_or_end(wake, &run, result, (at, jitter), rule, End::Failed)
         }
     }
@@ -145,7 +145,7 @@ fn again_or_end(
         return end(wake, End::Cancelled, at, format!("cancelled; {}", result.detail));
     }
     let failures = run.failures + u32::from(otherwise == End::Failed);
-    let safe = result.retryable && result.effect == v1::Effect::None;
+    let safe = result.retryable && result.effect == edge::Effect::None;
     if !safe || failures >= rule.attempts_max {
         return end(wake, otherwise, at, &*result.detail);
     }
