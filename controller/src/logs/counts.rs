@@ -83,6 +83,27 @@ impl Counts {
         self.no_instance + self.bad_instance + self.too_many_instances
     }
 
+    /// Every count that is not zero, under the name it has in tables and metrics.
+    pub fn entries(&self) -> Vec<(String, u64)> {
+        let rejects = self.rejects.iter().map(|(reason, n)| (format!("reject:{}", reason.as_str()), *n));
+        let fixed = [
+            ("lines", self.lines),
+            ("records", self.records),
+            ("ignored_agent", self.ignored_agent),
+            ("ignored_path", self.ignored_path),
+            ("ignored_client", self.ignored_client),
+            ("no_instance", self.no_instance),
+            ("bad_instance", self.bad_instance),
+            ("too_many_instances", self.too_many_instances),
+            ("visit", self.sightings.visit),
+            ("login", self.sightings.login),
+            ("wake_request", self.sightings.wake_request),
+            ("unreadable", self.unreadable),
+        ];
+        let fixed = fixed.into_iter().map(|(name, n)| (name.to_owned(), n));
+        fixed.chain(rejects).filter(|(_, n)| *n > 0).collect()
+    }
+
     pub fn merge(&mut self, other: &Self) {
         self.lines += other.lines;
         self.records += other.records;

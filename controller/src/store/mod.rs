@@ -1,6 +1,7 @@
 //! All SQL, a file per table. Embedded SQLite in WAL mode; a commit is on disk before anything depends on it.
 
 mod activity;
+mod census;
 mod error;
 mod hosts;
 mod instances;

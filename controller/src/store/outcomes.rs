@@ -1,6 +1,10 @@
 //! Table `outcomes`: what each wake was good for.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
+use reveille_proto::WakeId;
+use sqlx::{QueryBuilder, Sqlite};
 
 use super::{
     Store, StoreError,
@@ -14,6 +18,26 @@ use crate::outcome::{Outcome, Verdict};
 pub struct OutcomeRow {
     pub outcome: Outcome,
     pub judged_at: Timestamp,
+}
+
+type Row = (String, String, Option<i64>, f64, f64, f64, i64);
+
+fn from_row((id, verdict, arrived_at, idle_s, waited_s, saved_s, judged_at): Row) -> Result<OutcomeRow, StoreError> {
+    let at = Place { table: "outcomes", row: &id };
+    let arrived = || -> Result<Timestamp, StoreError> {
+        at.time_opt("arrived_at", arrived_at)?.ok_or_else(|| at.bad("arrived_at is missing"))
+    };
+    let verdict = match verdict.as_str() {
+        "used" => Verdict::Used { arrived_at: arrived()? },
+        "missed" => Verdict::Missed { arrived_at: arrived()? },
+        "unused" => Verdict::Unused,
+        "failed" => Verdict::Failed,
+        other => return Err(at.bad(format!("verdict {other:?} is unknown"))),
+    };
+    Ok(OutcomeRow {
+        outcome: Outcome { wake: at.parse("wake_id", &id)?, verdict, idle_s, waited_s, saved_s },
+        judged_at: at.time("judged_at", judged_at)?,
+    })
 }
 
 impl Store {
@@ -38,7 +62,6 @@ impl Store {
 
     /// Verdicts on wakes created in `[from, to)`, in order of wake.
     pub async fn outcomes_between(&self, from: Timestamp, to: Timestamp) -> Result<Vec<OutcomeRow>, StoreError> {
-        type Row = (String, String, Option<i64>, f64, f64, f64, i64);
         let sql = "SELECT o.wake_id, verdict, arrived_at, idle_s, waited_s, saved_s, judged_at FROM outcomes o \
                    JOIN wakes w USING (wake_id) WHERE w.created_at >= ? AND w.created_at < ? ORDER BY o.wake_id";
         let rows: Vec<Row> = sqlx::query_as(sql)
@@ -47,23 +70,21 @@ impl Store {
             .fetch_all(&self.pool)
             .await
             .during("read verdicts")?;
-        let read = rows.into_iter().map(|(id, verdict, arrived_at, idle_s, waited_s, saved_s, judged_at)| {
-            let at = Place { table: "outcomes", row: &id };
-            let arrived = || -> Result<Timestamp, StoreError> {
-                at.time_opt("arrived_at", arrived_at)?.ok_or_else(|| at.bad("arrived_at is missing"))
-            };
-            let verdict = match verdict.as_str() {
-                "used" => Verdict::Used { arrived_at: arrived()? },
-                "missed" => Verdict::Missed { arrived_at: arrived()? },
-                "unused" => Verdict::Unused,
-                "failed" => Verdict::Failed,
-                other => return Err(at.bad(format!("verdict {other:?} is unknown"))),
-            };
-            Ok(OutcomeRow {
-                outcome: Outcome { wake: at.parse("wake_id", &id)?, verdict, idle_s, waited_s, saved_s },
-                judged_at: at.time("judged_at", judged_at)?,
-            })
-        });
-        read.collect()
+        rows.into_iter().map(from_row).collect()
+    }
+
+    /// Verdicts on these wakes, as far as there are any.
+    pub async fn outcomes_of(&self, wakes: &[WakeId]) -> Result<BTreeMap<WakeId, OutcomeRow>, StoreError> {
+        let mut sql = QueryBuilder::<Sqlite>::new(
+            "SELECT wake_id, verdict, arrived_at, idle_s, waited_s, saved_s, judged_at FROM outcomes WHERE wake_id IN (",
+        );
+        let mut ids = sql.separated(", ");
+        for wake in wakes {
+            ids.push_bind(wake.to_string());
+        }
+        sql.push(")");
+        let rows: Vec<Row> =
+            sql.build_query_as().fetch_all(&self.pool).await.during("read the verdicts on wakes")?;
+        rows.into_iter().map(|row| from_row(row).map(|row| (row.outcome.wake, row))).collect()
     }
 }
