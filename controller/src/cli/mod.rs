@@ -1,3 +1,4 @@
-//! The operator's commands.
+//! (under construction)
 
 pub mod backtest;
+pub mod mine;

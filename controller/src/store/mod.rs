@@ -1,6 +1,7 @@
 //! All SQL, a file per table. Embedded SQLite in WAL mode; a commit is on disk before anything depends on it.
 
 mod activity;
+mod census;
 mod error;
 mod hosts;
 mod instances;
@@ -27,3 +28,6 @@ pub use policy::{PolicyChange, PolicyRow};
 pub use sources::SourceRow;
 pub use transitions::Transition;
 pub use wakes::{NewWake, WakeFilter};
+
+#[cfg(test)]
+mod tests;
