@@ -17,6 +17,15 @@ pub enum Mode {
     Act,
 }
 
+impl Mode {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ForecastOnly => "forecast-only",
+            Self::Act => "act",
+        }
+    }
+}
+
 /// The operator's policy. Keys are changed one at a time with [`Policy::set`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -4,6 +4,9 @@ use jiff::Timestamp;
 
 use crate::{HostId, InstanceId, WakeId, v1};
 
+/// Plain enums of the contract, used as they are on both sides.
+pub use crate::v1::{Effect, Outcome, Phase, Reason};
+
 /// A message that cannot be taken as it is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("field `{field}` {problem}")]
@@ -75,7 +78,7 @@ pub struct UnfinishedWake {
     pub epoch: u64,
     pub attempt: u32,
     pub instance: InstanceId,
-    pub phase: v1::Phase,
+    pub phase: Phase,
 }
 
 /// A checked [`v1::Hello`].
@@ -168,7 +171,7 @@ pub struct Progress {
     pub wake: WakeId,
     pub epoch: u64,
     pub attempt: u32,
-    pub phase: v1::Phase,
+    pub phase: Phase,
     pub at: Timestamp,
 }
 
@@ -192,8 +195,8 @@ pub struct AttemptResult {
     pub wake: WakeId,
     pub epoch: u64,
     pub attempt: u32,
-    pub outcome: v1::Outcome,
-    pub effect: v1::Effect,
+    pub outcome: Outcome,
+    pub effect: Effect,
     pub detail: String,
     pub at: Timestamp,
     pub called_at: Option<Timestamp>,
@@ -229,7 +232,7 @@ pub struct WakeCommand {
     pub epoch: u64,
     pub attempt: u32,
     pub instance: InstanceId,
-    pub reason: v1::Reason,
+    pub reason: Reason,
     pub deadline: Timestamp,
     pub idempotency_key: String,
     pub look_only: bool,

@@ -1,1 +1,3 @@
-//! The road seen from outside: real processes on loopback.
+//! The road seen from outside: real processes on loopback, and the layout of the house.
+
+mod layout;

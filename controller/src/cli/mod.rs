@@ -1,1 +1,4 @@
 //! (under construction)
+
+pub mod backtest;
+pub mod mine;

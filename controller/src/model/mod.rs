@@ -1,1 +1,22 @@
-//! (under construction)
+//! What was learned of instances: the rule, the local calendar, profiles, forecasts from them, lead times.
+
+pub mod rule;
+
+pub mod calendar;
+
+pub mod profile;
+
+pub mod bytes;
+
+pub mod forecast;
+
+pub mod lead;
+
+pub mod meta;
+
+pub use bytes::BadProfile;
+pub use forecast::{Abstain, Forecast, Why, forecast, forecast_span};
+pub use lead::{LEAD_TIME_DEFAULT_S, LeadTimes};
+pub use meta::{Metrics, ModelMeta, Rejection, validate};
+pub use profile::Profile;
+pub use rule::{Rule, Split};

@@ -1,1 +1,33 @@
-//! (under construction)
+//! All SQL, a file per table. Embedded SQLite in WAL mode; a commit is on disk before anything depends on it.
+
+mod activity;
+mod census;
+mod error;
+mod hosts;
+mod instances;
+mod models;
+mod open;
+mod outcomes;
+mod plans;
+mod policy;
+mod prune;
+mod row;
+mod sources;
+mod transitions;
+mod visits;
+mod wakes;
+
+pub use error::StoreError;
+pub use hosts::HostRow;
+pub use instances::InstanceRow;
+pub use models::{ModelRow, ModelStatus};
+pub use open::Store;
+pub use outcomes::OutcomeRow;
+pub use plans::{OmissionRow, PlanRow, PlannedRow};
+pub use policy::{PolicyChange, PolicyRow};
+pub use sources::SourceRow;
+pub use transitions::Transition;
+pub use wakes::{NewWake, WakeFilter};
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,30 @@
-//! (under construction)
+//! The loops that keep the road moving, one file each.
+//!
+//! | task | signal | does |
+//! |---|---|---|
+//! | ingest | - | access logs -> visits |
+//! | learn | `learn` | visits -> profiles |
+//! | plan | `plan` | profiles -> plan -> queued wakes |
+//! | dispatch | `dispatch` | queue -> throttle -> command |
+//! | settle | agents' messages, `settle` | word of agents, deadlines, verdicts |
+//! | prune | - | forgets what is older than it is kept |
+//!
+//! `activate()` takes no input and may run at any time: on a timer, on a signal, twice in a row.
+
+mod dispatch;
+mod ingest;
+mod learn;
+mod perform;
+mod plan;
+mod prune;
+mod run;
+mod settle;
+
+pub use dispatch::Dispatch;
+pub use ingest::Ingest;
+pub use learn::{Learn, LearnStatus, learn_once};
+pub use perform::perform;
+pub use plan::Plan;
+pub use prune::Prune;
+pub use run::{Task, TaskError, run};
+pub use settle::{Settle, listen};

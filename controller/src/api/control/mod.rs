@@ -1,0 +1,24 @@
+//! The one place that answers questions; HTTP and gRPC both call it.
+
+mod base;
+
+mod ask;
+
+mod wakes;
+
+mod fleet;
+
+mod forecasts;
+
+mod plans;
+
+mod policy;
+
+mod learned;
+
+mod report;
+
+pub use ask::WakeAsked;
+pub use base::Control;
+pub use forecasts::ForecastQuery;
+pub use wakes::WakesQuery;

@@ -1,0 +1,50 @@
+//! Why a question has no answer.
+
+use crate::{app::PolicyChangeError, policy::PolicyError, store::StoreError};
+
+/// Each face turns it into its own kind of refusal: problem+json, or a gRPC status.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// What was asked for does not exist; the text says what to do about it.
+    #[error("{0}")]
+    NotFound(String),
+    #[error("`{field}` {problem}")]
+    Invalid { field: String, problem: String },
+    /// It exists, and is in no state to do what was asked.
+    #[error("{0}")]
+    Conflict(String),
+    #[error("{problem}")]
+    Unavailable { problem: String, retry_after_s: u32 },
+    #[error("the controller failed to answer")]
+    Internal(#[source] StoreError),
+}
+
+impl ControlError {
+    pub(crate) fn invalid(field: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self::Invalid { field: field.into(), problem: problem.into() }
+    }
+}
+
+impl From<StoreError> for ControlError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NoWake(id) => Self::NotFound(format!("there is no wake {id}")),
+            StoreError::Wake(illegal) => Self::Conflict(illegal.to_string()),
+            other => Self::Internal(other),
+        }
+    }
+}
+
+impl From<PolicyChangeError> for ControlError {
+    fn from(error: PolicyChangeError) -> Self {
+        match error {
+            PolicyChangeError::Policy(PolicyError::UnknownKey { key, known }) => {
+                Self::NotFound(format!("there is no policy key `{key}`; the keys are {known}"))
+            }
+            PolicyChangeError::Policy(PolicyError::BadValue { key, value, problem }) => {
+                Self::invalid(key, format!("cannot be {value}: {problem}"))
+            }
+            PolicyChangeError::Store(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! `/v1/hosts` and `/v1/instances`
+
+use axum::{Json, extract::State};
+use reveille_proto::InstanceId;
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{Problem, extract::Asked};
+use crate::api::{
+    Control, ControlError,
+    view::{HostView, InstancePage, InstanceView, Items, Page},
+};
+
+pub(super) fn routes() -> OpenApiRouter<Control> {
+    OpenApiRouter::new().routes(routes!(hosts)).routes(routes!(instances))
+}
+
+/// Every host, with its load and its gate.
+#[utoipa::path(get, path = "/v1/hosts", tag = "fleet", responses((status = 200, body = Items<HostView>)))]
+async fn hosts(State(control): State<Control>) -> Result<Json<Items<HostView>>, ControlError> {
+    control.hosts().await.map(|items| Json(Items { items }))
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct InstancePageParams {
+    #[serde(default)]
+    pub(super) page_size: u32,
+    #[param(value_type = Option<String>)]
+    pub(super) page_token: Option<InstanceId>,
+}
+
+/// Instances, in order of id.
+#[utoipa::path(
+    get, path = "/v1/instances", tag = "fleet", params(InstancePageParams),
+    responses(
+        (status = 200, body = Page<InstanceView>),
+        (status = 400, body = Problem, content_type = "application/problem+json"),
+    )
+)]
+async fn instances(
+    State(control): State<Control>,
+    Asked(params): Asked<InstancePageParams>,
+) -> Result<Json<InstancePage>, ControlError> {
+    control.instances(params.page_size, params.page_token.as_ref()).await.map(Json)
+}

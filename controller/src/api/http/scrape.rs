@@ -1,0 +1,69 @@
+//! One scrape: what the process counted, and what the database and the sessions know right now.
+
+use jiff::{SignedDuration, Timestamp};
+use prometheus_client::{
+    encoding::text::{encode_eof, encode_registry},
+    metrics::{family::Family, gauge::Gauge},
+    registry::Registry,
+};
+
+use crate::{app::Shared, store::StoreError, wake::End};
+
+type Gauges = Family<[(&'static str, String); 1], Gauge>;
+
+const OPEN_STATES: [&str; 4] = ["queued", "dispatched", "calling", "starting"];
+/// Span of the figures on ended wakes.
+const LATELY: SignedDuration = SignedDuration::from_hours(24);
+
+/// OpenMetrics text, complete.
+pub(super) async fn scrape(shared: &Shared) -> Result<String, StoreError> {
+    let service = service(shared).await?;
+    let mut text = String::new();
+    let written = shared
+        .metrics
+        .encode(&mut text)
+        .and_then(|()| encode_registry(&mut text, &service))
+        .and_then(|()| encode_eof(&mut text));
+    written.expect("writing to a string cannot fail");
+    Ok(text)
+}
+
+/// Figures of the service, not of this process: another controller on the same database would give the same.
+async fn service(shared: &Shared) -> Result<Registry, StoreError> {
+    let mut registry = Registry::with_prefix("reveille");
+    let now = shared.clock.now();
+    let open = shared.store.wakes_open_by_state().await?;
+    let permits: u64 = open.iter().filter(|(state, _)| state != "queued").map(|(_, count)| count).sum();
+    registry.register("wakes_open", "Wakes that are not over, by state", gauges("state", OPEN_STATES, open));
+    registry.register("permits_held", "Wakes that hold a permit", gauge(permits as i64));
+    let since = now.saturating_sub(LATELY).unwrap_or(Timestamp::MIN);
+    let ended = shared.store.wakes_ended_by_end(since).await?;
+    let ends = End::ALL.iter().map(|end| end.as_str());
+    let help = "Wakes that ended in the last 24 hours, by how";
+    registry.register("wakes_ended_last_day", help, gauges("end", ends, ended));
+    let hosts = shared.fleet.all();
+    let connected = hosts.iter().filter(|(_, live)| live.connected).count();
+    registry.register("hosts_connected", "Hosts with an open session", gauge(connected as i64));
+    let model = shared.store.model_serving().await?;
+    registry.register("model_version", "Version of the model in service; 0 is none", gauge(model.map_or(0, |m| m.version as i64)));
+    registry.register("epoch", "Number of this start of a controller", gauge(shared.epoch as i64));
+    Ok(registry)
+}
+
+fn gauge(value: i64) -> Gauge {
+    let gauge = Gauge::default();
+    gauge.set(value);
+    gauge
+}
+
+/// One gauge per known name; those without a count are 0, so that a series never disappears.
+fn gauges<'a>(label: &'static str, names: impl IntoIterator<Item = &'a str>, counts: Vec<(String, u64)>) -> Gauges {
+    let family = Gauges::default();
+    for name in names {
+        family.get_or_create(&[(label, name.to_owned())]).set(0);
+    }
+    for (name, count) in counts {
+        family.get_or_create(&[(label, name)]).set(count as i64);
+    }
+    family
+}

@@ -1,0 +1,218 @@
+//! Builds the controller from its configuration, runs it, and drains it.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use rand::{SeedableRng, rngs::StdRng};
+use reveille_proto::{clock::Clock, v1::fleet_server::FleetServer};
+use tokio::{net::TcpListener, sync::watch};
+use tokio_stream::wrappers::TcpListenerStream;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tonic::transport::Server;
+use tracing::{info, warn};
+
+use super::Shared;
+use crate::{
+    api::{self, Control, Tokens},
+    config::{Config, ConfigError},
+    fleet::{AgentEvent, FleetService},
+    store::{Store, StoreError},
+    tasks::{self, Task, TaskError},
+};
+
+/// How long open requests may take to end after a SIGTERM, in real time.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// What is put in from outside: time and chance.
+#[derive(Debug, Clone)]
+pub struct Seams {
+    pub clock: Clock,
+    pub seed: u64,
+}
+
+impl Seams {
+    /// The system's clock, and a seed of the operating system.
+    pub fn production() -> Self {
+        Self { clock: Clock::system(), seed: rand::TryRng::try_next_u64(&mut rand::rngs::SysRng).unwrap_or(0) }
+    }
+}
+
+/// Why the controller did not start or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("failed to make the data directory {path}")]
+    DataDir { path: PathBuf, source: std::io::Error },
+    #[error("failed to read or make the tokens")]
+    Tokens(#[source] std::io::Error),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("failed to listen on {address} (`listen.{key}`)")]
+    Listen { key: &'static str, address: SocketAddr, source: std::io::Error },
+    #[error("failed to start a task")]
+    Task(#[from] TaskError),
+    #[error("the server stopped")]
+    Serve(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// A controller that is bound to its ports and ready to run.
+#[derive(Debug)]
+pub struct App {
+    shared: Shared,
+    tokens: Tokens,
+    http: TcpListener,
+    grpc: TcpListener,
+    http_addr: SocketAddr,
+    grpc_addr: SocketAddr,
+    database: PathBuf,
+}
+
+async fn listen(key: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), AppError> {
+    let failed = |source| AppError::Listen { key, address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}
+
+impl App {
+    /// Opens the database, reads the tokens, binds the ports.
+    pub async fn build(config: Config, seams: Seams) -> Result<Self, AppError> {
+        config.check()?;
+        let dir = config.data_dir()?;
+        std::fs::create_dir_all(&dir).map_err(|source| AppError::DataDir { path: dir.clone(), source })?;
+        let tokens = Tokens::load_or_create(&config, &dir).map_err(AppError::Tokens)?;
+        let (http, http_addr) = listen("http", config.listen.http).await?;
+        let (grpc, grpc_addr) = listen("grpc", config.listen.grpc).await?;
+        let database = dir.join("reveille.db");
+        let store = Store::open(&database).await?;
+        let instances = config.instances.clone();
+        let rng = StdRng::seed_from_u64(seams.seed);
+        let shared = Shared::new(config, seams.clock, store, rng).await?;
+        for instance in &instances {
+            shared.store.instance_describe(&instance.id, &instance.cohort, &instance.time_zone).await?;
+        }
+        Ok(Self { shared, tokens, http, grpc, http_addr, grpc_addr, database })
+    }
+
+    pub fn http_addr(&self) -> SocketAddr {
+        self.http_addr
+    }
+
+    pub fn grpc_addr(&self) -> SocketAddr {
+        self.grpc_addr
+    }
+
+    pub fn database(&self) -> &std::path::Path {
+        &self.database
+    }
+
+    pub fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    pub fn tokens(&self) -> &Tokens {
+        &self.tokens
+    }
+
+    /// Runs until `shutdown`, then drains: no new wakes, open requests end, tasks finish what they are at.
+    /// Wakes under way stay with the agents and in the database.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), AppError> {
+        let tracker = TaskTracker::new();
+        let (service, events) = FleetService::new(self.shared.clone(), shutdown.clone());
+        let (ready, ready_watch) = watch::channel(false);
+        spawn_tasks(&self.shared, events, &tracker, &shutdown)?;
+        tracker.spawn(reconfigure(self.shared.clone(), shutdown.clone()));
+        let control = Control::new(self.shared.clone());
+        let router = api::http_router(control.clone(), self.tokens.clone(), ready_watch);
+        let http = axum::serve(self.http, router).with_graceful_shutdown(shutdown.clone().cancelled_owned());
+        let (health, health_service) = tonic_health::server::health_reporter();
+        health.set_serving::<FleetServer<FleetService>>().await;
+        let fleet = FleetServer::with_interceptor(service, self.tokens.agent_interceptor());
+        let grpc = Server::builder()
+            // Agents ping every 30 s; without leave, a server answers that with GOAWAY.
+            .http2_keepalive_interval(Some(Duration::from_secs(30)))
+            .http2_keepalive_timeout(Some(Duration::from_secs(20)))
+            .http2_adaptive_window(Some(false))
+            .add_service(fleet)
+            .add_service(api::control_service(control, &self.tokens))
+            .add_service(health_service)
+            .serve_with_incoming_shutdown(TcpListenerStream::new(self.grpc), shutdown.clone().cancelled_owned());
+        info!(http = %self.http_addr, grpc = %self.grpc_addr, epoch = self.shared.epoch, "controller runs");
+        ready.send_replace(true);
+        notify(&[sd_notify::NotifyState::Ready]);
+        let served = serve_until(http.into_future(), grpc, &shutdown).await;
+        shutdown.cancel();
+        notify(&[sd_notify::NotifyState::Stopping]);
+        tracker.close();
+        if tokio::time::timeout(DRAIN, tracker.wait()).await.is_err() {
+            warn!("tasks did not end in time");
+        }
+        self.shared.store.close().await;
+        served
+    }
+}
+
+fn notify(state: &[sd_notify::NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        warn!(%error, "the service manager could not be told");
+    }
+}
+
+/// Serves both until one fails or the drain is over.
+async fn serve_until<H, G>(http: H, grpc: G, shutdown: &CancellationToken) -> Result<(), AppError>
+where
+    H: Future<Output = Result<(), std::io::Error>>,
+    G: Future<Output = Result<(), tonic::transport::Error>>,
+{
+    let both = async {
+        tokio::try_join!(
+            async { http.await.map_err(|e| AppError::Serve(e.into())) },
+            async { grpc.await.map_err(|e| AppError::Serve(e.into())) },
+        )
+        .map(|_| ())
+    };
+    let drained = async {
+        shutdown.cancelled().await;
+        tokio::time::sleep(DRAIN).await;
+    };
+    tokio::select! {
+        served = both => served,
+        () = drained => Ok(()),
+    }
+}
+
+fn spawn_tasks(
+    shared: &Shared,
+    events: tokio::sync::mpsc::UnboundedReceiver<AgentEvent>,
+    tracker: &TaskTracker,
+    shutdown: &CancellationToken,
+) -> Result<(), AppError> {
+    fn spawn<T: Task + 'static>(
+        task: T,
+        signal: fn(&Shared) -> Option<&tokio::sync::Notify>,
+        (shared, tracker, shutdown): (&Shared, &TaskTracker, &CancellationToken),
+    ) {
+        tracker.spawn(tasks::run(task, shared.clone(), signal, shutdown.clone()));
+    }
+    let on = (shared, tracker, shutdown);
+    spawn(tasks::Ingest::new(shared.clone())?, |shared| Some(&shared.signals.ingest), on);
+    spawn(tasks::Learn::new(shared.clone()), |shared| Some(&shared.signals.learn), on);
+    spawn(tasks::Plan::new(shared.clone()), |shared| Some(&shared.signals.plan), on);
+    spawn(tasks::Dispatch::new(shared.clone()), |shared| Some(&shared.signals.dispatch), on);
+    spawn(tasks::Settle::new(shared.clone()), |shared| Some(&shared.signals.settle), on);
+    spawn(tasks::Prune::new(shared.clone()), |_| None, on);
+    tracker.spawn(tasks::listen(shared.clone(), events, shutdown.clone()));
+    Ok(())
+}
+
+/// Tells the agents of every change of policy that concerns them.
+async fn reconfigure(shared: Shared, shutdown: CancellationToken) {
+    let mut policy = shared.policy_watch();
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            changed = policy.changed() => if changed.is_err() { return },
+        }
+        shared.fleet.send_configure(&shared.policy(), shared.config.fleet.load_interval_ms);
+    }
+}

@@ -1,0 +1,144 @@
+//! What the tasks, the sessions and the API share.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use rand::{Rng, RngExt, rngs::StdRng};
+use reveille_proto::{WakeId, clock::Clock};
+use tokio::sync::{Notify, watch};
+
+use super::Metrics;
+use crate::{
+    config::Config,
+    fleet::Registry,
+    policy::{Policy, PolicyError},
+    store::{PolicyChange, Store, StoreError},
+};
+
+/// Something a task may be asked to look at before its time comes.
+#[derive(Debug, Default)]
+pub struct Signals {
+    pub ingest: Notify,
+    pub learn: Notify,
+    pub plan: Notify,
+    pub dispatch: Notify,
+    pub settle: Notify,
+}
+
+/// Everything that is one per controller. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Shared(Arc<Inner>);
+
+#[derive(Debug)]
+pub struct Inner {
+    pub config: Config,
+    pub clock: Clock,
+    pub store: Store,
+    /// Of this start.
+    pub epoch: u64,
+    pub fleet: Registry,
+    pub signals: Signals,
+    pub metrics: Metrics,
+    policy: watch::Sender<Arc<Policy>>,
+    /// Policy changes take turns.
+    policy_turn: tokio::sync::Mutex<()>,
+    rng: Mutex<StdRng>,
+}
+
+impl std::ops::Deref for Shared {
+    type Target = Inner;
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+/// A change of policy that was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyChangeError {
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    #[error("failed to keep the change")]
+    Store(#[from] StoreError),
+}
+
+impl Shared {
+    /// The policy is the configuration's, with what was set at run time above it.
+    pub(super) async fn new(
+        config: Config,
+        clock: Clock,
+        store: Store,
+        rng: StdRng,
+    ) -> Result<Self, StoreError> {
+        let epoch = store.epoch_begin(clock.now(), env!("CARGO_PKG_VERSION")).await?;
+        let mut policy = config.policy.clone();
+        for row in store.policy_list().await? {
+            match policy.set(&row.key, &row.value) {
+                Ok(next) => policy = next,
+                Err(error) => tracing::warn!(key = row.key, %error, "a policy key set earlier is left out"),
+            }
+        }
+        let fleet = Registry::new(config.throttle);
+        let metrics = Metrics::new();
+        let (policy, _) = watch::channel(Arc::new(policy));
+        Ok(Self(Arc::new(Inner {
+            config,
+            clock,
+            store,
+            epoch,
+            fleet,
+            signals: Signals::default(),
+            metrics,
+            policy,
+            policy_turn: tokio::sync::Mutex::default(),
+            rng: Mutex::new(rng),
+        })))
+    }
+
+    /// The policy in force.
+    pub fn policy(&self) -> Arc<Policy> {
+        self.policy.borrow().clone()
+    }
+
+    /// Tells of every change of policy.
+    pub fn policy_watch(&self) -> watch::Receiver<Arc<Policy>> {
+        self.policy.subscribe()
+    }
+
+    /// Changes one key: checked, recorded with who and when, in force when this returns.
+    pub async fn policy_set(&self, key: &str, value: &str, by: &str) -> Result<Arc<Policy>, PolicyChangeError> {
+        let _turn = self.policy_turn.lock().await;
+        let old = self.policy();
+        let new = Arc::new(old.set(key, value)?);
+        let text = |policy: &Policy| {
+            let entry = policy.entries().into_iter().find(|(name, _)| name == key);
+            entry.map_or_else(String::new, |(_, value)| value.to_string())
+        };
+        let change = PolicyChange {
+            changed_at: self.clock.now(),
+            changed_by: by.to_owned(),
+            key: key.to_owned(),
+            old_value: text(&old),
+            new_value: text(&new),
+        };
+        self.store.policy_change(&change).await?;
+        self.policy.send_replace(new.clone());
+        tracing::info!(key, old = change.old_value, new = change.new_value, by, "policy changed");
+        self.signals.plan.notify_one();
+        self.signals.dispatch.notify_one();
+        Ok(new)
+    }
+
+    /// A new wake id for `now`.
+    pub fn wake_id(&self, now: Timestamp) -> WakeId {
+        WakeId::generate(now, &mut *self.rng())
+    }
+
+    /// A draw from `[0, 1)`.
+    pub fn jitter(&self) -> f64 {
+        self.rng().random()
+    }
+
+    fn rng(&self) -> std::sync::MutexGuard<'_, impl Rng + use<>> {
+        self.rng.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

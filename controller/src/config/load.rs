@@ -1,0 +1,110 @@
+//! From file and environment to a checked [`Config`]; errors name file, line and key.
+
+use std::path::{Path, PathBuf};
+
+use etcetera::BaseStrategy;
+use figment::{
+    Figment,
+    providers::{Env, Format, Serialized, Toml},
+};
+use jiff::tz::TimeZone;
+
+use super::Config;
+
+/// Environment variables with this prefix set keys.
+pub const ENV_PREFIX: &str = "REVEILLE_";
+
+/// Variables with the prefix that are not keys of the file.
+const NOT_KEYS: [&str; 6] = ["config", "address", "token", "token_file", "output", "bless"];
+
+/// A configuration that cannot be used, and why.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("failed to read the configuration {path}")]
+    Read { path: PathBuf, source: std::io::Error },
+    /// The message of the parser holds line, column and key.
+    #[error("failed to parse {path}: {message}")]
+    Parse { path: PathBuf, message: String },
+    /// File and environment together; the message names the key and where its value came from.
+    #[error("bad configuration: {0}")]
+    Merge(Box<figment::Error>),
+    #[error("bad configuration: `{key}` {problem}")]
+    Value { key: String, problem: String },
+}
+
+impl ConfigError {
+    pub(crate) fn value(key: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self::Value { key: key.into(), problem: problem.into() }
+    }
+}
+
+impl Config {
+    /// Defaults, then the file, then the environment; checked.
+    pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
+        let mut figment = Figment::from(Serialized::defaults(Config::default()));
+        if let Some(path) = path {
+            let text = std::fs::read_to_string(path)
+                .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+            // Parsed on its own first: this parser's errors carry the line.
+            toml::from_str::<Config>(&text)
+                .map_err(|e| ConfigError::Parse { path: path.to_owned(), message: e.to_string() })?;
+            figment = figment.merge(Toml::string(&text));
+        }
+        let env = Env::prefixed(ENV_PREFIX).filter(|key| !NOT_KEYS.contains(&key.as_str())).split("__");
+        let config: Self =
+            figment.merge(env).extract().map_err(|e| ConfigError::Merge(Box::new(e)))?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// What no type can say.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.policy.check().map_err(|(key, problem)| ConfigError::value(format!("policy.{key}"), problem))?;
+        self.model.rule.check().map_err(|e| ConfigError::value(format!("model.rule.{}", e.field), e.problem))?;
+        self.throttle.check().map_err(|(key, problem)| ConfigError::value(format!("throttle.{key}"), problem))?;
+        check_zone("model.time_zone", &self.model.time_zone)?;
+        for (i, instance) in self.instances.iter().enumerate() {
+            if !instance.time_zone.is_empty() {
+                check_zone(&format!("instances[{i}].time_zone"), &instance.time_zone)?;
+            }
+        }
+        let positive = [
+            ("visits.idle_gap_s", self.visits.idle_gap_s),
+            ("visits.poll_interval_ms", self.visits.poll_interval_ms),
+            ("model.train_interval_s", self.model.train_interval_s),
+            ("model.lead_time_default_s", self.model.lead_time_default_s),
+            ("plan.interval_s", self.plan.interval_s),
+            ("plan.horizon_s", self.plan.horizon_s),
+            ("plan.window_s", self.plan.window_s),
+            ("wake.timeout_s", self.wake.timeout_s),
+            ("wake.demand_expiry_s", self.wake.demand_expiry_s),
+            ("wake.attempts_max", self.wake.attempts_max),
+            ("wake.dispatch_interval_ms", self.wake.dispatch_interval_ms),
+            ("wake.queue_depth_max", self.wake.queue_depth_max),
+            ("fleet.load_interval_ms", self.fleet.load_interval_ms),
+            ("fleet.sessions_max", self.fleet.sessions_max),
+        ];
+        if let Some((key, _)) = positive.into_iter().find(|(_, value)| *value == 0) {
+            return Err(ConfigError::value(key, "must be at least 1"));
+        }
+        if self.plan.horizon_s < self.plan.interval_s {
+            return Err(ConfigError::value("plan.horizon_s", "must be at least plan.interval_s"));
+        }
+        crate::logs::Miner::new(&self.logs).map_err(|e| ConfigError::value("logs", e.to_string()))?;
+        Ok(())
+    }
+
+    /// Where the database and the tokens are.
+    pub fn data_dir(&self) -> Result<PathBuf, ConfigError> {
+        if let Some(dir) = &self.store.data_dir {
+            return Ok(dir.clone());
+        }
+        let base = etcetera::choose_base_strategy()
+            .map_err(|e| ConfigError::value("store.data_dir", format!("is not set and there is no home: {e}")))?;
+        Ok(base.data_dir().join("reveille"))
+    }
+}
+
+fn check_zone(key: &str, name: &str) -> Result<(), ConfigError> {
+    TimeZone::get(name).map(|_| ()).map_err(|_| ConfigError::value(key, format!("is no IANA time zone: {name:?}")))
+}

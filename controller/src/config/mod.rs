@@ -1,0 +1,38 @@
+//! The configuration: one TOML file, every key also by environment, defaults for all of it.
+//!
+//! `REVEILLE_LISTEN__HTTP=127.0.0.1:8080` sets `listen.http`: two underscores stand between section and key.
+
+mod load;
+mod sections;
+
+pub use load::{ConfigError, ENV_PREFIX};
+pub use sections::{
+    AuthConfig, FleetConfig, InstanceConfig, ListenConfig, LogConfig, LogFormat, ModelConfig, PlanConfig,
+    ReportConfig, StoreConfig, ThrottleConfig, VisitsConfig, WakeConfig,
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{logs::LogsConfig, policy::Policy};
+
+/// All of it. `Config::default()` runs on loopback with a database in the user's data directory.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    pub listen: ListenConfig,
+    pub auth: AuthConfig,
+    pub store: StoreConfig,
+    pub log: LogConfig,
+    pub logs: LogsConfig,
+    pub visits: VisitsConfig,
+    pub model: ModelConfig,
+    pub plan: PlanConfig,
+    /// Where the policy starts; what was set at run time stands above it.
+    pub policy: Policy,
+    pub wake: WakeConfig,
+    pub throttle: ThrottleConfig,
+    pub fleet: FleetConfig,
+    pub report: ReportConfig,
+    /// Cohort and time zone of instances that need another than the default.
+    pub instances: Vec<InstanceConfig>,
+}

@@ -1,0 +1,210 @@
+//! A struct per section of the file. Units stand in the names.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use reveille_proto::InstanceId;
+use serde::{Deserialize, Serialize};
+
+use crate::{model::Rule, throttle::ThrottleRule, wake::RetryRule};
+
+/// `[listen]`: addresses; anything but loopback needs tokens.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ListenConfig {
+    /// HTTP API, `/metrics`, `/livez`, `/readyz`.
+    pub http: SocketAddr,
+    /// Agents' sessions and the gRPC API.
+    pub grpc: SocketAddr,
+}
+
+impl Default for ListenConfig {
+    fn default() -> Self {
+        Self { http: ([127, 0, 0, 1], 7411).into(), grpc: ([127, 0, 0, 1], 7412).into() }
+    }
+}
+
+/// `[auth]`: bearer tokens, one per file. Without a path, a token is made in the data directory at the first start.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuthConfig {
+    /// Who may use the API. Default: `operator.token` in the data directory.
+    pub operator_token_file: Option<PathBuf>,
+    /// Who may open an agent's session. Default: `agent.token` in the data directory.
+    pub agent_token_file: Option<PathBuf>,
+}
+
+/// `[store]`
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoreConfig {
+    /// Directory of the database and the tokens. Default: `reveille` in the user's data directory.
+    pub data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For people on a terminal, JSON otherwise.
+    #[default]
+    Auto,
+    Human,
+    Json,
+}
+
+/// `[log]`: the controller's own log.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogConfig {
+    pub format: LogFormat,
+    /// As in `RUST_LOG`.
+    pub filter: String,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { format: LogFormat::Auto, filter: "info".into() }
+    }
+}
+
+/// `[visits]`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct VisitsConfig {
+    /// Sightings closer than this are one visit; the platform's idle time before it hibernates an instance.
+    pub idle_gap_s: u32,
+    /// How often followed logs are looked at.
+    pub poll_interval_ms: u32,
+}
+
+impl Default for VisitsConfig {
+    fn default() -> Self {
+        Self { idle_gap_s: 7200, poll_interval_ms: 1000 }
+    }
+}
+
+/// `[model]`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelConfig {
+    pub rule: Rule,
+    /// How often profiles are fitted anew.
+    pub train_interval_s: u32,
+    /// IANA zone of instances that name no other.
+    pub time_zone: String,
+    /// Lead time until one is learned, from the command to serving.
+    pub lead_time_default_s: u32,
+}
+
+impl Default for ModelConfig {
+    fn default() -> Self {
+        Self { rule: Rule::default(), train_interval_s: 6 * 3600, time_zone: "UTC".into(), lead_time_default_s: crate::model::LEAD_TIME_DEFAULT_S }
+    }
+}
+
+/// `[plan]`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PlanConfig {
+    pub interval_s: u32,
+    /// How far ahead wakes are planned; at least the longest lead time and one interval.
+    pub horizon_s: u32,
+    /// A wake is used when a visit begins within this; the platform keeps a woken instance up about as long.
+    pub window_s: u32,
+}
+
+impl Default for PlanConfig {
+    fn default() -> Self {
+        Self { interval_s: 300, horizon_s: 7200, window_s: 10_800 }
+    }
+}
+
+/// `[wake]`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WakeConfig {
+    /// From the command until the instance must serve.
+    pub timeout_s: u32,
+    /// How long a wake a person asked for may wait in the queue.
+    pub demand_expiry_s: u32,
+    pub attempts_max: u32,
+    pub backoff_base_s: u32,
+    pub backoff_max_s: u32,
+    /// How long after the deadline the agent's result is still waited for.
+    pub deadline_grace_s: u32,
+    /// How often the queue is looked at without a signal.
+    pub dispatch_interval_ms: u32,
+    /// Open wakes in the whole fleet above which a new demand is answered with 503.
+    pub queue_depth_max: u32,
+}
+
+impl Default for WakeConfig {
+    fn default() -> Self {
+        let rule = RetryRule::default();
+        Self {
+            timeout_s: 900,
+            demand_expiry_s: 900,
+            attempts_max: rule.attempts_max,
+            backoff_base_s: rule.backoff_base_s,
+            backoff_max_s: rule.backoff_max_s,
+            deadline_grace_s: rule.deadline_grace_s,
+            dispatch_interval_ms: 1000,
+            queue_depth_max: 100_000,
+        }
+    }
+}
+
+impl WakeConfig {
+    pub fn retry_rule(&self) -> RetryRule {
+        RetryRule {
+            attempts_max: self.attempts_max,
+            backoff_base_s: self.backoff_base_s,
+            backoff_max_s: self.backoff_max_s,
+            deadline_grace_s: self.deadline_grace_s,
+        }
+    }
+}
+
+/// `[throttle]`: what the policy does not say.
+pub type ThrottleConfig = ThrottleRule;
+
+/// `[fleet]`: the agents' sessions.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FleetConfig {
+    /// How often agents report their load.
+    pub load_interval_ms: u32,
+    pub sessions_max: u32,
+}
+
+impl Default for FleetConfig {
+    fn default() -> Self {
+        Self { load_interval_ms: 1000, sessions_max: 20_000 }
+    }
+}
+
+/// `[report]`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReportConfig {
+    /// Days before the first forecast wake that are the baseline.
+    pub baseline_days: u16,
+    /// How long visits, wakes and plans are kept.
+    pub keep_days: u16,
+}
+
+impl Default for ReportConfig {
+    fn default() -> Self {
+        Self { baseline_days: 30, keep_days: 400 }
+    }
+}
+
+/// `[[instances]]`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InstanceConfig {
+    pub id: InstanceId,
+    #[serde(default)]
+    pub cohort: String,
+    #[serde(default)]
+    pub time_zone: String,
+}

@@ -1,0 +1,54 @@
+//! Commands to agents, as messages of the link.
+
+use reveille_proto::{
+    HostId, WakeId,
+    edge::AttemptResult,
+    v1::{self, controller_message::Kind},
+};
+
+use super::Registry;
+use crate::{policy::Policy, wake::Wake};
+
+/// Settings every agent is given, from the policy in force.
+pub(super) fn configure(policy: &Policy, load_interval_ms: u32) -> v1::Configure {
+    v1::Configure {
+        load_interval_ms,
+        cpu_ceiling_percent: policy.cpu_ceiling_percent,
+        wakes_max: policy.host_wakes_max,
+    }
+}
+
+/// Each returns whether the message is on its way; a host that is not connected hears it when it is back.
+impl Registry {
+    /// The command of the wake's present run; `false` also when it has none.
+    pub fn send_wake(&self, wake: &Wake, look_only: bool) -> bool {
+        let Some(run) = wake.state.run() else { return false };
+        let command = v1::Wake {
+            wake_id: wake.id.to_string(),
+            epoch: run.epoch,
+            attempt: run.attempt,
+            instance_id: wake.instance.to_string(),
+            reason: wake.reason.to_wire().into(),
+            deadline_ms: run.deadline_at.as_millisecond(),
+            idempotency_key: wake.id.to_string(),
+            look_only,
+        };
+        self.send(&run.host, Kind::Wake(command))
+    }
+
+    pub fn send_cancel(&self, host: &HostId, wake: WakeId, epoch: u64) -> bool {
+        self.send(host, Kind::Cancel(v1::Cancel { wake_id: wake.to_string(), epoch }))
+    }
+
+    /// The result is on disk: the agent may forget it.
+    pub fn send_result_ack(&self, host: &HostId, result: &AttemptResult) -> bool {
+        let AttemptResult { wake, epoch, attempt, .. } = result;
+        let ack = v1::ResultAck { wake_id: wake.to_string(), epoch: *epoch, attempt: *attempt };
+        self.send(host, Kind::ResultAck(ack))
+    }
+
+    /// Tells every connected agent the settings in force.
+    pub fn send_configure(&self, policy: &Policy, load_interval_ms: u32) {
+        self.broadcast(&Kind::Configure(configure(policy, load_interval_ms)));
+    }
+}

@@ -1,0 +1,178 @@
+//! One agent's stream, from hello to its end.
+//!
+//! The stream is always drained: load goes to memory, everything about wakes into a channel that `tasks/settle`
+//! empties. A slow database therefore never lets frames pile up unread.
+
+use std::{pin::Pin, time::Duration};
+
+use futures::{Stream, StreamExt, stream};
+use reveille_proto::{
+    HostId, PROTOCOL_VERSION, PROTOCOL_VERSION_MIN,
+    edge::{AttemptResult, FieldError, Hello, Load, Progress},
+    protocol_compatible,
+    v1::{self, agent_message::Kind as Up, controller_message::Kind as Down},
+};
+use tokio::sync::mpsc::{self, UnboundedSender};
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status, Streaming};
+use tracing::{info, warn};
+
+use super::commands;
+use crate::app::Shared;
+
+/// How long a new connection may take to say who it is, in real time.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// What agents say about wakes, in the order they say it.
+#[derive(Debug)]
+pub enum AgentEvent {
+    Connected { host: HostId, journal_id: String },
+    Progress { host: HostId, progress: Progress },
+    Result { host: HostId, result: AttemptResult },
+}
+
+/// Serves `reveille.v1.Fleet`.
+#[derive(Debug, Clone)]
+pub struct FleetService {
+    shared: Shared,
+    events: UnboundedSender<AgentEvent>,
+    shutdown: CancellationToken,
+}
+
+type DownStream = Pin<Box<dyn Stream<Item = Result<v1::ControllerMessage, Status>> + Send>>;
+
+impl FleetService {
+    /// The second half of the pair is for `tasks/settle`.
+    ///
+    /// The channel has no bound of its own: agents only speak of wakes the throttle let them have.
+    pub fn new(shared: Shared, shutdown: CancellationToken) -> (Self, mpsc::UnboundedReceiver<AgentEvent>) {
+        let (events, receiver) = mpsc::unbounded_channel();
+        (Self { shared, events, shutdown }, receiver)
+    }
+
+    async fn welcome(&self, hello: v1::Hello) -> Result<(Hello, v1::Welcome), v1::Refused> {
+        let refuse = |code: v1::refused::Code, detail: String| v1::Refused { code: code.into(), detail };
+        if !protocol_compatible(hello.protocol_version) {
+            let detail = format!(
+                "the agent speaks version {} of the protocol, this controller {PROTOCOL_VERSION_MIN} to {PROTOCOL_VERSION}",
+                hello.protocol_version
+            );
+            return Err(refuse(v1::refused::Code::Protocol, detail));
+        }
+        if self.shutdown.is_cancelled() {
+            return Err(refuse(v1::refused::Code::Draining, "the controller is going down".into()));
+        }
+        let connected = self.shared.fleet.all().iter().filter(|(_, live)| live.connected).count();
+        if connected >= self.shared.config.fleet.sessions_max as usize {
+            return Err(refuse(v1::refused::Code::Draining, "fleet.sessions_max is reached".into()));
+        }
+        let bad = |e: FieldError| refuse(v1::refused::Code::BadHello, e.to_string());
+        let hello = Hello::try_from(hello).map_err(bad)?;
+        let now = self.shared.clock.now();
+        let moved = self.shared.store.host_hello(&hello, now).await.map_err(|error| {
+            warn!(%error, host_id = %hello.host, "failed to keep a hello");
+            refuse(v1::refused::Code::Draining, "the controller's database is not reachable".into())
+        })?;
+        if !moved.is_empty() {
+            warn!(host_id = %hello.host, instances = ?moved, "instances were listed by another host until now");
+        }
+        let welcome = v1::Welcome {
+            protocol_version: PROTOCOL_VERSION,
+            controller_version: env!("CARGO_PKG_VERSION").into(),
+            epoch: self.shared.epoch,
+            configure: Some(commands::configure(&self.shared.policy(), self.shared.config.fleet.load_interval_ms)),
+        };
+        Ok((hello, welcome))
+    }
+
+    /// Reads until the agent goes away; keeps nothing waiting.
+    async fn drain(self, mut up: Streaming<v1::AgentMessage>, host: HostId, session: u64) {
+        loop {
+            let message = tokio::select! {
+                () = self.shutdown.cancelled() => break,
+                message = up.message() => message,
+            };
+            match message {
+                Ok(Some(v1::AgentMessage { kind: Some(kind) })) => {
+                    if let Err(error) = self.heard(&host, kind) {
+                        warn!(host_id = %host, %error, "a message of an agent was left out");
+                    }
+                }
+                // A kind this version does not know.
+                Ok(Some(v1::AgentMessage { kind: None })) => {}
+                Ok(None) => break,
+                Err(status) => {
+                    info!(host_id = %host, reason = status.message(), "the agent's stream was cut");
+                    break;
+                }
+            }
+        }
+        self.shared.fleet.disconnect(&host, session);
+        info!(host_id = %host, "agent disconnected");
+    }
+
+    fn heard(&self, host: &HostId, kind: Up) -> Result<(), FieldError> {
+        let event = match kind {
+            Up::Load(load) => {
+                let load = Load::try_from(load)?;
+                let now = self.shared.clock.now();
+                self.shared.fleet.loaded(host, load, load.active_wakes, &self.shared.policy(), now);
+                return Ok(());
+            }
+            Up::Progress(progress) => {
+                AgentEvent::Progress { host: host.clone(), progress: Progress::try_from(progress)? }
+            }
+            Up::Result(result) => {
+                AgentEvent::Result { host: host.clone(), result: AttemptResult::try_from(result)? }
+            }
+            // A second hello is pointless, and an acknowledged command shows its progress anyway.
+            Up::Hello(_) | Up::Ack(_) => return Ok(()),
+        };
+        // Only a controller that is going down has stopped listening; the agent will say it again.
+        self.events.send(event).ok();
+        Ok(())
+    }
+}
+
+fn one(kind: Down) -> v1::ControllerMessage {
+    v1::ControllerMessage { kind: Some(kind) }
+}
+
+async fn first_message(up: &mut Streaming<v1::AgentMessage>) -> Result<v1::Hello, Status> {
+    let first = tokio::time::timeout(HELLO_TIMEOUT, up.message())
+        .await
+        .map_err(|_| Status::deadline_exceeded("no hello came"))??;
+    match first.and_then(|message| message.kind) {
+        Some(Up::Hello(hello)) => Ok(hello),
+        _ => Err(Status::invalid_argument("the first message must be a hello")),
+    }
+}
+
+#[tonic::async_trait]
+impl v1::fleet_server::Fleet for FleetService {
+    type SessionStream = DownStream;
+
+    async fn session(
+        &self,
+        request: Request<Streaming<v1::AgentMessage>>,
+    ) -> Result<Response<DownStream>, Status> {
+        let mut up = request.into_inner();
+        let hello = first_message(&mut up).await?;
+        let (hello, welcome) = match self.welcome(hello).await {
+            Ok(both) => both,
+            Err(refused) => {
+                warn!(reason = refused.detail, "an agent was refused");
+                return Ok(Response::new(stream::iter([Ok(one(Down::Refused(refused)))]).boxed()));
+            }
+        };
+        let (session, outbox) = self.shared.fleet.connect(&hello);
+        info!(host_id = %hello.host, version = hello.agent_version, instances = hello.inventory.len(), "agent connected");
+        let connected = AgentEvent::Connected { host: hello.host.clone(), journal_id: hello.journal_id.clone() };
+        self.events.send(connected).ok();
+        self.shared.signals.plan.notify_one();
+        tokio::spawn(self.clone().drain(up, hello.host.clone(), session));
+        let down = stream::iter([Ok(one(Down::Welcome(welcome)))]).chain(ReceiverStream::new(outbox).map(Ok));
+        Ok(Response::new(down.take_until(self.shutdown.clone().cancelled_owned()).boxed()))
+    }
+}

@@ -1,0 +1,316 @@
+//! Makes a plan: each candidate is judged for itself, then the fleet's cap has its say.
+
+use jiff::Timestamp;
+
+use super::{Candidate, Omission, OmissionReason, PlanInput, WakePlan, cap::over_cap, choose::choose};
+
+/// Plans the coming horizon. The same input makes the same plan; the cost is linear in the candidates.
+pub fn plan<'a, I: Iterator<Item = Candidate<'a>>>(input: PlanInput<'a, I>) -> WakePlan {
+    let PlanInput { now, horizon, rule, policy, model_version, hold, already_due_per_hour, candidates } =
+        input;
+    let horizon = horizon.min(hold);
+    let input =
+        PlanInput { now, horizon, rule, policy, model_version, hold, already_due_per_hour, candidates: () };
+    let mut wakes = Vec::new();
+    let mut omissions = Vec::with_capacity(candidates.size_hint().0);
+    for candidate in candidates {
+        match choose(&input, &candidate) {
+            Ok(wake) => wakes.push(wake),
+            Err(reason) => omissions.push(Omission { instance: candidate.instance.clone(), reason }),
+        }
+    }
+    let wakes_max = policy.fleet_wakes_per_hour_max;
+    let mut over = over_cap(&wakes, wakes_max, already_due_per_hour).into_iter();
+    wakes.retain(|wake| {
+        let kept = !over.next().unwrap_or(false);
+        if !kept {
+            let reason = OmissionReason::FleetHourFull { wakes_max };
+            omissions.push(Omission { instance: wake.instance.clone(), reason });
+        }
+        kept
+    });
+    let horizon_end = now.saturating_add(horizon).unwrap_or(Timestamp::MAX);
+    WakePlan { made_at: now, horizon_end, mode: policy.mode, model_version, wakes, omissions }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use jiff::{SignedDuration, civil::Date, tz::TimeZone};
+    use proptest::prelude::*;
+    use reveille_proto::{HostId, InstanceId};
+
+    use super::*;
+    use crate::{
+        model::{Abstain, Profile, Rule, calendar::date_of},
+        plan::{PlannedWake, Presence},
+        policy::Policy,
+        visits::Activity,
+    };
+
+    /// One instance that was active at 09:20 on each of the forty days before Wednesday 2026-04-01 in its zone.
+    struct Scene {
+        instance: InstanceId,
+        host: HostId,
+        zone: TimeZone,
+        profile: Profile,
+        policy: Policy,
+        rule: Rule,
+        horizon: SignedDuration,
+        lead_time: SignedDuration,
+        presence: Presence,
+        held_out: bool,
+    }
+
+    impl Scene {
+        fn new(zone: &str) -> Self {
+            let zone = TimeZone::get(zone).expect("a known zone");
+            let as_of: Date = "2026-04-01".parse().expect("a date");
+            let mut activity = Activity::default();
+            for back in 1..=40 {
+                let day = as_of.saturating_sub(SignedDuration::from_hours(24 * back));
+                let at = day.at(9, 20, 0, 0).to_zoned(zone.clone()).expect("exists").timestamp();
+                activity.insert(at);
+            }
+            let rule = Rule::default();
+            Self {
+                instance: InstanceId::new("dev1").expect("an id"),
+                host: HostId::new("host-1").expect("an id"),
+                profile: Profile::fit(&activity, &zone, as_of, &rule),
+                zone,
+                policy: Policy::default(),
+                rule,
+                horizon: SignedDuration::from_hours(1),
+                lead_time: SignedDuration::from_secs(300),
+                presence: Presence::Asleep,
+                held_out: false,
+            }
+        }
+
+        fn candidate(&self) -> Candidate<'_> {
+            Candidate {
+                instance: &self.instance,
+                cohort: "dev",
+                host: Some(&self.host),
+                zone: &self.zone,
+                profile: Some(&self.profile),
+                presence: self.presence,
+                lead_time: self.lead_time,
+                opted_out: false,
+                held_out: self.held_out,
+            }
+        }
+
+        fn plan_of(&self, now: &str, candidate: Candidate<'_>) -> Result<PlannedWake, OmissionReason> {
+            let mut made = plan(PlanInput {
+                now: at(now),
+                horizon: self.horizon,
+                rule: &self.rule,
+                policy: &self.policy,
+                model_version: 7,
+                hold: SignedDuration::from_hours(3),
+                already_due_per_hour: &BTreeMap::new(),
+                candidates: std::iter::once(candidate),
+            });
+            assert_eq!(made.wakes.len() + made.omissions.len(), 1, "once in the plan: {made:?}");
+            assert_eq!((made.model_version, made.made_at), (7, at(now)));
+            made.wakes.pop().ok_or_else(|| made.omissions.remove(0).reason)
+        }
+
+        fn plan(&self, now: &str) -> Result<PlannedWake, OmissionReason> {
+            self.plan_of(now, self.candidate())
+        }
+    }
+
+    fn at(text: &str) -> Timestamp {
+        let text = if text.contains('T') { text.to_owned() } else { format!("2026-04-01T{text}:00Z") };
+        text.parse().expect("a timestamp")
+    }
+
+    #[test]
+    fn it_is_woken_a_lead_time_before_its_hour() {
+        let wake = Scene::new("UTC").plan("08:10").expect("woken");
+        assert_eq!((wake.due_at, wake.serve_at, wake.expires_at), (at("08:55"), at("09:00"), at("09:55")));
+        assert_eq!(wake.why, "active in this hour on 22 of 22 weekdays");
+        assert!((wake.probability - 1.0).abs() < 1e-12);
+        let local = Scene::new("Asia/Kolkata").plan("2026-04-01T03:00:00Z").expect("woken");
+        assert_eq!(local.serve_at, at("03:30"));
+    }
+
+    #[test]
+    fn the_horizon_bounds_what_is_seen() {
+        let scene = Scene::new("UTC");
+        assert_eq!(scene.plan("08:00"), Err(OmissionReason::BelowThreshold { best: 0.0 }));
+        assert!(scene.plan("08:01").is_ok());
+        assert_eq!(scene.plan("10:00"), Err(OmissionReason::BelowThreshold { best: 0.0 }));
+    }
+
+    #[test]
+    fn an_hour_that_has_begun_is_worth_it_until_it_is_half_over() {
+        let scene = Scene::new("UTC");
+        let wake = scene.plan("09:25").expect("still worth it");
+        assert_eq!((wake.due_at, wake.serve_at, wake.expires_at), (at("09:25"), at("09:30"), at("09:55")));
+        assert_eq!(scene.plan("09:26"), Err(OmissionReason::TooLate { serve_at: at("09:31") }));
+        assert_eq!(wake.hour_at, at("09:00"));
+        let near = scene.plan("08:58").expect("a little late");
+        assert_eq!((near.due_at, near.serve_at, near.hour_at), (at("08:58"), at("09:03"), at("09:00")));
+    }
+
+    #[test]
+    fn one_that_is_awake_or_covered_when_its_hour_begins_is_left_alone() {
+        let mut scene = Scene::new("UTC");
+        scene.presence = Presence::Awake { until: at("09:01") };
+        assert_eq!(scene.plan("08:30"), Err(OmissionReason::AlreadyAwake));
+        scene.presence = Presence::Covered { until: at("09:01") };
+        assert_eq!(scene.plan("08:30"), Err(OmissionReason::Covered));
+        scene.presence = Presence::Unknown;
+        assert!(scene.plan("08:30").is_ok());
+    }
+
+    #[test]
+    fn a_wake_is_not_due_before_the_instance_sleeps() {
+        let mut scene = Scene::new("UTC");
+        scene.presence = Presence::Awake { until: at("08:58") };
+        let wake = scene.plan("08:30").expect("woken");
+        assert_eq!((wake.due_at, wake.serve_at), (at("08:58"), at("09:03")));
+        scene.presence = Presence::Awake { until: at("09:00") };
+        assert_eq!(scene.plan("08:30").expect("woken").due_at, at("09:00"));
+        scene.presence = Presence::Awake { until: at("08:40") };
+        assert_eq!(scene.plan("08:30").expect("woken").due_at, at("08:55"));
+    }
+
+    #[test]
+    fn the_policy_has_its_say() {
+        let mut scene = Scene::new("UTC");
+        scene.policy.quiet_dates.insert("2026-04-01".parse().unwrap());
+        assert_eq!(scene.plan("08:30"), Err(OmissionReason::QuietDate));
+        scene.policy = Policy::default();
+        scene.policy.cohorts.insert("other".into());
+        assert_eq!(scene.plan("08:30"), Err(OmissionReason::CohortNotSelected));
+        scene.policy.cohorts.insert("dev".into());
+        assert!(scene.plan("08:30").is_ok());
+        scene.policy.paused = true;
+        assert_eq!(scene.plan("08:30"), Err(OmissionReason::Paused));
+        assert_eq!(
+            scene.plan("10:00"),
+            Err(OmissionReason::BelowThreshold { best: 0.0 }),
+            "not for the pause"
+        );
+        scene.policy = Policy { fleet_wakes_per_hour_max: 0, ..Policy::default() };
+        assert_eq!(scene.plan("08:30"), Err(OmissionReason::FleetHourFull { wakes_max: 0 }));
+        scene.policy.opted_out.insert(scene.instance.clone());
+        assert_eq!(scene.plan("08:30"), Err(OmissionReason::OptedOut));
+    }
+
+    #[test]
+    fn a_quiet_date_is_one_of_the_instances_zone() {
+        // 09:00 of April 1 in Auckland is 20:00 of March 31 in UTC.
+        let mut scene = Scene::new("Pacific/Auckland");
+        let now = "2026-03-31T19:30:00Z";
+        assert!(scene.plan(now).is_ok());
+        scene.policy.quiet_dates.insert("2026-03-31".parse().unwrap());
+        assert!(scene.plan(now).is_ok());
+        scene.policy.quiet_dates.insert("2026-04-01".parse().unwrap());
+        assert_eq!(scene.plan(now), Err(OmissionReason::QuietDate));
+    }
+
+    #[test]
+    fn what_is_missing_is_said() {
+        let mut scene = Scene::new("UTC");
+        let now = "08:30";
+        let without = |change: fn(&mut Candidate<'_>)| {
+            let mut candidate = scene.candidate();
+            change(&mut candidate);
+            scene.plan_of(now, candidate).expect_err("left alone")
+        };
+        assert_eq!(without(|c| c.profile = None), OmissionReason::NoProfile);
+        assert_eq!(without(|c| c.host = None), OmissionReason::NoHost);
+        assert_eq!(without(|c| c.opted_out = true), OmissionReason::OptedOut);
+        let held_out = OmissionReason::HeldOut { serve_at: at("09:00"), probability: 1.0 };
+        assert_eq!(without(|c| c.held_out = true), held_out);
+        scene.rule.min_history_days = 50;
+        assert_eq!(scene.plan(now), Err(OmissionReason::Abstained(Abstain::TooShort { days: 40 })));
+    }
+
+    #[test]
+    fn both_clock_changes_meet_each_local_hour_once() {
+        // The profile is of March; plan hourly through the night of each change of 2026 in Berlin.
+        for (day, hours) in [("2026-03-29", 23), ("2026-10-25", 25)] {
+            let mut scene = Scene::new("Europe/Berlin");
+            let date: Date = day.parse().unwrap();
+            let mut activity = Activity::default();
+            let start = date.to_zoned(scene.zone.clone()).unwrap().timestamp();
+            for back in 1..=40 {
+                let before = date.saturating_sub(SignedDuration::from_hours(24 * back));
+                activity.insert(before.at(2, 20, 0, 0).to_zoned(scene.zone.clone()).unwrap().timestamp());
+            }
+            scene.profile = Profile::fit(&activity, &scene.zone, date, &scene.rule);
+            let mut woken_for = Vec::new();
+            for hour in 0..hours {
+                let now = start + SignedDuration::from_hours(hour);
+                if let Some(last) = woken_for.last() {
+                    scene.presence = Presence::Covered { until: *last + SignedDuration::from_hours(3) };
+                }
+                if let Ok(wake) = scene.plan(&now.to_string()) {
+                    woken_for.push(wake.serve_at);
+                }
+            }
+            // In spring 02:00 does not exist that night; in autumn it comes twice and the hold covers the second.
+            assert_eq!(woken_for.len(), usize::from(hours == 25), "{day}: {woken_for:?}");
+        }
+    }
+
+    proptest! {
+        /// Whatever is known of the fleet, each candidate is in the plan once and the cap holds.
+        #[test]
+        fn every_candidate_is_in_the_plan_once(
+            active_days in proptest::collection::vec(0..31i32, 1..60),
+            awake in proptest::collection::vec(0..4u8, 60),
+            wakes_max in 0..20u32,
+        ) {
+            let scene = Scene::new("UTC");
+            let policy = Policy { fleet_wakes_per_hour_max: wakes_max, ..Policy::default() };
+            let fleet: Vec<_> = active_days.iter().enumerate().map(|(i, days)| {
+                let mut activity = Activity::default();
+                activity.insert(at("2026-01-01T00:00:00Z"));
+                for back in 1..=*days {
+                    activity.insert(at("09:20") - SignedDuration::from_hours(24 * i64::from(back)));
+                }
+                let profile = Profile::fit(&activity, &TimeZone::UTC, date_of(20_544), &scene.rule);
+                (InstanceId::new(format!("dev{i:02}")).expect("an id"), profile)
+            }).collect();
+            let candidates = fleet.iter().zip(&awake).map(|((instance, profile), awake)| Candidate {
+                instance,
+                profile: Some(profile),
+                presence: match awake {
+                    0 => Presence::Awake { until: at("10:00") },
+                    1 => Presence::Covered { until: at("10:00") },
+                    2 => Presence::Unknown,
+                    _ => Presence::Asleep,
+                },
+                ..scene.candidate()
+            });
+            let made = plan(PlanInput {
+                now: at("08:30"),
+                horizon: scene.horizon,
+                rule: &scene.rule,
+                policy: &policy,
+                model_version: 1,
+                hold: SignedDuration::from_hours(3),
+                already_due_per_hour: &BTreeMap::new(),
+                candidates,
+            });
+            let mut ids: Vec<_> = made.wakes.iter().map(|w| &w.instance)
+                .chain(made.omissions.iter().map(|o| &o.instance)).collect();
+            ids.sort();
+            prop_assert_eq!(ids, fleet.iter().map(|(instance, _)| instance).collect::<Vec<_>>());
+            prop_assert!(made.wakes.len() <= wakes_max as usize);
+            let least = made.wakes.iter().map(|w| w.probability).fold(1.0, f64::min);
+            for wake in &made.wakes {
+                prop_assert!(wake.probability >= scene.rule.min_share && wake.probability >= least);
+                prop_assert!(wake.due_at <= wake.serve_at && wake.due_at <= wake.expires_at);
+            }
+        }
+    }
+}

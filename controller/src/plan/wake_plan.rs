@@ -1,0 +1,43 @@
+//! An immutable plan: every candidate is in it once, to be woken or left alone.
+
+use jiff::Timestamp;
+use reveille_proto::{HostId, InstanceId};
+use serde::{Deserialize, Serialize};
+
+use super::Omission;
+use crate::policy::Mode;
+
+/// A wake that is to be made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlannedWake {
+    pub instance: InstanceId,
+    pub host: HostId,
+    /// When it is to start: a lead time before `serve_at`, not before the plan was made, and not before the
+    /// instance is asleep.
+    pub due_at: Timestamp,
+    /// When it is to serve: the start of the hour its user is expected in, or as soon as can be after it.
+    pub serve_at: Timestamp,
+    /// When the clock hour began or begins that its user is expected in. The same in every plan that means this
+    /// wake, where `due_at` and `serve_at` of an hour that has begun move on with the time of planning.
+    pub hour_at: Timestamp,
+    /// Not to be started after this. A wake started then would serve as the hours that were forecast end; later
+    /// ones say nothing about it, and a plan of their own.
+    pub expires_at: Timestamp,
+    pub probability: f64,
+    /// In words: "active in this hour on 9 of 21 weekdays".
+    pub why: String,
+}
+
+/// What is to be done with each candidate, as decided at `made_at`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WakePlan {
+    pub made_at: Timestamp,
+    pub horizon_end: Timestamp,
+    /// In `ForecastOnly` the wakes are kept and scored but not carried out.
+    pub mode: Mode,
+    pub model_version: u64,
+    /// In the order of the candidates.
+    pub wakes: Vec<PlannedWake>,
+    /// In the order of the candidates.
+    pub omissions: Vec<Omission>,
+}

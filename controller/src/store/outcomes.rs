@@ -1,0 +1,90 @@
+//! Table `outcomes`: what each wake was good for.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use reveille_proto::WakeId;
+use sqlx::{QueryBuilder, Sqlite};
+
+use super::{
+    Store, StoreError,
+    error::During,
+    row::{Place, ms},
+};
+use crate::outcome::{Outcome, Verdict};
+
+/// The verdict on one wake.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OutcomeRow {
+    pub outcome: Outcome,
+    pub judged_at: Timestamp,
+}
+
+type Row = (String, String, Option<i64>, f64, f64, f64, i64);
+
+fn from_row((id, verdict, arrived_at, idle_s, waited_s, saved_s, judged_at): Row) -> Result<OutcomeRow, StoreError> {
+    let at = Place { table: "outcomes", row: &id };
+    let arrived = || -> Result<Timestamp, StoreError> {
+        at.time_opt("arrived_at", arrived_at)?.ok_or_else(|| at.bad("arrived_at is missing"))
+    };
+    let verdict = match verdict.as_str() {
+        "used" => Verdict::Used { arrived_at: arrived()? },
+        "missed" => Verdict::Missed { arrived_at: arrived()? },
+        "unused" => Verdict::Unused,
+        "failed" => Verdict::Failed,
+        other => return Err(at.bad(format!("verdict {other:?} is unknown"))),
+    };
+    Ok(OutcomeRow {
+        outcome: Outcome { wake: at.parse("wake_id", &id)?, verdict, idle_s, waited_s, saved_s },
+        judged_at: at.time("judged_at", judged_at)?,
+    })
+}
+
+impl Store {
+    /// Keeps a verdict; the first one stands.
+    pub async fn outcome_keep(&self, row: &OutcomeRow) -> Result<(), StoreError> {
+        let outcome = &row.outcome;
+        let sql = "INSERT INTO outcomes (wake_id, verdict, arrived_at, idle_s, waited_s, saved_s, judged_at) \
+                   VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+        sqlx::query(sql)
+            .bind(outcome.wake.to_string())
+            .bind(outcome.verdict.code())
+            .bind(outcome.verdict.arrived_at().map(ms))
+            .bind(outcome.idle_s)
+            .bind(outcome.waited_s)
+            .bind(outcome.saved_s)
+            .bind(ms(row.judged_at))
+            .execute(&self.pool)
+            .await
+            .during("keep a verdict")
+            .map(|_| ())
+    }
+
+    /// Verdicts on wakes created in `[from, to)`, in order of wake.
+    pub async fn outcomes_between(&self, from: Timestamp, to: Timestamp) -> Result<Vec<OutcomeRow>, StoreError> {
+        let sql = "SELECT o.wake_id, verdict, arrived_at, idle_s, waited_s, saved_s, judged_at FROM outcomes o \
+                   JOIN wakes w USING (wake_id) WHERE w.created_at >= ? AND w.created_at < ? ORDER BY o.wake_id";
+        let rows: Vec<Row> = sqlx::query_as(sql)
+            .bind(ms(from))
+            .bind(ms(to))
+            .fetch_all(&self.pool)
+            .await
+            .during("read verdicts")?;
+        rows.into_iter().map(from_row).collect()
+    }
+
+    /// Verdicts on these wakes, as far as there are any.
+    pub async fn outcomes_of(&self, wakes: &[WakeId]) -> Result<BTreeMap<WakeId, OutcomeRow>, StoreError> {
+        let mut sql = QueryBuilder::<Sqlite>::new(
+            "SELECT wake_id, verdict, arrived_at, idle_s, waited_s, saved_s, judged_at FROM outcomes WHERE wake_id IN (",
+        );
+        let mut ids = sql.separated(", ");
+        for wake in wakes {
+            ids.push_bind(wake.to_string());
+        }
+        sql.push(")");
+        let rows: Vec<Row> =
+            sql.build_query_as().fetch_all(&self.pool).await.during("read the verdicts on wakes")?;
+        rows.into_iter().map(|row| from_row(row).map(|row| (row.outcome.wake, row))).collect()
+    }
+}

@@ -1,0 +1,176 @@
+//! Tables `plans`, `planned`, `omissions`: what was chosen, what was left out, and why.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use reveille_proto::{HostId, InstanceId, WakeId};
+
+use super::{
+    Store, StoreError,
+    error::During,
+    row::{Place, ms},
+};
+use crate::plan::WakePlan;
+
+/// A plan's header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanRow {
+    pub plan_id: i64,
+    pub made_at: Timestamp,
+    pub horizon_end: Timestamp,
+    pub mode: String,
+    pub model_version: u64,
+    pub wakes: u64,
+    pub omissions: u64,
+    /// Omissions by reason.
+    pub omitted: BTreeMap<String, u64>,
+}
+
+/// A wake some plan chose.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedRow {
+    pub instance: InstanceId,
+    pub host: HostId,
+    pub plan_id: i64,
+    pub due_at: Timestamp,
+    pub serve_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub probability: f64,
+    pub why: String,
+    /// The wake it became; none in forecast-only mode.
+    pub wake: Option<WakeId>,
+}
+
+/// An instance the newest plan left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OmissionRow {
+    pub instance: InstanceId,
+    pub code: String,
+    pub detail: String,
+}
+
+impl Store {
+    /// Keeps a plan. Returns its id.
+    pub async fn plan_keep(&self, plan: &WakePlan) -> Result<i64, StoreError> {
+        let mut omitted: BTreeMap<&str, u64> = BTreeMap::new();
+        for omission in &plan.omissions {
+            *omitted.entry(omission.reason.code()).or_default() += 1;
+        }
+        let mut tx = self.begin().await?;
+        let sql = "INSERT INTO plans (made_at, horizon_end, mode, model_version, wakes, omissions, omitted) \
+                   VALUES (?, ?, ?, ?, ?, ?, ?)";
+        let done = sqlx::query(sql)
+            .bind(ms(plan.made_at))
+            .bind(ms(plan.horizon_end))
+            .bind(plan.mode.as_str())
+            .bind(plan.model_version as i64)
+            .bind(plan.wakes.len() as i64)
+            .bind(plan.omissions.len() as i64)
+            .bind(serde_json::to_string(&omitted).expect("keys are text"))
+            .execute(&mut *tx)
+            .await
+            .during("keep a plan")?;
+        let plan_id = done.last_insert_rowid();
+        for wake in &plan.wakes {
+            let sql = "INSERT INTO planned (instance_id, serve_at, plan_id, host_id, due_at, expires_at, probability, why) \
+                       VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+            sqlx::query(sql)
+                .bind(wake.instance.as_str())
+                .bind(ms(wake.serve_at))
+                .bind(plan_id)
+                .bind(wake.host.as_str())
+                .bind(ms(wake.due_at))
+                .bind(ms(wake.expires_at))
+                .bind(wake.probability)
+                .bind(&wake.why)
+                .execute(&mut *tx)
+                .await
+                .during("keep a planned wake")?;
+        }
+        sqlx::query("DELETE FROM omissions").execute(&mut *tx).await.during("forget old omissions")?;
+        for omission in &plan.omissions {
+            sqlx::query("INSERT OR REPLACE INTO omissions (instance_id, plan_id, code, detail) VALUES (?, ?, ?, ?)")
+                .bind(omission.instance.as_str())
+                .bind(plan_id)
+                .bind(omission.reason.code())
+                .bind(omission.reason.to_string())
+                .execute(&mut *tx)
+                .await
+                .during("keep an omission")?;
+        }
+        tx.commit().await.during("commit a plan")?;
+        Ok(plan_id)
+    }
+
+    pub async fn plan_newest(&self) -> Result<Option<PlanRow>, StoreError> {
+        type Row = (i64, i64, i64, String, i64, i64, i64, String);
+        let sql = "SELECT plan_id, made_at, horizon_end, mode, model_version, wakes, omissions, omitted FROM plans \
+                   ORDER BY plan_id DESC LIMIT 1";
+        let row: Option<Row> =
+            sqlx::query_as(sql).fetch_optional(&self.pool).await.during("read the newest plan")?;
+        let Some((plan_id, made_at, horizon_end, mode, version, wakes, omissions, omitted)) = row else {
+            return Ok(None);
+        };
+        let name = plan_id.to_string();
+        let at = Place { table: "plans", row: &name };
+        Ok(Some(PlanRow {
+            plan_id,
+            made_at: at.time("made_at", made_at)?,
+            horizon_end: at.time("horizon_end", horizon_end)?,
+            mode,
+            model_version: version as u64,
+            wakes: wakes as u64,
+            omissions: omissions as u64,
+            omitted: at.json("omitted", &omitted)?,
+        }))
+    }
+
+    /// Planned wakes that are to serve in `[from, to)`, in order of time.
+    pub async fn planned_between(&self, from: Timestamp, to: Timestamp) -> Result<Vec<PlannedRow>, StoreError> {
+        type Row = (String, i64, i64, String, i64, i64, f64, String, Option<String>);
+        let sql = "SELECT instance_id, serve_at, plan_id, host_id, due_at, expires_at, probability, why, wake_id \
+                   FROM planned WHERE serve_at >= ? AND serve_at < ? ORDER BY serve_at, instance_id";
+        let rows: Vec<Row> = sqlx::query_as(sql)
+            .bind(ms(from))
+            .bind(ms(to))
+            .fetch_all(&self.pool)
+            .await
+            .during("read planned wakes")?;
+        let read = rows.into_iter().map(|(id, serve_at, plan_id, host, due_at, expires_at, probability, why, wake)| {
+            let at = Place { table: "planned", row: &id };
+            Ok(PlannedRow {
+                instance: at.parse("instance_id", &id)?,
+                host: at.parse("host_id", &host)?,
+                plan_id,
+                due_at: at.time("due_at", due_at)?,
+                serve_at: at.time("serve_at", serve_at)?,
+                expires_at: at.time("expires_at", expires_at)?,
+                probability,
+                why,
+                wake: at.parse_opt("wake_id", wake.as_deref())?,
+            })
+        });
+        read.collect()
+    }
+
+    /// What the newest plan left out, in order of instance, after `after`; `limit` 0 is all.
+    pub async fn omissions_list(
+        &self,
+        after: Option<&InstanceId>,
+        limit: u32,
+    ) -> Result<Vec<OmissionRow>, StoreError> {
+        let limit = if limit == 0 { -1 } else { i64::from(limit) };
+        let sql = "SELECT instance_id, code, detail FROM omissions WHERE instance_id > ? ORDER BY instance_id LIMIT ?";
+        let rows: Vec<(String, String, String)> = sqlx::query_as(sql)
+            .bind(after.map_or("", InstanceId::as_str))
+            .bind(limit)
+            .fetch_all(&self.pool)
+            .await
+            .during("read omissions")?;
+        let read = rows.into_iter().map(|(id, code, detail)| {
+            let instance = Place { table: "omissions", row: &id }.parse("instance_id", &id)?;
+            Ok(OmissionRow { instance, code, detail })
+        });
+        read.collect()
+    }
+}

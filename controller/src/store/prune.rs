@@ -1,0 +1,31 @@
+//! Forgetting: rows of every table older than they are kept.
+
+use jiff::Timestamp;
+
+use super::{Store, StoreError, error::During, row::ms};
+
+/// Each with one placeholder: milliseconds since 1970. Open wakes are never forgotten.
+const STATEMENTS: [&str; 8] = [
+    "DELETE FROM transitions WHERE wake_id IN (SELECT wake_id FROM wakes WHERE ended_at < ?)",
+    "DELETE FROM outcomes WHERE wake_id IN (SELECT wake_id FROM wakes WHERE ended_at < ?)",
+    "DELETE FROM wakes WHERE ended_at < ?",
+    "DELETE FROM visits WHERE departed_at < ?",
+    "DELETE FROM activity WHERE (day + 1) * 86400000 < ?",
+    "DELETE FROM planned WHERE serve_at < ?",
+    "DELETE FROM plans WHERE made_at < ?",
+    "DELETE FROM host_load WHERE (hour + 1) * 3600000 < ?",
+];
+
+impl Store {
+    /// Deletes what ended before `before`. Returns the number of rows.
+    pub async fn prune(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let mut tx = self.begin().await?;
+        let mut rows = 0;
+        for statement in STATEMENTS {
+            let done = sqlx::query(statement).bind(ms(before)).execute(&mut *tx).await.during("forget old rows")?;
+            rows += done.rows_affected();
+        }
+        tx.commit().await.during("commit a pruning")?;
+        Ok(rows)
+    }
+}

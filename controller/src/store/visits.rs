@@ -1,0 +1,128 @@
+//! Table `visits`: sightings are folded in, so that reading a log twice changes nothing.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use reveille_proto::InstanceId;
+use sqlx::{Sqlite, Transaction};
+
+use super::{
+    Store, StoreError,
+    error::During,
+    instances, activity,
+    row::{Place, ms},
+    sources,
+};
+use crate::{
+    logs::Batch,
+    visits::{Sighting, Visit, fold},
+};
+
+type Row = (String, i64, i64, Option<i64>);
+
+fn from_row((instance_id, arrived_at, departed_at, asked_at): Row) -> Result<Visit, StoreError> {
+    let row = format!("{instance_id}@{arrived_at}");
+    let at = Place { table: "visits", row: &row };
+    Ok(Visit {
+        instance: at.parse("instance_id", &instance_id)?,
+        arrived_at: at.time("arrived_at", arrived_at)?,
+        departed_at: at.time("departed_at", departed_at)?,
+        asked_at: at.time_opt("asked_at", asked_at)?,
+    })
+}
+
+const COLUMNS: &str = "instance_id, arrived_at, departed_at, asked_at";
+
+impl Store {
+    /// Folds a batch of a log into visits and activity and keeps how far the log was read, all or nothing.
+    pub async fn visits_absorb(&self, batch: &Batch, gap: SignedDuration, at: Timestamp) -> Result<(), StoreError> {
+        let mut by_instance: BTreeMap<&InstanceId, Vec<Sighting>> = BTreeMap::new();
+        for sighting in &batch.sightings {
+            by_instance.entry(&sighting.instance).or_default().push(sighting.clone());
+        }
+        let mut tx = self.begin().await?;
+        for (instance, sightings) in by_instance {
+            absorb_one(&mut tx, instance, &sightings, gap).await?;
+        }
+        sources::advance(&mut tx, &batch.source, &batch.position, &batch.counts, at).await?;
+        tx.commit().await.during("commit a batch of a log")
+    }
+
+    /// Visits that arrived in `[from, to)`, in order of instance and arrival.
+    pub async fn visits_between(&self, from: Timestamp, to: Timestamp) -> Result<Vec<Visit>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM visits WHERE arrived_at >= ? AND arrived_at < ? ORDER BY instance_id, arrived_at"
+        );
+        let rows: Vec<Row> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(ms(from))
+            .bind(ms(to))
+            .fetch_all(&self.pool)
+            .await
+            .during("read visits")?;
+        rows.into_iter().map(from_row).collect()
+    }
+
+    /// The visits of one instance that touch `[from, to]`, in order.
+    pub async fn visits_of(
+        &self,
+        instance: &InstanceId,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<Visit>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM visits WHERE instance_id = ? AND departed_at >= ? AND arrived_at <= ? ORDER BY arrived_at"
+        );
+        let rows: Vec<Row> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(instance.as_str())
+            .bind(ms(from))
+            .bind(ms(to))
+            .fetch_all(&self.pool)
+            .await
+            .during("read the visits of an instance")?;
+        rows.into_iter().map(from_row).collect()
+    }
+}
+
+async fn absorb_one(
+    tx: &mut Transaction<'static, Sqlite>,
+    instance: &InstanceId,
+    sightings: &[Sighting],
+    gap: SignedDuration,
+) -> Result<(), StoreError> {
+    let times = sightings.iter().map(|s| s.at);
+    let (Some(first), Some(last)) = (times.clone().min(), times.max()) else { return Ok(()) };
+    let sql = format!(
+        "SELECT {COLUMNS} FROM visits WHERE instance_id = ? AND departed_at >= ? AND arrived_at <= ? ORDER BY arrived_at"
+    );
+    let rows: Vec<Row> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        .bind(instance.as_str())
+        .bind(ms(first) - gap.as_millis() as i64)
+        .bind(ms(last) + gap.as_millis() as i64)
+        .fetch_all(&mut **tx)
+        .await
+        .during("read the visits a batch touches")?;
+    let existing = rows.into_iter().map(from_row).collect::<Result<Vec<_>, _>>()?;
+    let change = fold(instance, &existing, sightings, gap);
+    for (instance, arrived_at) in &change.deletions {
+        sqlx::query("DELETE FROM visits WHERE instance_id = ? AND arrived_at = ?")
+            .bind(instance.as_str())
+            .bind(ms(*arrived_at))
+            .execute(&mut **tx)
+            .await
+            .during("merge visits")?;
+    }
+    for visit in &change.upserts {
+        let sql = "INSERT INTO visits (instance_id, arrived_at, departed_at, asked_at) VALUES (?1, ?2, ?3, ?4) \
+                   ON CONFLICT (instance_id, arrived_at) DO UPDATE SET departed_at = ?3, asked_at = ?4";
+        sqlx::query(sql)
+            .bind(visit.instance.as_str())
+            .bind(ms(visit.arrived_at))
+            .bind(ms(visit.departed_at))
+            .bind(visit.asked_at.map(ms))
+            .execute(&mut **tx)
+            .await
+            .during("keep a visit")?;
+    }
+    activity::absorb(tx, instance, sightings).await?;
+    instances::seen(tx, instance, first, last).await
+}

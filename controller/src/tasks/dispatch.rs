@@ -1,0 +1,161 @@
+//! Takes the next wakes from the queue, asks the throttle for a permit, sends the command.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+use reveille_proto::HostId;
+use tracing::{info, warn};
+
+use super::{Task, TaskError, perform};
+use crate::{
+    app::Shared,
+    fleet::LiveHost,
+    policy::Policy,
+    store::StoreError,
+    throttle::{Admission, Closed, Permit, Running, admit},
+    wake::{Event, Priority, Reason, Wake},
+};
+
+/// Carries out the queue. It chooses nothing: order is the queue's, pace is the throttle's.
+#[derive(Debug)]
+pub struct Dispatch {
+    shared: Shared,
+}
+
+/// Wakes in progress, by host.
+type RunningByHost = BTreeMap<HostId, Vec<Running>>;
+
+impl Dispatch {
+    pub fn new(shared: Shared) -> Self {
+        Self { shared }
+    }
+
+    /// Starts what may start on one host. Returns how many were sent.
+    async fn host(&self, host: &HostId, live: &LiveHost, running: &mut RunningByHost) -> Result<u32, StoreError> {
+        let policy = self.shared.policy();
+        let now = self.shared.clock.now();
+        let due = self.shared.store.wakes_due(host, now, policy.host_wakes_max.saturating_mul(4).max(16)).await?;
+        let mut sent = 0;
+        for wake in due {
+            if let Some(why) = held_back(&wake, &policy) {
+                self.give_up(&wake, &why).await?;
+                continue;
+            }
+            if policy.paused && wake.priority == Priority::Forecast {
+                break;
+            }
+            match self.ask(host, live, running, &policy) {
+                Ok(permit) => {
+                    self.send(host, live, &wake, permit, running).await?;
+                    sent += 1;
+                }
+                Err(closed) => {
+                    self.shared.metrics.gate_closed(closed.code());
+                    break;
+                }
+            }
+        }
+        Ok(sent)
+    }
+
+    fn ask(
+        &self,
+        host: &HostId,
+        live: &LiveHost,
+        running: &RunningByHost,
+        policy: &Policy,
+    ) -> Result<Permit, Closed> {
+        let none = Vec::new();
+        admit(&Admission {
+            gate: &live.gate,
+            load: live.load.as_ref(),
+            running: running.get(host).unwrap_or(&none),
+            fleet_active: running.values().map(Vec::len).sum::<usize>() as u32,
+            policy,
+            rule: &self.shared.config.throttle,
+            now: self.shared.clock.now(),
+        })
+    }
+
+    async fn send(
+        &self,
+        host: &HostId,
+        live: &LiveHost,
+        wake: &Wake,
+        permit: Permit,
+        running: &mut RunningByHost,
+    ) -> Result<(), StoreError> {
+        let now = self.shared.clock.now();
+        let active = running.get(host).map_or(0, Vec::len);
+        let event = Event::Dispatch {
+            host: host.clone(),
+            epoch: self.shared.epoch,
+            journal_id: live.journal_id.clone(),
+            at: now,
+            deadline_at: now + SignedDuration::from_secs(self.shared.config.wake.timeout_s.into()),
+            grant: grant_note(live, permit, active, &self.shared.policy()),
+        };
+        let (wake, effects) =
+            self.shared.store.wake_step(wake.id, &event, &self.shared.config.wake.retry_rule()).await?;
+        running.entry(host.clone()).or_default().push(Running { since: now });
+        self.shared.metrics.dispatched();
+        info!(wake_id = %wake.id, instance_id = %wake.instance, host_id = %host, reason = %wake.reason, "wake dispatched");
+        perform(&self.shared, &wake, &effects).await;
+        Ok(())
+    }
+
+    /// A wake the policy has meanwhile ruled out.
+    async fn give_up(&self, wake: &Wake, why: &str) -> Result<(), StoreError> {
+        let event = Event::Cancel { by: why.to_owned(), at: self.shared.clock.now() };
+        self.shared.store.wake_step(wake.id, &event, &self.shared.config.wake.retry_rule()).await?;
+        info!(wake_id = %wake.id, instance_id = %wake.instance, why, "wake taken back");
+        Ok(())
+    }
+}
+
+/// Why a forecast wake that was planned earlier may not be started any more.
+fn held_back(wake: &Wake, policy: &Policy) -> Option<String> {
+    if wake.reason != Reason::Forecast || wake.priority == Priority::Person {
+        return None;
+    }
+    let opted_out = policy.opted_out.contains(&wake.instance);
+    opted_out.then(|| "the policy (opted out)".to_owned())
+}
+
+/// What the grant was decided from, kept with the move: oracles and people read it there.
+fn grant_note(live: &LiveHost, permit: Permit, active: usize, policy: &Policy) -> String {
+    let (cpu, at) = live.load.map_or((f64::NAN, Timestamp::UNIX_EPOCH), |load| (load.cpu_percent, load.measured_at));
+    format!(
+        "cpu_percent={cpu:.1} load_at={at} expected_percent={:.1} ceiling_percent={} active={active} limit={}",
+        permit.cpu_percent_expected, policy.cpu_ceiling_percent, permit.limit
+    )
+}
+
+impl Task for Dispatch {
+    const NAME: &'static str = "dispatch";
+
+    fn period(&self) -> Duration {
+        Duration::from_millis(self.shared.config.wake.dispatch_interval_ms.into())
+    }
+
+    async fn activate(&mut self) -> Result<String, TaskError> {
+        let mut running = RunningByHost::new();
+        for wake in self.shared.store.wakes_running().await? {
+            if let Some(run) = wake.state.run() {
+                running.entry(run.host.clone()).or_default().push(Running { since: run.dispatched_at });
+            }
+        }
+        let mut sent = 0;
+        for (host, live) in self.shared.fleet.all() {
+            if !live.connected {
+                continue;
+            }
+            match self.host(&host, &live, &mut running).await {
+                Ok(count) => sent += count,
+                // One host's trouble is not the others'.
+                Err(error) => warn!(host_id = %host, %error, "failed to dispatch to a host"),
+            }
+        }
+        Ok(if sent > 0 { format!("{sent} wakes sent") } else { String::new() })
+    }
+}

@@ -1,0 +1,219 @@
+//! Makes a plan for the coming horizon; in mode `act` its rows become queued wakes.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use reveille_proto::InstanceId;
+use tracing::info;
+
+use super::{Task, TaskError, learn::zones};
+use crate::{
+    app::Shared,
+    model::{LeadTimes, Profile, Rule},
+    plan::{Candidate, PlanInput, Presence, WakePlan, plan},
+    policy::Mode,
+    store::{InstanceRow, NewWake, PlannedRow, WakeFilter},
+    wake::{End, Reason, State},
+};
+
+/// Ended wakes the lead time is learned from.
+const SERVING_TIMES_MAX: u32 = 5000;
+
+const HOUR_S: i64 = 3600;
+
+/// Plans on a timer, after every training, and after every change of policy.
+#[derive(Debug)]
+pub struct Plan {
+    shared: Shared,
+    model: Option<Model>,
+}
+
+/// The model in service, as it is in memory.
+#[derive(Debug, Clone)]
+struct Model {
+    version: u64,
+    rule: Rule,
+    profiles: Arc<BTreeMap<InstanceId, Profile>>,
+}
+
+/// What the world looks like to the planner.
+struct View {
+    now: Timestamp,
+    instances: Vec<InstanceRow>,
+    zones: BTreeMap<InstanceId, TimeZone>,
+    zone_default: TimeZone,
+    covered: BTreeMap<InstanceId, Timestamp>,
+    due_per_hour: BTreeMap<i64, u32>,
+    lead_times: LeadTimes,
+    host_classes: BTreeMap<String, String>,
+}
+
+impl Plan {
+    pub fn new(shared: Shared) -> Self {
+        Self { shared, model: None }
+    }
+
+    fn window(&self) -> SignedDuration {
+        SignedDuration::from_secs(self.shared.config.plan.window_s.into())
+    }
+
+    fn horizon(&self) -> SignedDuration {
+        SignedDuration::from_secs(self.shared.config.plan.horizon_s.into())
+    }
+
+    /// Reads the profiles anew only when another version is in service.
+    async fn model(&mut self) -> Result<Option<Model>, TaskError> {
+        let Some(serving) = self.shared.store.model_serving().await? else { return Ok(None) };
+        if self.model.as_ref().is_none_or(|model| model.version != serving.version) {
+            let profiles = self.shared.store.profiles_of(serving.version).await?.into_iter().collect();
+            self.model = Some(Model { version: serving.version, rule: serving.rule, profiles: Arc::new(profiles) });
+        }
+        Ok(self.model.clone())
+    }
+
+    async fn view(&self, now: Timestamp) -> Result<View, TaskError> {
+        let store = &self.shared.store;
+        let (zones, zone_default) = zones(store, &self.shared.config).await?;
+        let planned = store.planned_between(now - self.window(), now + self.horizon()).await?;
+        let lead_times = LeadTimes::learn(store.wakes_serving_times(SERVING_TIMES_MAX).await?.into_iter());
+        let hosts = store.hosts_list().await?;
+        Ok(View {
+            now,
+            instances: store.instances_list(None, 0).await?,
+            zones,
+            zone_default,
+            covered: self.covered(now, &planned).await?,
+            due_per_hour: due_per_hour(&planned),
+            lead_times,
+            host_classes: hosts.into_iter().map(|host| (host.host.to_string(), host.class)).collect(),
+        })
+    }
+
+    /// Until when each instance is kept up by a wake that is open, has ended well, or is planned.
+    async fn covered(
+        &self,
+        now: Timestamp,
+        planned: &[PlannedRow],
+    ) -> Result<BTreeMap<InstanceId, Timestamp>, TaskError> {
+        let window = self.window();
+        let mut covered = BTreeMap::new();
+        let mut cover = |instance: &InstanceId, until: Timestamp| {
+            let known = covered.entry(instance.clone()).or_insert(until);
+            *known = (*known).max(until);
+        };
+        let act = self.shared.policy().mode == Mode::Act;
+        for row in planned {
+            // In mode `act` a planned wake that never became one keeps nothing up.
+            if !act || row.wake.is_some() || row.serve_at > now {
+                cover(&row.instance, row.serve_at + window);
+            }
+        }
+        let since = now - window - SignedDuration::from_secs(self.shared.config.wake.timeout_s.into());
+        let filter = WakeFilter { from: Some(since - self.horizon()), ..WakeFilter::default() };
+        for wake in self.shared.store.wakes_list(&filter).await? {
+            match &wake.state {
+                State::Ended { end: End::Woken | End::AlreadyAwake, at } => cover(&wake.instance, *at + window),
+                State::Ended { .. } => {}
+                _ => cover(&wake.instance, wake.serve_at.unwrap_or(wake.due_at) + window),
+            }
+        }
+        Ok(covered)
+    }
+
+    fn make(&self, view: &View, model: Option<&Model>) -> WakePlan {
+        let idle_gap = SignedDuration::from_secs(self.shared.config.visits.idle_gap_s.into());
+        let policy = self.shared.policy();
+        let rule = model.map_or(&self.shared.config.model.rule, |model| &model.rule);
+        let lead_default = SignedDuration::from_secs(self.shared.config.model.lead_time_default_s.into());
+        let candidates = view.instances.iter().map(|row| Candidate {
+            instance: &row.instance,
+            cohort: &row.cohort,
+            host: row.host.as_ref(),
+            zone: view.zones.get(&row.instance).unwrap_or(&view.zone_default),
+            profile: model.and_then(|model| model.profiles.get(&row.instance)),
+            presence: presence(row, view, idle_gap),
+            lead_time: view.lead_times.lead_time(view.class_of(row), lead_default),
+            opted_out: policy.opted_out.contains(&row.instance),
+            held_out: false,
+        });
+        plan(PlanInput {
+            now: view.now,
+            horizon: self.horizon(),
+            rule,
+            policy: &policy,
+            model_version: model.map_or(0, |model| model.version),
+            hold: self.window(),
+            already_due_per_hour: &view.due_per_hour,
+            candidates,
+        })
+    }
+
+    /// Puts every planned wake of the horizon in the queue that is not there yet.
+    async fn act(&self, now: Timestamp) -> Result<u32, TaskError> {
+        let mut queued = 0;
+        let planned = self.shared.store.planned_between(now - self.window(), now + self.horizon()).await?;
+        for row in planned.iter().filter(|row| row.wake.is_none() && row.expires_at > now) {
+            let wake = NewWake {
+                id: self.shared.wake_id(now),
+                instance: row.instance.clone(),
+                reason: Reason::Forecast,
+                requested_by: "forecast".into(),
+                plan_id: Some(row.plan_id),
+                probability: Some(row.probability),
+                created_at: now,
+                due_at: row.due_at,
+                serve_at: Some(row.serve_at),
+                expires_at: row.expires_at,
+            };
+            queued += u32::from(self.shared.store.wake_plan(&wake).await?);
+        }
+        Ok(queued)
+    }
+}
+
+impl View {
+    fn class_of(&self, row: &InstanceRow) -> &str {
+        let class = row.host.as_ref().and_then(|host| self.host_classes.get(host.as_str()));
+        class.map_or("", String::as_str)
+    }
+}
+
+fn presence(row: &InstanceRow, view: &View, idle_gap: SignedDuration) -> Presence {
+    if let Some(until) = row.last_seen_at.map(|seen| seen + idle_gap).filter(|until| *until > view.now) {
+        return Presence::Awake { until };
+    }
+    match view.covered.get(&row.instance) {
+        Some(until) if *until > view.now => Presence::Covered { until: *until },
+        _ => Presence::Asleep,
+    }
+}
+
+fn due_per_hour(planned: &[PlannedRow]) -> BTreeMap<i64, u32> {
+    let mut hours = BTreeMap::new();
+    for row in planned {
+        *hours.entry(row.due_at.as_second().div_euclid(HOUR_S)).or_default() += 1;
+    }
+    hours
+}
+
+impl Task for Plan {
+    const NAME: &'static str = "plan";
+
+    fn period(&self) -> Duration {
+        Duration::from_secs(self.shared.config.plan.interval_s.into())
+    }
+
+    async fn activate(&mut self) -> Result<String, TaskError> {
+        let now = self.shared.clock.now();
+        let model = self.model().await?;
+        let view = self.view(now).await?;
+        let plan = self.make(&view, model.as_ref());
+        let plan_id = self.shared.store.plan_keep(&plan).await?;
+        let queued = if plan.mode == Mode::Act { self.act(now).await? } else { 0 };
+        if !plan.wakes.is_empty() {
+            info!(plan_id, mode = plan.mode.as_str(), wakes = plan.wakes.len(), queued, "plan made");
+        }
+        self.shared.signals.dispatch.notify_one();
+        Ok(format!("plan {plan_id}: {} wakes, {} left out, {queued} queued", plan.wakes.len(), plan.omissions.len()))
+    }
+}

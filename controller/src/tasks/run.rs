@@ -1,0 +1,60 @@
+//! Runs a task on its timer and on its signal until the controller goes down.
+
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error};
+
+use crate::{app::Shared, logs::LogsError, store::StoreError};
+
+/// Why an activation did not get through. The next one starts afresh.
+#[derive(Debug, thiserror::Error)]
+pub enum TaskError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Logs(#[from] LogsError),
+    #[error("bad configuration: {0}")]
+    Config(String),
+    #[error("a worker thread of the task died")]
+    Worker(#[from] tokio::task::JoinError),
+}
+
+/// One loop of the controller.
+pub trait Task: Send {
+    const NAME: &'static str;
+
+    /// Time between activations without a signal.
+    fn period(&self) -> Duration;
+
+    /// Looks at the world and does what is due. Returns what it did in words; empty when there was nothing.
+    fn activate(&mut self) -> impl Future<Output = Result<String, TaskError>> + Send;
+}
+
+/// Activates `task` until `shutdown`; an activation under way is finished first.
+pub async fn run<T: Task>(mut task: T, shared: Shared, signal: fn(&Shared) -> Option<&Notify>, shutdown: CancellationToken) {
+    while !shutdown.is_cancelled() {
+        let activated = task.activate().await;
+        shared.metrics.task_activated(T::NAME, activated.is_err());
+        match activated {
+            Ok(done) if done.is_empty() => {}
+            Ok(done) => debug!(task = T::NAME, done),
+            Err(problem) => {
+                let problem = anyhow::Error::new(problem);
+                error!(task = T::NAME, error = format!("{problem:#}"), "a task failed; it is tried again");
+            }
+        }
+        let signalled = async {
+            match signal(&shared) {
+                Some(signal) => signal.notified().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            () = shared.clock.sleep(task.period()) => {}
+            () = signalled => {}
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! The throttle's settings, apart from the operator's policy.
+
+use serde::{Deserialize, Serialize};
+
+/// What a wake is taken to cost, and how fast a host may be filled.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ThrottleRule {
+    /// A load older than this closes the gate.
+    pub load_freshness_s: u32,
+    /// Cores a starting instance is taken to need until its CPU is measured.
+    pub wake_cost_cores: f64,
+    /// How long a started wake's cost is reserved; it decays over this span as it shows in the measured CPU.
+    pub wake_cost_decay_s: u32,
+    /// Wakes a host may run at once at first; the limit doubles from here: 2, 4, 8, up to the policy's cap.
+    pub limit_start: u32,
+    /// How long a host must have stayed under its ceiling at the present limit before the limit doubles.
+    pub limit_raise_after_s: u32,
+    /// PSI "some cpu avg10" in percent above which nothing is started.
+    pub cpu_pressure_percent_max: f64,
+}
+
+impl Default for ThrottleRule {
+    fn default() -> Self {
+        Self {
+            load_freshness_s: 30,
+            wake_cost_cores: 1.0,
+            wake_cost_decay_s: 120,
+            limit_start: 2,
+            limit_raise_after_s: 60,
+            cpu_pressure_percent_max: 80.0,
+        }
+    }
+}
+
+impl ThrottleRule {
+    pub fn check(&self) -> Result<(), (&'static str, String)> {
+        let cost = self.wake_cost_cores;
+        if !(cost.is_finite() && (0.0..=1000.0).contains(&cost)) {
+            return Err(("wake_cost_cores", format!("must be within 0..=1000, not {cost}")));
+        }
+        if self.load_freshness_s == 0 {
+            return Err(("load_freshness_s", "must be at least 1".into()));
+        }
+        if self.limit_start == 0 {
+            return Err(("limit_start", "must be at least 1".into()));
+        }
+        if self.wake_cost_decay_s == 0 {
+            return Err(("wake_cost_decay_s", "must be at least 1".into()));
+        }
+        Ok(())
+    }
+}
