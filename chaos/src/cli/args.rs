@@ -29,6 +29,10 @@ pub enum Command {
     Demo(DemoArgs),
     /// Plays the same world with a fault and asserts the invariants over the recorded history.
     Run(RunArgs),
+    /// Writes configurations and a log for a small installation, to try the controller and an agent by hand.
+    Sandbox(SandboxArgs),
+    /// Plays one instance as a process: burns CPU, then serves.
+    Instance(InstanceArgs),
     /// Measures what no demonstration can show.
     Bench(BenchArgs),
 }
@@ -48,6 +52,32 @@ pub struct WorldArgs {
     /// Keep database, logs and history in this directory, which must be empty.
     #[arg(long, value_name = "DIR")]
     pub keep: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct SandboxArgs {
+    /// Directory to write to; made when it is not there, and must be empty.
+    pub dir: PathBuf,
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub instances: u16,
+    /// The instances listen here and on the ports that follow, the controller on the two ports before.
+    #[arg(long, default_value_t = 7420)]
+    pub port_base: u16,
+    /// CPU each instance burns while it starts, in seconds.
+    #[arg(long, default_value_t = 2)]
+    pub burn_s: u32,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct InstanceArgs {
+    /// What it answers to be.
+    #[arg(long)]
+    pub name: String,
+    #[arg(long)]
+    pub listen: std::net::SocketAddr,
+    /// CPU it burns before it serves, in seconds.
+    #[arg(long, default_value_t = 2)]
+    pub burn_s: u32,
 }
 
 #[derive(Debug, ClapArgs)]

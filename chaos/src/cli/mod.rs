@@ -3,6 +3,7 @@
 pub mod args;
 mod bench;
 mod play;
+mod sandbox;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -32,6 +33,8 @@ pub async fn main_with(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let ended = match args.command {
         Command::Demo(demo) => play::demo(demo, args.output).await,
         Command::Run(run) => play::run(run, args.output).await,
+        Command::Sandbox(sandbox) => sandbox::write(sandbox, args.output),
+        Command::Instance(instance) => sandbox::serve(instance).await,
         Command::Bench(bench) => bench::bench(bench, args.output).await,
     };
     ended.map_or_else(
