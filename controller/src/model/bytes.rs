@@ -2,12 +2,18 @@
 
 use jiff::{fmt::temporal::DateTimeParser, tz::TimeZone};
 
-use super::{profile::Profile, rule::HISTORY_DAYS_MAX};
+use super::{
+    profile::{Profile, Unchecked},
+    rule::HISTORY_DAYS_MAX,
+};
 
 /// Longest accepted zone name, in bytes. The longest IANA name has 32.
 pub const ZONE_BYTES_MAX: usize = 64;
 const LAYOUT: u8 = 1;
 const NO_FIRST_DAY: i32 = i32::MIN;
+/// Farthest day from 1970-01-01, either way: the calendar has the years -9999 to 9999.
+const DAY_MAX: i32 = 4_400_000;
+const HOURS_MAX: u32 = (1 << 24) - 1;
 
 /// Bytes that are not a profile, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,7 +27,11 @@ pub enum BadProfile {
     #[error("profile has the unknown time zone `{0}`")]
     Zone(String),
     #[error("profile has {0} days, at most {HISTORY_DAYS_MAX} are allowed")]
-    Days(u8),
+    Days(usize),
+    #[error("profile has day {0}, which no calendar has")]
+    Day(i32),
+    #[error("profile has a day with more than 24 hours")]
+    Hours,
 }
 
 impl Profile {
@@ -55,15 +65,31 @@ impl Profile {
         let zone = String::from_utf8_lossy(rest.slice(usize::from(zone_len))?).into_owned();
         let zone = DateTimeParser::new().parse_time_zone(&zone).map_err(|_| BadProfile::Zone(zone))?;
         let [days] = rest.take()?;
-        if u16::from(days) > HISTORY_DAYS_MAX {
-            return Err(BadProfile::Days(days));
-        }
         let hours = (0..days).map(|_| rest.take().map(|[a, b, c]| u32::from_le_bytes([a, b, c, 0])));
         let hours_by_day = hours.collect::<Result<_, _>>()?;
         match bytes.len() - rest.at {
-            0 => Ok(Self { zone, as_of_day, first_day, hours_by_day }),
+            0 => Unchecked { zone, as_of_day, first_day, hours_by_day }.try_into(),
             more => Err(BadProfile::Long(more)),
         }
+    }
+}
+
+impl TryFrom<Unchecked> for Profile {
+    type Error = BadProfile;
+
+    fn try_from(read: Unchecked) -> Result<Self, BadProfile> {
+        let Unchecked { zone, as_of_day, first_day, hours_by_day } = read;
+        if hours_by_day.len() > usize::from(HISTORY_DAYS_MAX) {
+            return Err(BadProfile::Days(hours_by_day.len()));
+        }
+        let days = [Some(as_of_day), first_day];
+        if let Some(day) = days.into_iter().flatten().find(|day| !(-DAY_MAX..=DAY_MAX).contains(day)) {
+            return Err(BadProfile::Day(day));
+        }
+        if hours_by_day.iter().any(|hours| *hours > HOURS_MAX) {
+            return Err(BadProfile::Hours);
+        }
+        Ok(Self { zone, as_of_day, first_day, hours_by_day: hours_by_day.into() })
     }
 }
 
@@ -126,9 +152,25 @@ mod tests {
         assert_eq!(Profile::decode(&[]), Err(BadProfile::Short(0)));
         assert_eq!(Profile::decode(&[&good[..], &[0]].concat()), Err(BadProfile::Long(1)));
         assert_eq!(Profile::decode(&[9]), Err(BadProfile::Layout(9)));
+        let far = profile(TimeZone::UTC, DAY_MAX + 1, None, &[]).encode();
+        assert_eq!(Profile::decode(&far), Err(BadProfile::Day(DAY_MAX + 1)));
         let mut lost = good;
         lost[10] = b'X';
         assert_eq!(Profile::decode(&lost), Err(BadProfile::Zone("XTC".into())));
+    }
+
+    #[test]
+    fn json_is_checked_like_bytes() {
+        let good = profile(TimeZone::UTC, 20_000, Some(19_000), &[7; 3]);
+        let mut json = serde_json::to_value(&good).expect("serializes");
+        assert_eq!(serde_json::from_value::<Profile>(json.clone()).expect("comes back"), good);
+        json["as_of_day"] = i32::MAX.into();
+        assert!(serde_json::from_value::<Profile>(json.clone()).is_err());
+        json["as_of_day"] = 20_000.into();
+        json["hours_by_day"] = vec![1u32 << 24].into();
+        assert!(serde_json::from_value::<Profile>(json.clone()).is_err());
+        json["hours_by_day"] = vec![0u32; 121].into();
+        assert!(serde_json::from_value::<Profile>(json).is_err());
     }
 
     proptest! {
@@ -143,8 +185,12 @@ mod tests {
         }
 
         #[test]
-        fn noise_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
-            let _ = Profile::decode(&bytes);
+        fn noise_is_refused_or_can_be_asked(as_of in any::<i32>(), first in any::<i32>(), hours in any::<[u8; 3]>()) {
+            let head = [&[LAYOUT][..], &as_of.to_le_bytes(), &first.to_le_bytes(), b"\x03UTC\x01", &hours].concat();
+            if let Ok(profile) = Profile::decode(&head) {
+                let rule = crate::model::Rule::default();
+                let _ = crate::model::forecast(&profile, &rule, jiff::Timestamp::UNIX_EPOCH);
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     calendar::{date_of, day_of, is_weekend},
-    rule::{Rule, Split},
+    rule::{LOOKAHEAD_H_MAX, Rule, Split},
 };
 use crate::visits::Activity;
 
@@ -18,6 +18,7 @@ const DAY_S: i64 = 86_400;
 /// The presence itself is kept rather than counts, because it is as small (24 bits a day) and answers for every
 /// split, look-ahead and share.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked")]
 pub struct Profile {
     #[serde(with = "jiff::fmt::serde::tz::required")]
     pub(super) zone: TimeZone,
@@ -27,6 +28,17 @@ pub struct Profile {
     pub(super) first_day: Option<i32>,
     /// Bit `h` of element `i`: active in clock hour `h` of day `as_of - len + i`.
     pub(super) hours_by_day: Box<[u32]>,
+}
+
+/// A profile as it is read, before its bounds are checked.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Unchecked {
+    #[serde(with = "jiff::fmt::serde::tz::required")]
+    pub(super) zone: TimeZone,
+    pub(super) as_of_day: i32,
+    pub(super) first_day: Option<i32>,
+    pub(super) hours_by_day: Vec<u32>,
 }
 
 /// On how many of the days compared the instance was active.
@@ -44,8 +56,9 @@ impl Profile {
         let mut hours_by_day = vec![0u32; usize::from(rule.history_days)].into_boxed_slice();
         let from_day = as_of_day - i32::from(rule.history_days);
         // A local day lies within the UTC days before and after it.
-        for utc_day in from_day - 1..=as_of_day {
-            for (day, hour) in local_hours(activity.mask(utc_day), utc_day, zone) {
+        let near = activity.days().rev().skip_while(|(utc_day, _)| *utc_day > as_of_day);
+        for (utc_day, mask) in near.take_while(|(utc_day, _)| *utc_day >= from_day - 1) {
+            for (day, hour) in local_hours(mask, utc_day, zone) {
                 if let Some(slot) = slot(day, from_day).and_then(|i| hours_by_day.get_mut(i)) {
                     *slot |= 1 << hour;
                 }
@@ -96,7 +109,7 @@ impl Profile {
             }
             let tomorrow = hours.get(i + 1).copied().unwrap_or(0);
             let two_days = u64::from(*today) | u64::from(tomorrow) << 24;
-            let ahead = (1u64 << rule.lookahead_h) - 1;
+            let ahead = (1u64 << rule.lookahead_h.min(LOOKAHEAD_H_MAX)) - 1;
             tally.days += 1;
             tally.active_days += u16::from(two_days >> hour & ahead != 0);
         }
@@ -134,8 +147,8 @@ fn local_hours(mut mask: u128, utc_day: i32, zone: &TimeZone) -> impl Iterator<I
 }
 
 fn first_local_day(activity: &Activity, zone: &TimeZone) -> Option<i32> {
-    let utc_day = activity.first_day()?;
-    local_hours(activity.mask(utc_day), utc_day, zone).next().map(|(day, _)| day)
+    let (utc_day, mask) = activity.days().next()?;
+    local_hours(mask, utc_day, zone).next().map(|(day, _)| day)
 }
 
 #[cfg(test)]

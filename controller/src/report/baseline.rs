@@ -17,11 +17,11 @@ const DAY_S: f64 = 86_400.0;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CohortBaseline {
     pub cohort: String,
-    /// Wake requests per day before the first wake by forecast; `None` when the log does not reach back a day.
+    /// Visits per day that began with a wake request, before the first wake by forecast; `None` when the log does not reach back a day.
     pub before_per_day: Option<f64>,
     /// Days the baseline was counted over, at most 30.
     pub before_days: f64,
-    /// Wake requests per day of the part of the period in which Reveille acted; `None` when there is none.
+    /// The same per day of the part of the period in which Reveille acted; `None` when there is none.
     pub now_per_day: Option<f64>,
     /// Negative when people ask less often than before.
     pub change_percent: Option<f64>,
@@ -62,7 +62,7 @@ pub(super) fn baselines(
     for visit in visits {
         let cohort = cohorts.get(&visit.instance).map_or("", String::as_str);
         let (asked_before, asked_now) = asked.entry(cohort).or_default();
-        if let Some(asked_at) = visit.asked_at {
+        if let Some(asked_at) = visit.asked_at.filter(|_| visit.asked()) {
             *asked_before += u32::from(before.holds(asked_at));
             *asked_now += u32::from(now.holds(asked_at));
         }

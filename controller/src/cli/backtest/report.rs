@@ -52,7 +52,7 @@ impl fmt::Display for BacktestReport {
         )?;
         writeln!(f, "{}", self.table())?;
         if self.rejected > 0 {
-            writeln!(f, "{} rows were left out, the first of them:", self.rejected)?;
+            writeln!(f, "rows left out: {}; the first of them:", self.rejected)?;
             for row in &self.rejected_first {
                 writeln!(f, "  {}:{}: field `{}` {}", row.file.display(), row.line, row.field, row.problem)?;
             }

@@ -218,7 +218,7 @@ mod tests {
         let (report, text) = backtest(&file.path().to_string_lossy(), "", false).expect("runs");
         assert_eq!((report.rejected, report.sightings), (1, 1));
         assert!(text.contains(":3: field `utc` is \"x\""), "{text}");
-        assert!(text.contains("1 rows were left out"), "{text}");
+        assert!(text.contains("rows left out: 1;"), "{text}");
     }
 
     #[test]
