@@ -14,11 +14,12 @@ use std::{
 };
 
 use super::{
-    batch::{Gatherer, LINE_BYTES_MAX},
+    batch::Gatherer,
     config::SourceConfig,
     counts::Counts,
     error::LogsError,
     input::{self, Compression, compression},
+    lines::LINE_BYTES_MAX,
     miner::Miner,
     position::{Cursor, FINGERPRINT_BYTES, Position},
     read::{Sink, read_source},
