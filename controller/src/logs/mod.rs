@@ -44,6 +44,8 @@ mod batch;
 
 mod read;
 
+mod tail;
+
 mod follow;
 
 pub use batch::Batch;
