@@ -184,7 +184,9 @@ mod tests {
     use std::{fs::OpenOptions, io::Write};
 
     use super::*;
-    use crate::logs::{InstanceFrom, LINE_BYTES_MAX, LogFormat, LogsConfig, RejectReason};
+    use crate::logs::{
+        InstanceFrom, LINE_BYTES_MAX, LogFormat, LogsConfig, RejectReason, position::FINGERPRINT_BYTES,
+    };
 
     const NONE: [u32; 0] = [];
 
@@ -290,6 +292,17 @@ mod tests {
         fs::write(log.path(), [line(4), line(5), line(6)].concat()).unwrap();
         assert_eq!(log.poll(), [4, 5, 6]);
         assert_eq!(log.poll(), NONE);
+    }
+
+    #[test]
+    fn a_file_that_became_shorter_is_read_from_its_start_even_with_the_same_head() {
+        let mut log = Log::new();
+        let lines = |n: u32| (0..n).map(line).collect::<String>();
+        log.append(&lines(200));
+        assert_eq!(log.poll().len(), 200);
+        fs::write(log.path(), lines(100)).unwrap();
+        assert!(lines(100).len() > FINGERPRINT_BYTES);
+        assert_eq!(log.poll().len(), 100);
     }
 
     #[test]
