@@ -8,6 +8,7 @@ use super::{
     error::LogsError,
     format::{Parser, Scratch},
     instances::{Instances, NotTaken},
+    lines::LINE_BYTES_MAX,
     miner::Miner,
     patterns::{AgentsSeen, Meaning},
     position::Position,
@@ -17,9 +18,6 @@ use crate::visits::Sighting;
 
 /// Lines in one batch.
 pub(super) const BATCH_LINES_MAX: u64 = 10_000;
-
-/// Longest line that is looked at, in bytes.
-pub const LINE_BYTES_MAX: usize = 64 * 1024;
 
 /// What some consecutive lines of one source said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,5 +146,63 @@ impl Gatherer {
             source: self.file.clone(),
             position,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        logs::{LogFormat, LogsConfig, SightingCounts},
+        visits::SightingKind,
+    };
+
+    fn line(vhost: &str, request: &str, agent: &str) -> String {
+        format!(
+            "{vhost} 192.0.2.1 - - [17/May/2015:10:05:03 +0000] \"{request} HTTP/1.1\" 200 5 \"-\" \"{agent}\""
+        )
+    }
+
+    fn gathered(lines: &[String]) -> Batch {
+        let mut config = LogsConfig { ignore_clients: vec!["10.0.0.0/8".into()], ..LogsConfig::default() };
+        config.extract.instances_max = 2;
+        config.extract.strip_suffix = ".example.com".into();
+        let source = SourceConfig::new("a.log", LogFormat::Combined);
+        let mut gatherer = Gatherer::new(&Miner::new(&config).unwrap(), &source, "a.log").unwrap();
+        for (number, line) in (1..).zip(lines) {
+            gatherer.line(line.as_bytes(), number);
+        }
+        gatherer.take(Position::default())
+    }
+
+    #[test]
+    fn every_line_ends_in_exactly_one_count() {
+        let batch = gathered(&[
+            line("dev1.example.com", "GET /", "x"),
+            line("dev1.example.com", "GET /again", "x"),
+            line("DEV1.example.com:443", "POST /wake", "x"),
+            line("dev2.example.com", "POST /login", "x"),
+            line("dev3.example.com", "GET /", "x"),
+            line("dev_\u{e9}.example.com", "GET /", "x"),
+            line("www.example.org", "GET /", "x"),
+            line("dev1.example.com", "GET /", "kube-probe/1"),
+            line("dev1.example.com", "GET /livez", "x"),
+            line("dev1.example.com", "GET /", "x").replace("192.0.2.1", "10.0.0.1"),
+            "nonsense".to_owned(),
+        ]);
+        let counts = &batch.counts;
+        assert_eq!((counts.lines, counts.records, counts.rejected()), (11, 10, 1));
+        assert_eq!(counts.sightings, SightingCounts { visit: 2, login: 1, wake_request: 1 });
+        assert_eq!((counts.ignored_agent, counts.ignored_path, counts.ignored_client), (1, 1, 1));
+        assert_eq!((counts.no_instance, counts.bad_instance, counts.too_many_instances), (1, 1, 1));
+        assert_eq!(counts.records, counts.sightings.total() + counts.ignored() + counts.without_instance());
+        // Two visits at one moment say the same.
+        let told: Vec<_> = batch.sightings.iter().map(|s| (s.instance.as_str(), s.kind)).collect();
+        let expected = [
+            ("dev1", SightingKind::Visit),
+            ("dev1", SightingKind::WakeRequest),
+            ("dev2", SightingKind::Login),
+        ];
+        assert_eq!(told, expected);
     }
 }

@@ -5,8 +5,8 @@
 //! with other bytes (both: emptied in place).
 
 use std::{
-    fs::{self, File},
-    io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
+    fs,
+    io::{self, Read},
     ops::ControlFlow,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
@@ -14,15 +14,15 @@ use std::{
 };
 
 use super::{
-    batch::{Gatherer, LINE_BYTES_MAX},
+    batch::Gatherer,
     config::SourceConfig,
     counts::Counts,
     error::LogsError,
-    input::{self, Compression, compression},
+    input,
     miner::Miner,
-    position::{Cursor, FINGERPRINT_BYTES, Position},
+    position::{Cursor, Position},
     read::{Sink, read_source},
-    reject::RejectReason,
+    tail::{Tail, head, open},
 };
 
 /// Polls for which a renamed file is still looked at: its writer may need a moment to let go of it.
@@ -42,13 +42,6 @@ pub struct Follower {
     left_at: Option<Position>,
     current: Option<Tail>,
     renamed: Option<(Tail, u32)>,
-}
-
-/// An open file and how far it has been read.
-#[derive(Debug)]
-struct Tail {
-    file: File,
-    cursor: Cursor,
 }
 
 impl Follower {
@@ -177,105 +170,6 @@ impl Follower {
     }
 }
 
-impl Tail {
-    /// Reads complete lines from the cursor to the end; with `finish`, the unfinished last one too.
-    fn drain(
-        &mut self,
-        gatherer: &mut Gatherer,
-        finish: bool,
-        total: &mut Counts,
-        sink: &mut Sink<'_>,
-    ) -> io::Result<ControlFlow<()>> {
-        self.file.seek(SeekFrom::Start(self.cursor.offset))?;
-        let mut lines = BufReader::with_capacity(LINE_BYTES_MAX, &self.file);
-        let mut line = Vec::new();
-        loop {
-            line.clear();
-            let read = read_line(&mut lines, &mut line)?;
-            let number = self.cursor.line + 1;
-            match read {
-                LineEnd::Found(discarded) => {
-                    gather(gatherer, &line, discarded, number);
-                    self.cursor.pass(&line, discarded);
-                }
-                LineEnd::Missing if finish && !line.is_empty() => {
-                    gatherer.line(&line, number);
-                    self.cursor.pass(&line, 0);
-                }
-                LineEnd::Missing => {}
-            }
-            let ended = matches!(read, LineEnd::Missing);
-            if gatherer.is_full() || ended && !gatherer.is_empty() {
-                let batch = gatherer.take(self.cursor.position());
-                total.merge(&batch.counts);
-                if sink(batch).is_break() {
-                    return Ok(ControlFlow::Break(()));
-                }
-            }
-            if ended {
-                return Ok(ControlFlow::Continue(()));
-            }
-        }
-    }
-}
-
-fn gather(gatherer: &mut Gatherer, line: &[u8], discarded: u64, number: u64) {
-    if discarded > 0 {
-        gatherer.bad_line(RejectReason::TooLong, line, number);
-    } else {
-        gatherer.line(line.strip_suffix(b"\n").unwrap_or(line), number);
-    }
-}
-
-/// How a line ended.
-enum LineEnd {
-    /// With its line end, after this many bytes that were not kept.
-    Found(u64),
-    Missing,
-}
-
-/// One line with its line end; of one that is too long, only the beginning is kept.
-fn read_line(lines: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<LineEnd> {
-    let kept_max = LINE_BYTES_MAX as u64 + 2;
-    lines.by_ref().take(kept_max).read_until(b'\n', line)?;
-    if line.ends_with(b"\n") {
-        return Ok(LineEnd::Found(0));
-    }
-    if (line.len() as u64) < kept_max {
-        return Ok(LineEnd::Missing);
-    }
-    let mut discarded = 0;
-    loop {
-        let chunk = lines.fill_buf()?;
-        if chunk.is_empty() {
-            return Ok(LineEnd::Missing);
-        }
-        let (bytes, found) = memchr::memchr(b'\n', chunk).map_or((chunk.len(), false), |at| (at + 1, true));
-        lines.consume(bytes);
-        discarded += bytes as u64;
-        if found {
-            return Ok(LineEnd::Found(discarded));
-        }
-    }
-}
-
-fn open(path: &Path) -> io::Result<Option<File>> {
-    match File::open(path) {
-        Ok(file) => Ok(Some(file)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-fn head(file: &mut File) -> io::Result<Vec<u8>> {
-    let mut head = Vec::with_capacity(FINGERPRINT_BYTES);
-    file.take(FINGERPRINT_BYTES as u64).read_to_end(&mut head)?;
-    if compression(&head) != Compression::Plain {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "a compressed file cannot be followed"));
-    }
-    Ok(head)
-}
-
 /// Whether the file at `path`, compressed or not, begins as `from` says. What cannot be read does not.
 fn begins_as(path: &Path, from: &Position) -> bool {
     let bytes_read = AtomicU64::new(0);
@@ -290,7 +184,9 @@ mod tests {
     use std::{fs::OpenOptions, io::Write};
 
     use super::*;
-    use crate::logs::{InstanceFrom, LogFormat, LogsConfig};
+    use crate::logs::{
+        InstanceFrom, LINE_BYTES_MAX, LogFormat, LogsConfig, RejectReason, position::FINGERPRINT_BYTES,
+    };
 
     const NONE: [u32; 0] = [];
 
@@ -396,6 +292,17 @@ mod tests {
         fs::write(log.path(), [line(4), line(5), line(6)].concat()).unwrap();
         assert_eq!(log.poll(), [4, 5, 6]);
         assert_eq!(log.poll(), NONE);
+    }
+
+    #[test]
+    fn a_file_that_became_shorter_is_read_from_its_start_even_with_the_same_head() {
+        let mut log = Log::new();
+        let lines = |n: u32| (0..n).map(line).collect::<String>();
+        log.append(&lines(200));
+        assert_eq!(log.poll().len(), 200);
+        fs::write(log.path(), lines(100)).unwrap();
+        assert!(lines(100).len() > FINGERPRINT_BYTES);
+        assert_eq!(log.poll().len(), 100);
     }
 
     #[test]

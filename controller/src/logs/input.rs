@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{self, BufRead, BufReader, Cursor, Read},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
 };
 
@@ -18,10 +18,7 @@ const BUFFER_BYTES: usize = 256 * 1024;
 
 /// The files `source` names: sorted, or the one `-`. A path without a match is an error, whether pattern or name.
 pub fn source_files(source: &SourceConfig) -> Result<Vec<PathBuf>, LogsError> {
-    let plain = source.path == STDIN
-        || !source.path.contains(['*', '?', '['])
-        || PathBuf::from(&source.path).is_file();
-    if plain {
+    if source.path == STDIN || is_one_file(source) {
         return Ok(vec![PathBuf::from(&source.path)]);
     }
     let pattern = &source.path;
@@ -39,6 +36,12 @@ pub fn source_files(source: &SourceConfig) -> Result<Vec<PathBuf>, LogsError> {
         return Err(LogsError::NoFiles { pattern: pattern.clone() });
     }
     Ok(files)
+}
+
+/// Whether `source` names one file, be it there or not: no pattern, or one that is the name of a file.
+pub(super) fn is_one_file(source: &SourceConfig) -> bool {
+    let pattern = source.path.contains(['*', '?', '[']);
+    source.path != STDIN && (!pattern || Path::new(&source.path).is_file())
 }
 
 /// How a source is compressed.

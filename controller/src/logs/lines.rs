@@ -4,7 +4,8 @@ use std::io::{self, Read};
 
 use memchr::{memchr, memrchr};
 
-use super::batch::LINE_BYTES_MAX;
+/// Longest line that is looked at, in bytes.
+pub const LINE_BYTES_MAX: usize = 64 * 1024;
 
 /// Bytes read at once.
 const BLOCK_BYTES: usize = 1024 * 1024;

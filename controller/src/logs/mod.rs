@@ -4,31 +4,51 @@
 //! from, and who reads them.
 
 mod config;
+
 mod error;
 
-mod counts;
 mod record;
+
 mod reject;
 
-mod combined;
-mod f5;
-mod format;
-mod json;
+mod counts;
+
+// How each format says it.
 mod time;
 
+mod combined;
+
+mod f5;
+
+mod json;
+
+mod format;
+
+// What it means.
 mod extract;
-mod instances;
-mod miner;
+
 mod patterns;
 
-mod batch;
-mod follow;
+mod instances;
+
+mod miner;
+
+// Where lines come from, and what is made of them.
 mod input;
+
 mod lines;
+
 mod position;
+
+mod batch;
+
 mod read;
 
-pub use batch::{Batch, LINE_BYTES_MAX};
+mod tail;
+
+mod follow;
+
+pub use batch::Batch;
 pub use combined::parse_combined;
 pub use config::{ExtractConfig, InstanceFrom, JsonFields, LogFormat, LogsConfig, SourceConfig};
 pub use counts::{Counts, SightingCounts};
@@ -36,6 +56,7 @@ pub use error::LogsError;
 pub use f5::TEMPLATE_DEFAULT as F5_TEMPLATE_DEFAULT;
 pub use follow::Follower;
 pub use input::source_files;
+pub use lines::LINE_BYTES_MAX;
 pub use miner::Miner;
 pub use position::Position;
 pub use read::{read_source, read_watched};

@@ -17,7 +17,7 @@ pub struct MineArgs {
     /// The template of the Request Logging profile, for `--format f5`
     #[arg(long)]
     pub template: Option<String>,
-    /// Where a line names the instance: vhost, client, path-segment[:N], query-key:NAME or regex:PATTERN
+    /// Where a line names the instance: vhost, client, path-segment:N, query-key:NAME or regex:PATTERN
     #[arg(long, value_name = "WHERE")]
     pub instance_from: Option<InstanceChoice>,
     /// Idle minutes that end a visit
