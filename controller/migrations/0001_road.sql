@@ -91,9 +91,10 @@ CREATE TABLE plans (
     omitted       TEXT NOT NULL
 ) STRICT;
 
--- What plans chose; an instance is chosen once for one serving time, however many plans see it.
+-- What plans chose; an instance is chosen once for one forecast hour, however many plans see it.
 CREATE TABLE planned (
     instance_id TEXT NOT NULL,
+    hour_at     INTEGER NOT NULL,
     serve_at    INTEGER NOT NULL,
     plan_id     INTEGER NOT NULL,
     host_id     TEXT NOT NULL,
@@ -102,9 +103,9 @@ CREATE TABLE planned (
     probability REAL NOT NULL,
     why         TEXT NOT NULL,
     wake_id     TEXT,
-    PRIMARY KEY (instance_id, serve_at)
+    PRIMARY KEY (instance_id, hour_at)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX planned_by_due ON planned (due_at);
+CREATE INDEX planned_by_serving ON planned (serve_at);
 
 -- What the newest plan left out, and why; older plans keep the counts in plans.omitted.
 CREATE TABLE omissions (

@@ -1,8 +1,11 @@
 //! What the tasks, the sessions and the API share.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicI64, Ordering},
+};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rand::{Rng, RngExt, rngs::StdRng};
 use reveille_proto::{WakeId, clock::Clock};
 use tokio::sync::{Notify, watch};
@@ -40,6 +43,8 @@ pub struct Inner {
     pub signals: Signals,
     pub metrics: Metrics,
     policy: watch::Sender<Arc<Policy>>,
+    /// Milliseconds since 1970 up to which every log was read; 0 is not yet.
+    logs_read_ms: AtomicI64,
     /// Policy changes take turns.
     policy_turn: tokio::sync::Mutex<()>,
     rng: Mutex<StdRng>,
@@ -89,6 +94,7 @@ impl Shared {
             signals: Signals::default(),
             metrics,
             policy,
+            logs_read_ms: AtomicI64::new(0),
             policy_turn: tokio::sync::Mutex::default(),
             rng: Mutex::new(rng),
         })))
@@ -126,6 +132,18 @@ impl Shared {
         self.signals.plan.notify_one();
         self.signals.dispatch.notify_one();
         Ok(new)
+    }
+
+    /// Every log was read as it was at `at`.
+    pub(crate) fn logs_read(&self, at: Timestamp) {
+        self.logs_read_ms.store(at.as_millisecond(), Ordering::Relaxed);
+    }
+
+    /// Until when all visits are known; `None` before the logs were read for the first time.
+    pub fn logs_read_until(&self) -> Option<Timestamp> {
+        let read_ms = self.logs_read_ms.load(Ordering::Relaxed);
+        let read = Timestamp::from_millisecond(read_ms).ok().filter(|_| read_ms > 0)?;
+        read.checked_sub(SignedDuration::from_secs(self.config.visits.log_lag_s.into())).ok()
     }
 
     /// A new wake id for `now`.

@@ -74,11 +74,13 @@ pub struct VisitsConfig {
     pub idle_gap_s: u32,
     /// How often followed logs are looked at.
     pub poll_interval_ms: u32,
+    /// How late a line may come into a log; verdicts wait so long.
+    pub log_lag_s: u32,
 }
 
 impl Default for VisitsConfig {
     fn default() -> Self {
-        Self { idle_gap_s: 7200, poll_interval_ms: 1000 }
+        Self { idle_gap_s: 7200, poll_interval_ms: 1000, log_lag_s: 120 }
     }
 }
 

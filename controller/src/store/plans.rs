@@ -33,6 +33,8 @@ pub struct PlannedRow {
     pub host: HostId,
     pub plan_id: i64,
     pub due_at: Timestamp,
+    /// The clock hour it was forecast for.
+    pub hour_at: Timestamp,
     pub serve_at: Timestamp,
     pub expires_at: Timestamp,
     pub probability: f64,
@@ -72,10 +74,11 @@ impl Store {
             .during("keep a plan")?;
         let plan_id = done.last_insert_rowid();
         for wake in &plan.wakes {
-            let sql = "INSERT INTO planned (instance_id, serve_at, plan_id, host_id, due_at, expires_at, probability, why) \
-                       VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+            let sql = "INSERT INTO planned (instance_id, hour_at, serve_at, plan_id, host_id, due_at, expires_at, probability, why) \
+                       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
             sqlx::query(sql)
                 .bind(wake.instance.as_str())
+                .bind(ms(wake.hour_at))
                 .bind(ms(wake.serve_at))
                 .bind(plan_id)
                 .bind(wake.host.as_str())
@@ -127,8 +130,8 @@ impl Store {
 
     /// Planned wakes that are to serve in `[from, to)`, in order of time.
     pub async fn planned_between(&self, from: Timestamp, to: Timestamp) -> Result<Vec<PlannedRow>, StoreError> {
-        type Row = (String, i64, i64, String, i64, i64, f64, String, Option<String>);
-        let sql = "SELECT instance_id, serve_at, plan_id, host_id, due_at, expires_at, probability, why, wake_id \
+        type Row = (String, i64, i64, i64, String, i64, i64, f64, String, Option<String>);
+        let sql = "SELECT instance_id, hour_at, serve_at, plan_id, host_id, due_at, expires_at, probability, why, wake_id \
                    FROM planned WHERE serve_at >= ? AND serve_at < ? ORDER BY serve_at, instance_id";
         let rows: Vec<Row> = sqlx::query_as(sql)
             .bind(ms(from))
@@ -136,13 +139,14 @@ impl Store {
             .fetch_all(&self.pool)
             .await
             .during("read planned wakes")?;
-        let read = rows.into_iter().map(|(id, serve_at, plan_id, host, due_at, expires_at, probability, why, wake)| {
+        let read = rows.into_iter().map(|(id, hour_at, serve_at, plan_id, host, due_at, expires_at, probability, why, wake)| {
             let at = Place { table: "planned", row: &id };
             Ok(PlannedRow {
                 instance: at.parse("instance_id", &id)?,
                 host: at.parse("host_id", &host)?,
                 plan_id,
                 due_at: at.time("due_at", due_at)?,
+                hour_at: at.time("hour_at", hour_at)?,
                 serve_at: at.time("serve_at", serve_at)?,
                 expires_at: at.time("expires_at", expires_at)?,
                 probability,

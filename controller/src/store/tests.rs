@@ -98,7 +98,7 @@ async fn a_second_request_joins_the_open_wake_and_goes_first() {
     assert!(!new);
     assert_eq!((second.id, second.priority), (first.id, Priority::Person));
     assert_eq!(effects, [Effect::LookAtQueue]);
-    assert!(!store.wake_plan(&new_wake(3, "dev1", Reason::Forecast, 6)).await.expect("looked"));
+    assert!(!store.wake_plan(&new_wake(3, "dev1", Reason::Forecast, 6), t(0)).await.expect("looked"));
     let story = store.transitions_of(first.id).await.expect("readable");
     assert_eq!(story.iter().map(|m| m.event.as_str()).collect::<Vec<_>>(), ["created", "join"]);
     assert_eq!(story.iter().map(|m| m.seq).collect::<Vec<_>>(), [1, 2]);

@@ -144,7 +144,7 @@ impl Store {
     }
 
     /// Puts a planned wake in the queue unless the instance has an open wake. Returns whether it was put there.
-    pub async fn wake_plan(&self, new: &NewWake) -> Result<bool, StoreError> {
+    pub async fn wake_plan(&self, new: &NewWake, hour_at: Timestamp) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
         let taken: i64 =
             sqlx::query_scalar("SELECT count(*) FROM wakes WHERE instance_id = ? AND ended_at IS NULL")
@@ -156,11 +156,10 @@ impl Store {
             return Ok(false);
         }
         insert(&mut tx, &new.queued()).await?;
-        let serve_at = new.serve_at.map(ms);
-        sqlx::query("UPDATE planned SET wake_id = ? WHERE instance_id = ? AND serve_at = ?")
+        sqlx::query("UPDATE planned SET wake_id = ? WHERE instance_id = ? AND hour_at = ?")
             .bind(new.id.to_string())
             .bind(new.instance.as_str())
-            .bind(serve_at)
+            .bind(ms(hour_at))
             .execute(&mut *tx)
             .await
             .during("tie a wake to its plan")?;

@@ -144,6 +144,7 @@ impl Task for Ingest {
     }
 
     async fn activate(&mut self) -> Result<String, TaskError> {
+        let started_at = self.shared.clock.now();
         let sources = self.shared.config.logs.sources.clone();
         let mut failed: Option<LogsError> = None;
         for source in &sources {
@@ -157,6 +158,9 @@ impl Task for Ingest {
         if !self.caught_up {
             self.caught_up = true;
             self.shared.signals.learn.notify_one();
+        }
+        if failed.is_none() {
+            self.shared.logs_read(started_at);
         }
         failed.map_or(Ok(String::new()), |error| Err(error.into()))
     }

@@ -36,13 +36,20 @@ struct Model {
     profiles: Arc<BTreeMap<InstanceId, Profile>>,
 }
 
+/// A wake keeps an instance up, from its serving until its hold is over or, if somebody came, until that visit ends.
+#[derive(Debug, Clone, Copy)]
+struct Cover {
+    from: Timestamp,
+    until: Timestamp,
+}
+
 /// What the world looks like to the planner.
 struct View {
     now: Timestamp,
     instances: Vec<InstanceRow>,
     zones: BTreeMap<InstanceId, TimeZone>,
     zone_default: TimeZone,
-    covered: BTreeMap<InstanceId, Timestamp>,
+    covered: BTreeMap<InstanceId, Cover>,
     due_per_hour: BTreeMap<i64, u32>,
     lead_times: LeadTimes,
     host_classes: BTreeMap<String, String>,
@@ -89,32 +96,35 @@ impl Plan {
         })
     }
 
-    /// Until when each instance is kept up by a wake that is open, has ended well, or is planned.
+    /// By what each instance is kept up: a wake that is open, has ended well, or is planned.
     async fn covered(
         &self,
         now: Timestamp,
         planned: &[PlannedRow],
-    ) -> Result<BTreeMap<InstanceId, Timestamp>, TaskError> {
+    ) -> Result<BTreeMap<InstanceId, Cover>, TaskError> {
         let window = self.window();
         let mut covered = BTreeMap::new();
-        let mut cover = |instance: &InstanceId, until: Timestamp| {
-            let known = covered.entry(instance.clone()).or_insert(until);
-            *known = (*known).max(until);
+        let mut cover = |instance: &InstanceId, from: Timestamp| {
+            let until = from + window;
+            let known = covered.entry(instance.clone()).or_insert(Cover { from, until });
+            if until > known.until {
+                *known = Cover { from, until };
+            }
         };
         let act = self.shared.policy().mode == Mode::Act;
         for row in planned {
             // In mode `act` a planned wake that never became one keeps nothing up.
             if !act || row.wake.is_some() || row.serve_at > now {
-                cover(&row.instance, row.serve_at + window);
+                cover(&row.instance, row.serve_at);
             }
         }
         let since = now - window - SignedDuration::from_secs(self.shared.config.wake.timeout_s.into());
         let filter = WakeFilter { from: Some(since - self.horizon()), ..WakeFilter::default() };
         for wake in self.shared.store.wakes_list(&filter).await? {
             match &wake.state {
-                State::Ended { end: End::Woken | End::AlreadyAwake, at } => cover(&wake.instance, *at + window),
+                State::Ended { end: End::Woken | End::AlreadyAwake, at } => cover(&wake.instance, *at),
                 State::Ended { .. } => {}
-                _ => cover(&wake.instance, wake.serve_at.unwrap_or(wake.due_at) + window),
+                _ => cover(&wake.instance, wake.serve_at.unwrap_or(wake.due_at)),
             }
         }
         Ok(covered)
@@ -165,7 +175,7 @@ impl Plan {
                 serve_at: Some(row.serve_at),
                 expires_at: row.expires_at,
             };
-            queued += u32::from(self.shared.store.wake_plan(&wake).await?);
+            queued += u32::from(self.shared.store.wake_plan(&wake, row.hour_at).await?);
         }
         Ok(queued)
     }
@@ -183,7 +193,10 @@ fn presence(row: &InstanceRow, view: &View, idle_gap: SignedDuration) -> Presenc
         return Presence::Awake { until };
     }
     match view.covered.get(&row.instance) {
-        Some(until) if *until > view.now => Presence::Covered { until: *until },
+        // Who came and went again has used the wake up: it keeps nothing awake any more.
+        Some(cover) if cover.until > view.now && row.last_seen_at.is_none_or(|seen| seen < cover.from) => {
+            Presence::Covered { until: cover.until }
+        }
         _ => Presence::Asleep,
     }
 }

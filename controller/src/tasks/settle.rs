@@ -20,9 +20,6 @@ use crate::{
 /// Ended wakes judged in one activation.
 const JUDGED_AT_ONCE_MAX: u32 = 1000;
 
-/// How long after the window visits may still come in from the logs.
-const LOG_LAG: SignedDuration = SignedDuration::from_mins(2);
-
 /// Takes the agents' words one after the other, so that they stay in order.
 pub async fn listen(shared: Shared, mut events: UnboundedReceiver<AgentEvent>, shutdown: CancellationToken) {
     loop {
@@ -129,7 +126,8 @@ impl Settle {
     /// Looks for the visit each ended wake was for.
     async fn judge(&self) -> Result<usize, StoreError> {
         let window = SignedDuration::from_secs(self.shared.config.plan.window_s.into());
-        let now = self.shared.clock.now().saturating_sub(LOG_LAG).unwrap_or(Timestamp::MIN);
+        // Later visits may still stand in logs nobody has read: a verdict waits for them.
+        let Some(now) = self.shared.logs_read_until() else { return Ok(0) };
         let mut judged = 0;
         for (wake, end, ended_at) in self.shared.store.wakes_unjudged(JUDGED_AT_ONCE_MAX).await? {
             let facts = facts(&wake, end, ended_at);
