@@ -123,6 +123,8 @@ impl Plan {
         for wake in self.shared.store.wakes_list(&filter).await? {
             match &wake.state {
                 State::Ended { end: End::Woken | End::AlreadyAwake, at } => cover(&wake.instance, *at),
+                // It was called and may yet come up: the same window sees no second call by forecast.
+                State::Ended { at, .. } if wake.called_at.is_some() => cover(&wake.instance, *at),
                 State::Ended { .. } => {}
                 _ => cover(&wake.instance, wake.serve_at.unwrap_or(wake.due_at)),
             }
