@@ -46,7 +46,13 @@ fn from_row((id, verdict, arrived_at, idle_s, waited_s, saved_s, judged_at): Row
     };
     Ok(OutcomeRow {
         wake: at.parse("wake_id", &id)?,
-        outcome: Outcome { verdict, idle_s, waited_s, saved_s },
+        outcome: Outcome {
+            wake: at.parse("wake_id", &id)?,
+            verdict,
+            idle_s: idle_s as f64,
+            waited_s: waited_s as f64,
+            saved_s: saved_s as f64,
+        },
         judged_at: at.time("judged_at", judged_at)?,
     })
 }
@@ -61,9 +67,9 @@ impl Store {
             .bind(row.wake.to_string())
             .bind(verdict)
             .bind(arrived_at.map(ms))
-            .bind(row.outcome.idle_s)
-            .bind(row.outcome.waited_s)
-            .bind(row.outcome.saved_s)
+            .bind(row.outcome.idle_s.round() as i64)
+            .bind(row.outcome.waited_s.round() as i64)
+            .bind(row.outcome.saved_s.round() as i64)
             .bind(ms(row.judged_at))
             .execute(&self.pool)
             .await
