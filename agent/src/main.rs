@@ -1,3 +1,8 @@
 //! The `reveille-agent` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    reveille_agent::cli::main_with(std::env::args_os()).await
+}

@@ -1,1 +1,15 @@
 //! The proving ground: a simulated world, faults, experiments, judges.
+//!
+//! `world` and `fault` are what is simulated, `history` is what is written down, `oracle` and `experiment` judge it;
+//! `play` puts the real controller and agents into a world, `crash` kills them as real processes, `sandbox` sets up
+//! a small installation to try by hand.
+
+pub mod cli;
+pub mod crash;
+pub mod experiment;
+pub mod fault;
+pub mod history;
+pub mod oracle;
+pub mod play;
+pub mod sandbox;
+pub mod world;

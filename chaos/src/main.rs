@@ -1,3 +1,8 @@
 //! The `reveille-chaos` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    reveille_chaos::cli::main_with(std::env::args_os()).await
+}

@@ -165,9 +165,9 @@ CREATE TABLE outcomes (
     wake_id    TEXT PRIMARY KEY,
     verdict    TEXT NOT NULL CHECK (verdict IN ('used', 'unused', 'missed', 'failed')),
     arrived_at INTEGER,
-    idle_s     INTEGER NOT NULL,
-    waited_s   INTEGER NOT NULL,
-    saved_s    INTEGER NOT NULL,
+    idle_s     REAL NOT NULL,
+    waited_s   REAL NOT NULL,
+    saved_s    REAL NOT NULL,
     judged_at  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 

@@ -16,6 +16,8 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
+use crate::wake::{End, Reason};
+
 type Labels<const N: usize> = [(&'static str, String); N];
 type Counters = Family<Labels<1>, Counter>;
 type Histograms<const N: usize> = Family<Labels<N>, Histogram, fn() -> Histogram>;
@@ -26,7 +28,7 @@ pub struct Metrics {
     registry: Registry,
     wakes_ended: Counters,
     wake_duration: Histograms<1>,
-    dispatch: Counters,
+    dispatch: Counter,
     gate_closed: Counters,
     ingest_lines: Counters,
     plan_duration: Histogram,
@@ -53,7 +55,7 @@ impl Metrics {
             registry: Registry::with_prefix("reveille"),
             wakes_ended: Family::default(),
             wake_duration: Family::new_with_constructor(wake_buckets),
-            dispatch: Family::default(),
+            dispatch: Counter::default(),
             gate_closed: Family::default(),
             ingest_lines: Family::default(),
             plan_duration: request_buckets(),
@@ -79,7 +81,7 @@ impl Metrics {
             Unit::Seconds,
             self.wake_duration.clone(),
         );
-        registry.register("dispatch", "Commands sent to agents after a permit was granted, by reason", self.dispatch.clone());
+        registry.register("dispatch", "Commands sent to agents after a permit was granted", self.dispatch.clone());
         registry.register("gate_closed", "Permits not granted, by what closed the gate", self.gate_closed.clone());
         registry.register("queue_depth", "Wakes whose time has come and that wait for a permit", self.queue_depth.clone());
     }
@@ -99,19 +101,17 @@ impl Metrics {
         );
     }
 
-    /// `end` is the name of a [`crate::wake::End`].
-    pub fn wake_ended(&self, end: &str) {
-        self.wakes_ended.get_or_create(&[("end", end.to_owned())]).inc();
+    pub fn wake_ended(&self, end: End) {
+        self.wakes_ended.get_or_create(&[("end", end.to_string())]).inc();
     }
 
-    /// A wake that ended as woken served `seconds` after its command was sent. `reason` is the name of a
-    /// [`crate::wake::Reason`].
-    pub fn wake_took(&self, reason: &str, seconds: f64) {
-        self.wake_duration.get_or_create(&[("reason", reason.to_owned())]).observe(seconds);
+    /// A wake that ended as woken served `seconds` after its command was sent.
+    pub fn wake_took(&self, reason: Reason, seconds: f64) {
+        self.wake_duration.get_or_create(&[("reason", reason.to_string())]).observe(seconds);
     }
 
-    pub fn dispatched(&self, reason: &str) {
-        self.dispatch.get_or_create(&[("reason", reason.to_owned())]).inc();
+    pub fn dispatched(&self) {
+        self.dispatch.inc();
     }
 
     /// `code` is that of [`crate::throttle::Closed`].
@@ -120,7 +120,7 @@ impl Metrics {
     }
 
     /// `outcome` is a kind of [`crate::logs::Counts`], e.g. `records` or a reject's reason.
-    pub fn ingested(&self, outcome: &str, lines: u64) {
+    pub fn ingest_lines(&self, outcome: &str, lines: u64) {
         self.ingest_lines.get_or_create(&[("outcome", outcome.to_owned())]).inc_by(lines);
     }
 
@@ -168,12 +168,12 @@ mod tests {
     #[test]
     fn names_carry_prefix_unit_and_total() {
         let metrics = Metrics::new();
-        metrics.wake_ended("woken");
-        metrics.wake_ended("woken");
-        metrics.wake_took("demand", 3.0);
-        metrics.dispatched("demand");
+        metrics.wake_ended(End::Woken);
+        metrics.wake_ended(End::Woken);
+        metrics.wake_took(Reason::Demand, 3.0);
+        metrics.dispatched();
         metrics.gate_closed("stale_load");
-        metrics.ingested("records", 7);
+        metrics.ingest_lines("records", 7);
         metrics.plan_took(0.01);
         metrics.task_activated("plan", true);
         metrics.agents_connected(3);
@@ -184,7 +184,7 @@ mod tests {
         for line in [
             "reveille_wakes_ended_total{end=\"woken\"} 2",
             "reveille_wake_duration_seconds_count{reason=\"demand\"} 1",
-            "reveille_dispatch_total{reason=\"demand\"} 1",
+            "reveille_dispatch_total 1",
             "reveille_gate_closed_total{reason=\"stale_load\"} 1",
             "reveille_ingest_lines_total{outcome=\"records\"} 7",
             "reveille_plan_duration_seconds_count 1",

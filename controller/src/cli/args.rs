@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use super::{
-    backtest::BacktestArgs, exit, fleet::InstancesArgs, forecast::ForecastArgs, plan::PlanArgs, policy::PolicyArgs,
+    backtest::BacktestArgs, exit, fleet::InstancesArgs, forecast::ForecastArgs, mine::MineArgs, plan::PlanArgs, policy::PolicyArgs,
     report::ReportArgs, train::TrainArgs, wake::WakeArgs, wakes::WakesArgs,
 };
 
@@ -60,6 +60,8 @@ pub(super) enum Command {
     /// Check or show the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Read access logs and say what they tell about visits, without a running controller
+    Mine(MineCommand),
     /// Fit the model to what a database holds, without a running controller
     Train(TrainArgs),
     /// Who is likely to come
@@ -90,6 +92,15 @@ pub(super) struct ConfigFile {
     /// TOML; without it, defaults and environment (REVEILLE_SECTION__KEY)
     #[arg(long, value_name = "FILE", env = "REVEILLE_CONFIG")]
     pub(super) config: Option<PathBuf>,
+}
+
+/// `mine`, with the configuration its flags stand above.
+#[derive(Debug, Args)]
+pub(super) struct MineCommand {
+    #[command(flatten)]
+    pub(super) mine: MineArgs,
+    #[command(flatten)]
+    pub(super) file: ConfigFile,
 }
 
 #[derive(Debug, Subcommand)]
@@ -129,6 +140,7 @@ mod tests {
             "serve --config f.toml",
             "config check",
             "config show --config f.toml",
+            "mine a.log b.log.gz --format combined --instance-from client",
             "train --database d",
             "forecast --at 2026-03-02T08:00:00Z --within 90m --min-probability 0.2",
             "plan",

@@ -38,6 +38,8 @@ mod policy;
 
 mod report;
 
+pub mod mine;
+
 pub mod backtest;
 
 pub use args::Cli;

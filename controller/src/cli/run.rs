@@ -7,13 +7,14 @@ use clap::{CommandFactory, Parser};
 
 use super::{
     Cli, Exit,
-    args::{Color, Command, ConfigCommand, Global},
+    args::{Color, Command, ConfigCommand, Global, MineCommand},
     backtest, config,
     failure::Failure,
-    fleet, forecast, plan, policy, report,
+    fleet, forecast, mine, plan, policy, report,
     screen::Screen,
     serve, session::Session, train, wake, wakes,
 };
+use crate::config::Config;
 
 /// Runs the command that `args` name, the program's own name first.
 pub async fn main_with(args: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -70,6 +71,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Config(ConfigCommand::Check(file)) => config::check(&screen, file.config.as_deref()),
         Command::Config(ConfigCommand::Show(file)) => config::show(&screen, file.config.as_deref()),
         Command::Train(args) => train::run(&screen, &args).await,
+        Command::Mine(args) => mined(&screen, args).await,
         Command::Backtest(args) => backtested(&screen, args).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "reveille", &mut std::io::stdout());
@@ -93,10 +95,20 @@ async fn ask(command: Command, global: Global, screen: Screen) -> Result<Exit, F
         Command::Report(args) => report::run(&session, &args).await,
         Command::Serve(_)
         | Command::Config(_)
+        | Command::Mine(_)
         | Command::Train(_)
         | Command::Backtest(_)
         | Command::Completions { .. } => unreachable!("answered without a controller"),
     }
+}
+
+/// What could not be read is in the report; the exit code says that there was something.
+async fn mined(screen: &Screen, args: MineCommand) -> Result<Exit, Failure> {
+    let config = Config::load(args.file.config.as_deref())?;
+    let json = screen.is_json();
+    let work = move || mine::run(&args.mine, config.logs, &mut anstream::stdout().lock(), json, true);
+    let report = tokio::task::spawn_blocking(work).await.map_err(Failure::internal)?.map_err(Failure::file)?;
+    Ok(if report.is_complete() { Exit::Ok } else { Exit::Input })
 }
 
 async fn backtested(screen: &Screen, args: backtest::BacktestArgs) -> Result<Exit, Failure> {

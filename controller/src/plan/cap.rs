@@ -58,6 +58,7 @@ mod tests {
             host: HostId::new("host-1").expect("an id"),
             due_at: at(due),
             serve_at: at(serve),
+            hour_at: at("09:00"),
             expires_at: at("12:00"),
             probability,
             why: String::new(),

@@ -53,7 +53,9 @@ pub(super) fn choose<'a, I>(
 }
 
 /// A wake that the instance needs, before policy and capacity have had their say.
+#[derive(Clone, Copy)]
 struct Aim {
+    hour_at: Timestamp,
     due_at: Timestamp,
     serve_at: Timestamp,
     expires_at: Timestamp,
@@ -89,7 +91,7 @@ fn aim<I>(
     }
     let forecast_end = later(hour, SignedDuration::from_hours(i64::from(input.rule.lookahead_h)));
     let expires_at = later(forecast_end, -lead_time).max(due_at);
-    Ok(Aim { due_at, serve_at, expires_at, forecast: *forecast })
+    Ok(Aim { hour_at: hour, due_at, serve_at, expires_at, forecast: *forecast })
 }
 
 /// What keeps a needed wake from being made, whichever hour it is for.
@@ -98,7 +100,7 @@ fn allow<I>(
     candidate: &Candidate<'_>,
     aim: Aim,
 ) -> Result<PlannedWake, OmissionReason> {
-    let Aim { due_at, serve_at, expires_at, forecast } = aim;
+    let Aim { hour_at, due_at, serve_at, expires_at, forecast } = aim;
     let probability = forecast.probability;
     if candidate.held_out {
         return Err(OmissionReason::HeldOut { serve_at, probability });
@@ -108,15 +110,8 @@ fn allow<I>(
         return Err(OmissionReason::Paused);
     }
     let instance = candidate.instance.clone();
-    Ok(PlannedWake {
-        instance,
-        host,
-        due_at,
-        serve_at,
-        expires_at,
-        probability,
-        why: forecast.why.to_string(),
-    })
+    let why = forecast.why.to_string();
+    Ok(PlannedWake { instance, host, due_at, serve_at, hour_at, expires_at, probability, why })
 }
 
 fn later(at: Timestamp, by: SignedDuration) -> Timestamp {

@@ -152,8 +152,9 @@ mod tests {
         let wake = scene.plan("09:25").expect("still worth it");
         assert_eq!((wake.due_at, wake.serve_at, wake.expires_at), (at("09:25"), at("09:30"), at("09:55")));
         assert_eq!(scene.plan("09:26"), Err(OmissionReason::TooLate { serve_at: at("09:31") }));
+        assert_eq!(wake.hour_at, at("09:00"));
         let near = scene.plan("08:58").expect("a little late");
-        assert_eq!((near.due_at, near.serve_at), (at("08:58"), at("09:03")));
+        assert_eq!((near.due_at, near.serve_at, near.hour_at), (at("08:58"), at("09:03"), at("09:00")));
     }
 
     #[test]

@@ -17,6 +17,9 @@ pub struct PlannedWake {
     pub due_at: Timestamp,
     /// When it is to serve: the start of the hour its user is expected in, or as soon as can be after it.
     pub serve_at: Timestamp,
+    /// When the clock hour began or begins that its user is expected in. The same in every plan that means this
+    /// wake, where `due_at` and `serve_at` of an hour that has begun move on with the time of planning.
+    pub hour_at: Timestamp,
     /// Not to be started after this. A wake started then would serve as the hours that were forecast end; later
     /// ones say nothing about it, and a plan of their own.
     pub expires_at: Timestamp,

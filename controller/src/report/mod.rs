@@ -1,3 +1,16 @@
 //! What Reveille achieved, beside what was before it and what a replay says.
 
+mod baseline;
+
+mod scorecard;
+
+mod notes;
+
+mod table;
+
 pub mod backtest;
+
+pub use baseline::{BASELINE_DAYS, CohortBaseline};
+pub use scorecard::{HostPeak, ReportInput, Scorecard, WakeRecord, scorecard};
+pub(crate) use table::STYLE;
+pub use table::render;

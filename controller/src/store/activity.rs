@@ -1,7 +1,5 @@
 //! Table `activity`: the quarter hours in which an instance was seen, as 96 bits a day.
 
-use std::collections::BTreeMap;
-
 use reveille_proto::InstanceId;
 use sqlx::{Sqlite, Transaction};
 
@@ -73,8 +71,7 @@ pub(super) async fn absorb(
     for sighting in sightings {
         fresh.insert(sighting.at);
     }
-    let days: BTreeMap<i32, u128> = fresh.days().map(|day| (day, fresh.mask(day))).collect();
-    for (day, mask) in days {
+    for (day, mask) in fresh.days() {
         let known: Option<Vec<u8>> =
             sqlx::query_scalar("SELECT quarters FROM activity WHERE instance_id = ? AND day = ?")
                 .bind(instance.as_str())

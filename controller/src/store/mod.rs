@@ -28,3 +28,6 @@ pub use policy::{PolicyChange, PolicyRow};
 pub use sources::SourceRow;
 pub use transitions::Transition;
 pub use wakes::{NewWake, WakeFilter};
+
+#[cfg(test)]
+mod tests;

@@ -16,21 +16,11 @@ use crate::outcome::{Outcome, Verdict};
 /// The verdict on one wake.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OutcomeRow {
-    pub wake: WakeId,
     pub outcome: Outcome,
     pub judged_at: Timestamp,
 }
 
-fn columns(verdict: &Verdict) -> (&'static str, Option<Timestamp>) {
-    match verdict {
-        Verdict::Used { arrived_at } => ("used", Some(*arrived_at)),
-        Verdict::Missed { arrived_at } => ("missed", Some(*arrived_at)),
-        Verdict::Unused => ("unused", None),
-        Verdict::Failed => ("failed", None),
-    }
-}
-
-type Row = (String, String, Option<i64>, i64, i64, i64, i64);
+type Row = (String, String, Option<i64>, f64, f64, f64, i64);
 
 fn from_row((id, verdict, arrived_at, idle_s, waited_s, saved_s, judged_at): Row) -> Result<OutcomeRow, StoreError> {
     let at = Place { table: "outcomes", row: &id };
@@ -45,14 +35,7 @@ fn from_row((id, verdict, arrived_at, idle_s, waited_s, saved_s, judged_at): Row
         other => return Err(at.bad(format!("verdict {other:?} is unknown"))),
     };
     Ok(OutcomeRow {
-        wake: at.parse("wake_id", &id)?,
-        outcome: Outcome {
-            wake: at.parse("wake_id", &id)?,
-            verdict,
-            idle_s: idle_s as f64,
-            waited_s: waited_s as f64,
-            saved_s: saved_s as f64,
-        },
+        outcome: Outcome { wake: at.parse("wake_id", &id)?, verdict, idle_s, waited_s, saved_s },
         judged_at: at.time("judged_at", judged_at)?,
     })
 }
@@ -60,16 +43,16 @@ fn from_row((id, verdict, arrived_at, idle_s, waited_s, saved_s, judged_at): Row
 impl Store {
     /// Keeps a verdict; the first one stands.
     pub async fn outcome_keep(&self, row: &OutcomeRow) -> Result<(), StoreError> {
-        let (verdict, arrived_at) = columns(&row.outcome.verdict);
+        let outcome = &row.outcome;
         let sql = "INSERT INTO outcomes (wake_id, verdict, arrived_at, idle_s, waited_s, saved_s, judged_at) \
                    VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
         sqlx::query(sql)
-            .bind(row.wake.to_string())
-            .bind(verdict)
-            .bind(arrived_at.map(ms))
-            .bind(row.outcome.idle_s.round() as i64)
-            .bind(row.outcome.waited_s.round() as i64)
-            .bind(row.outcome.saved_s.round() as i64)
+            .bind(outcome.wake.to_string())
+            .bind(outcome.verdict.code())
+            .bind(outcome.verdict.arrived_at().map(ms))
+            .bind(outcome.idle_s)
+            .bind(outcome.waited_s)
+            .bind(outcome.saved_s)
             .bind(ms(row.judged_at))
             .execute(&self.pool)
             .await
@@ -102,6 +85,6 @@ impl Store {
         sql.push(")");
         let rows: Vec<Row> =
             sql.build_query_as().fetch_all(&self.pool).await.during("read the verdicts on wakes")?;
-        rows.into_iter().map(|row| from_row(row).map(|row| (row.wake, row))).collect()
+        rows.into_iter().map(|row| from_row(row).map(|row| (row.outcome.wake, row))).collect()
     }
 }

@@ -98,7 +98,7 @@ impl Dispatch {
         let (wake, effects) =
             self.shared.store.wake_step(wake.id, &event, &self.shared.config.wake.retry_rule()).await?;
         running.entry(host.clone()).or_default().push(Running { since: now });
-        self.shared.metrics.dispatched(wake.reason.as_str());
+        self.shared.metrics.dispatched();
         info!(wake_id = %wake.id, instance_id = %wake.instance, host_id = %host, reason = %wake.reason, "wake dispatched");
         perform(&self.shared, &wake, &effects).await;
         Ok(())

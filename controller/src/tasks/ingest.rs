@@ -71,7 +71,7 @@ impl Ingest {
 
     fn note(&self, batch: &Batch) {
         for (kind, count) in batch.counts.entries() {
-            self.shared.metrics.ingested(&kind, count);
+            self.shared.metrics.ingest_lines(&kind, count);
         }
         for sample in &batch.samples {
             warn!(file = sample.file, line = sample.line, reason = %sample.reason, "a line of a log was left out");

@@ -35,7 +35,9 @@ pub trait Task: Send {
 /// Activates `task` until `shutdown`; an activation under way is finished first.
 pub async fn run<T: Task>(mut task: T, shared: Shared, signal: fn(&Shared) -> Option<&Notify>, shutdown: CancellationToken) {
     while !shutdown.is_cancelled() {
-        match task.activate().await {
+        let activated = task.activate().await;
+        shared.metrics.task_activated(T::NAME, activated.is_err());
+        match activated {
             Ok(done) if done.is_empty() => {}
             Ok(done) => debug!(task = T::NAME, done),
             Err(problem) => {

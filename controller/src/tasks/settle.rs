@@ -68,7 +68,10 @@ async fn ended(shared: &Shared, host: &HostId, result: &AttemptResult) -> Result
     let wake = stepped(shared, host, result.wake, &event).await?;
     if let Some((wake, end)) = wake.and_then(|wake| wake.state.ended().map(|end| (wake, end))) {
         info!(wake_id = %wake.id, instance_id = %wake.instance, host_id = %host, %end, detail = wake.detail, "wake ended");
-        shared.metrics.wake_ended(end.as_str());
+        shared.metrics.wake_ended(end);
+        if let (Some(sent), Some(serving)) = (wake.dispatched_at, wake.serving_at.filter(|_| end == End::Woken)) {
+            shared.metrics.wake_took(wake.reason, serving.duration_since(sent).as_secs_f64());
+        }
     }
     // Acknowledged only now that the move is on disk. A result of a wake nobody knows is acknowledged too:
     // after a restored database the agent would otherwise repeat it for ever.
@@ -116,7 +119,7 @@ impl Settle {
                 self.shared.store.wake_step(*id, &Event::Tick { at: now, host_connected }, &rule).await?;
             if let Some(end) = wake.state.ended() {
                 info!(wake_id = %id, instance_id = %wake.instance, %end, detail = wake.detail, "wake ended");
-                self.shared.metrics.wake_ended(end.as_str());
+                self.shared.metrics.wake_ended(end);
             }
             perform(&self.shared, &wake, &effects).await;
         }
@@ -136,7 +139,7 @@ impl Settle {
                 .visits_of(&wake.instance, wake.created_at.min(wake.due_at), ended_at + window)
                 .await?;
             if let Some(outcome) = judge(&facts, &visits, window, now) {
-                self.shared.store.outcome_keep(&OutcomeRow { wake: wake.id, outcome, judged_at: now }).await?;
+                self.shared.store.outcome_keep(&OutcomeRow { outcome, judged_at: now }).await?;
                 judged += 1;
             }
         }

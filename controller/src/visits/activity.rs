@@ -46,6 +46,21 @@ impl Activity {
         self.0.iter().map(|(day, mask)| (*day, *mask))
     }
 
+    /// The active quarter hours of one UTC day.
+    pub fn mask(&self, day: i32) -> u128 {
+        self.0.get(&day).copied().unwrap_or(0)
+    }
+
+    /// First UTC day with activity.
+    pub fn first_day(&self) -> Option<i32> {
+        self.0.first_key_value().map(|(day, _)| *day)
+    }
+
+    /// Last UTC day with activity.
+    pub fn last_day(&self) -> Option<i32> {
+        self.0.last_key_value().map(|(day, _)| *day)
+    }
+
     /// Whether any quarter hour that overlaps `[from, until)` was active.
     pub fn any_between(&self, from: Timestamp, until: Timestamp) -> bool {
         if until <= from {

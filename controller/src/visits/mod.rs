@@ -7,7 +7,7 @@ mod fold;
 
 mod activity;
 
-pub use activity::{Activity, QUARTERS_PER_DAY, QUARTER_S};
+pub use activity::{Activity, QUARTER_S, QUARTERS_PER_DAY};
 pub use fold::{GAP_DEFAULT, VisitChange, fold, reach};
 pub use sighting::{Sighting, SightingKind};
 pub use visit::{ASKED_WITHIN_S, Visit};

@@ -2,11 +2,11 @@
 
 use std::{fmt, path::PathBuf};
 
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::{CellAlignment, Table};
 use serde::Serialize;
 
 use super::trace::RejectedRow;
-use crate::report::backtest::Score;
+use crate::report::{STYLE, backtest::Score};
 
 /// One rule and what it would have done.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -64,7 +64,7 @@ impl fmt::Display for BacktestReport {
 impl BacktestReport {
     fn table(&self) -> Table {
         let mut table = Table::new();
-        table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+        table.load_style(STYLE);
         table.set_header(["rule", "recall", "precision", "idle h/day", "wakes/day", "manual/day"]);
         for Row { rule, score } in &self.rows {
             let precision = score.precision.map_or_else(|| "-".to_owned(), |p| format!("{p:.3}"));

@@ -112,3 +112,118 @@ fn write_report(report: &BacktestReport, out: &mut dyn Write, json: bool) -> io:
         write!(out, "{report}")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    const SMALL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/presence_small.csv.gz");
+
+    #[derive(Debug, Parser)]
+    struct Command {
+        #[command(flatten)]
+        args: BacktestArgs,
+    }
+
+    fn backtest(trace: &str, flags: &str, json: bool) -> Result<(BacktestReport, String), BacktestError> {
+        let words = ["backtest", trace].into_iter().chain(flags.split_whitespace());
+        let args = Command::try_parse_from(words).expect("valid flags").args;
+        let mut out = Vec::new();
+        let report = run(&args, &mut out, json)?;
+        Ok((report, String::from_utf8(out).expect("UTF-8")))
+    }
+
+    /// The figures as the scorer prints them.
+    fn figures(report: &BacktestReport, row: usize) -> String {
+        let score = report.rows[row].score;
+        let precision = score.precision.expect("has wakes");
+        let Score { recall, idle_hours_per_day, wakes_per_day, manual_per_day, .. } = score;
+        format!("{recall:.3} {precision:.3} {idle_hours_per_day:.2} {wakes_per_day:.2} {manual_per_day:.3}")
+    }
+
+    /// Expected: `python3 prewake.py presence_small.csv.gz [--clock local]`, rows `seed >= 4/30 days`,
+    /// `seed >= 8/30 days` and `weekday/weekend share >= 0.1`.
+    #[test]
+    fn the_scorers_own_rows_are_reproduced() {
+        for (clock, four, eight, share) in [
+            (
+                "utc",
+                "0.186 0.148 1.41 0.51 0.321",
+                "0.004 0.111 0.04 0.01 0.393",
+                "0.372 0.139 3.02 1.09 0.247",
+            ),
+            (
+                "local",
+                "0.182 0.146 1.38 0.50 0.320",
+                "0.004 0.115 0.04 0.01 0.390",
+                "0.367 0.139 2.95 1.07 0.248",
+            ),
+        ] {
+            let flags = format!("--clock {clock} --rule daily --min-days 4,8");
+            let (report, _) = backtest(SMALL, &flags, false).expect("runs");
+            assert_eq!([figures(&report, 0), figures(&report, 1)], [four, eight], "{clock}");
+            let flags = format!("--clock {clock} --rule split --min-share 0.1");
+            let (report, _) = backtest(SMALL, &flags, false).expect("runs");
+            assert_eq!(figures(&report, 0), share, "{clock}");
+        }
+    }
+
+    /// Expected: `python3 prewake.py presence_small.csv.gz [--clock local] --wakes FILE` with the file written here.
+    #[test]
+    fn the_wakes_written_are_worth_what_is_said() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("wakes.csv");
+        for (clock, arrivals, wakes, expected) in [
+            ("utc", 2_274, 4_861, "0.364 0.174 2.31 0.84 0.251"),
+            ("local", 2_281, 4_821, "0.358 0.173 2.27 0.83 0.251"),
+        ] {
+            let flags = format!(
+                "--clock {clock} --min-share 0.2 --lead-s 300 --lookahead-h 3 --emit-wakes {}",
+                path.display()
+            );
+            let (report, _) = backtest(SMALL, &flags, false).expect("runs");
+            assert_eq!(figures(&report, 0), expected);
+            assert_eq!((report.instances, report.arrivals), (6, arrivals));
+            let written = std::fs::read_to_string(&path).expect("was written");
+            assert!(written.starts_with("entity,utc_epoch\n"));
+            assert_eq!(written.lines().count() - 1, wakes);
+        }
+    }
+
+    #[test]
+    fn only_days_from_the_date_on_count() {
+        let (all, _) = backtest(SMALL, "--min-share 0.5", false).expect("runs");
+        let (some, _) = backtest(SMALL, "--min-share 0.5 --after 2020-01-01", false).expect("runs");
+        assert!(0 < some.enrolled_days && some.enrolled_days < all.enrolled_days);
+        assert!(some.arrivals < all.arrivals && some.visits == all.visits);
+    }
+
+    #[test]
+    fn json_has_the_figures_on_top_and_by_row() {
+        let (report, json) = backtest(SMALL, "--min-days 8,14 --after 2022-01-01", true).expect("runs");
+        let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+        for key in ["recall", "precision", "idle_hours_per_day", "wakes_per_day", "manual_per_day"] {
+            assert_eq!(json[key], json["rows"][0][key], "{key}");
+        }
+        assert_eq!(json["rows"][1]["rule"], "weekday/weekend >= 14/30 days");
+        assert_eq!(json["enrolled_days"], report.enrolled_days);
+    }
+
+    #[test]
+    fn bad_rows_are_in_the_report() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), "entity,utc,tz\na,1500000000,0\na,x,0\n").expect("written");
+        let (report, text) = backtest(&file.path().to_string_lossy(), "", false).expect("runs");
+        assert_eq!((report.rejected, report.sightings), (1, 1));
+        assert!(text.contains(":3: field `utc` is \"x\""), "{text}");
+        assert!(text.contains("1 rows were left out"), "{text}");
+    }
+
+    #[test]
+    fn wakes_of_several_rules_are_not_mixed() {
+        let error = backtest(SMALL, "--min-days 1,2 --emit-wakes wakes.csv", false).expect_err("refused");
+        assert!(matches!(error, BacktestError::WakesOfManyRules { rules: 2 }));
+    }
+}

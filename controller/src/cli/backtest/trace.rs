@@ -84,8 +84,11 @@ impl Trace {
     }
 }
 
+/// A field that cannot be read, and why.
+type BadField = (&'static str, String);
+
 /// The first three fields; the rest is not read.
-fn sighting(row: &csv::ByteRecord) -> Result<(InstanceId, (i64, i32)), (&'static str, String)> {
+fn sighting(row: &csv::ByteRecord) -> Result<(InstanceId, (i64, i32)), BadField> {
     let text = |i: usize, field| {
         let bytes = row.get(i).unwrap_or_default();
         std::str::from_utf8(bytes).map_err(|_| (field, "is not UTF-8".to_owned()))

@@ -177,3 +177,77 @@ fn presence(traced: &Traced, last_wake_s: Option<i64>, now_s: i64) -> Presence {
 fn instant(at_s: i64) -> Timestamp {
     Timestamp::from_second(at_s).unwrap_or(Timestamp::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn rule() -> Rule {
+        Rule { min_share: 2.0 / 30.0, ..Rule::default() }
+    }
+
+    fn traced(sightings_s: Vec<i64>) -> Option<Traced> {
+        Traced::new(InstanceId::new("dev1").expect("an id"), sightings_s, 5, None)
+    }
+
+    fn wakes_of(traced: &[Traced], lead_time_s: i64) -> (Tally, Vec<i64>) {
+        let rules = [rule()];
+        let mut runs = replay(&Replay { traced, rules: &rules, lead_time_s }, |_, _| {});
+        let (tally, wakes) = runs.remove(0);
+        (tally, wakes.into_iter().map(|wake| wake.at_s).collect())
+    }
+
+    /// Seen at 09:20 on each of the first 32 days, a Thursday the first.
+    fn regular() -> Vec<i64> {
+        (0..32).map(|day| day * DAY_S + 9 * HOUR_S + 1_200).collect()
+    }
+
+    #[test]
+    fn a_regular_user_is_met_on_the_days_enrolled() {
+        let traced = [traced(regular()).expect("has sightings")];
+        let (tally, wakes) = wakes_of(&traced, 0);
+        assert_eq!(wakes, [30, 31, 32].map(|day| day * DAY_S + 9 * HOUR_S));
+        assert_eq!(tally, Tally { wakes: 3, hits: 2, warm: 2, idle_s: 2 * 1_200 + 10_800 });
+        let (_, early) = wakes_of(&traced, 600);
+        assert_eq!(early, [30, 31, 32].map(|day| day * DAY_S + 9 * HOUR_S - 600));
+    }
+
+    #[test]
+    fn one_who_came_before_the_wake_was_due_is_not_woken() {
+        // Awake until 08:56: at 08:50 the wake is put off until then.
+        let day_s = 30 * DAY_S;
+        let mut sightings_s = regular();
+        sightings_s.push(day_s + 24_960);
+        let that_day = |sightings_s: &[i64]| {
+            let (_, wakes) = wakes_of(&[traced(sightings_s.to_vec()).expect("has sightings")], 600);
+            wakes.into_iter().filter(|at_s| day_of_second(*at_s) == 30).collect::<Vec<_>>()
+        };
+        assert_eq!(that_day(&sightings_s), [day_s + 24_960 + 7_200]);
+        // Somebody comes at 08:53.
+        sightings_s.push(day_s + 31_980);
+        assert_eq!(that_day(&sightings_s), Vec::<i64>::new());
+    }
+
+    proptest! {
+        /// Whatever happens from `cut` on, the wakes before it are the same.
+        #[test]
+        fn no_wake_depends_on_what_follows_it(
+            seen in proptest::collection::vec((0..45i64, 0..24i64, 0..60i64), 40..160),
+            cut_s in 30 * DAY_S..45 * DAY_S,
+            lead_time_s in prop_oneof![Just(0), Just(300), Just(3_600)],
+        ) {
+            let all: Vec<i64> = seen.iter().map(|(d, h, m)| d * DAY_S + h * HOUR_S + m * 60).collect();
+            let past: Vec<i64> = all.iter().copied().filter(|at_s| *at_s < cut_s).collect();
+            // The replay of the past ends with the day after its last sighting.
+            let last_day = past.iter().max().map_or(0, |at_s| at_s.div_euclid(DAY_S) + 1);
+            let end_s = cut_s.min((last_day + 1) * DAY_S);
+            let before = |traced: Option<Traced>| {
+                let (_, wakes) = wakes_of(&traced.into_iter().collect::<Vec<_>>(), lead_time_s);
+                wakes.into_iter().filter(|at_s| *at_s < end_s).collect::<Vec<_>>()
+            };
+            prop_assert_eq!(before(traced(past)), before(traced(all)));
+        }
+    }
+}

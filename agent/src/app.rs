@@ -1,0 +1,219 @@
+//! All wiring: configuration -> build -> run -> drain.
+
+use std::{fmt, io, net::SocketAddr, path::Path, time::Duration};
+
+use axum::{Router, routing::get};
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use reveille_proto::{InstanceId, clock::Clock};
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    task::{JoinHandle, JoinSet},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::{
+    config::{Config, ConfigError},
+    driver::{Target, TargetError},
+    execute::{
+        Executor, Limits, Parts,
+        journal::{Journal, JournalError, JournalFile},
+    },
+    link::{Identity, Link, Session},
+    load::{HostSource, LoadError, Reading, Sampler, Source},
+    metrics::Metrics,
+    notify,
+};
+
+/// How long an agent that is just ending may still hold the journal.
+const LOCK_TRIES_MAX: u32 = 40;
+const LOCK_TRY_MS: u64 = 50;
+
+/// Where the world comes in: time, load and chance.
+pub struct Seams {
+    pub clock: Clock,
+    pub load: Box<dyn Source>,
+    pub seed: u64,
+}
+
+impl fmt::Debug for Seams {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Seams").field("clock", &self.clock).field("seed", &self.seed).finish_non_exhaustive()
+    }
+}
+
+impl Seams {
+    /// The system's clock, the kernel's counters, a seed from the operating system.
+    pub fn production(config: &Config) -> Result<Self, AgentError> {
+        use std::hash::{BuildHasher, RandomState};
+        let load = HostSource::new(Path::new("/"), config.load.cgroup.as_deref())?;
+        // The standard library seeds its hasher from the operating system.
+        let seed = RandomState::new().hash_one(std::process::id());
+        Ok(Self { clock: Clock::system(), load: Box::new(load), seed })
+    }
+}
+
+/// An agent that cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    #[error("failed to use the configuration")]
+    Config(#[from] ConfigError),
+    #[error("failed to measure the load of this host")]
+    Load(#[from] LoadError),
+    #[error("failed to open the journal")]
+    Journal(#[from] JournalError),
+    #[error("failed to prepare the drivers")]
+    Target(#[from] TargetError),
+    #[error("failed to listen on {address} for metrics")]
+    Listen { address: SocketAddr, source: io::Error },
+    #[error("failed to go on: a part of the agent ended")]
+    Part(#[source] Option<tokio::task::JoinError>),
+}
+
+/// Ready to run.
+#[derive(Debug)]
+pub struct Agent {
+    executor: Executor,
+    sampler: Sampler,
+    link: Link,
+    metrics: Metrics,
+    listener: Option<TcpListener>,
+    stop: CancellationToken,
+    writer: JoinHandle<()>,
+}
+
+impl Agent {
+    /// Opens the journal, measures for the first time, binds the port of the metrics. Nothing is woken yet.
+    pub async fn build(config: Config, seams: Seams) -> Result<Self, AgentError> {
+        let Seams { clock, load, seed } = seams;
+        config.check()?;
+        let (host, state_dir, instances) =
+            (config.host_id()?, config.state_dir()?, config.listed_instances()?);
+        let mut rng = StdRng::seed_from_u64(seed);
+        // Time and chance: the same seed at another time is another journal.
+        let journal_id = format!("{:x}-{:016x}", clock.now().as_millisecond(), rng.next_u64());
+        let (file, book) = open_journal(&state_dir, &journal_id, &clock).await?;
+        let mut sampler = Sampler::new(clock.clone(), load, config.load.smoothing_s, config.load.interval_ms);
+        let cores = sampler.first().await?.sample.cores;
+        let metrics = Metrics::default();
+        metrics.journal_bad_lines.inc_by(file.bad_lines());
+        let targets = Target::all(&instances, &state_dir, &clock)?;
+        let listener = listen(config.metrics.listen).await?;
+        let identity = Identity {
+            host: host.clone(),
+            host_class: config.host_class,
+            zone: config.zone,
+            cores,
+            journal_id: file.id().to_owned(),
+        };
+        log_start(&identity, &state_dir, instances.iter().map(|instance| &instance.id));
+        let stop = CancellationToken::new();
+        let (journal, writer) = Journal::start(file);
+        let wakes_max = config.guard.wakes_max.unwrap_or_else(|| (cores as u32).max(1));
+        let executor = Executor::new(Parts {
+            clock: clock.clone(),
+            host,
+            targets,
+            journal,
+            book,
+            limits: Limits { cpu_ceiling_percent: config.guard.cpu_ceiling_percent, wakes_max },
+            load: sampler.readings(),
+            metrics: metrics.clone(),
+            stop: stop.clone(),
+        });
+        let session = Session {
+            clock,
+            controller: config.controller,
+            identity,
+            executor: executor.clone(),
+            load: sampler.readings(),
+            metrics: metrics.clone(),
+        };
+        let link = Link::new(session, rng.next_u64());
+        Ok(Self { executor, sampler, link, metrics, listener, stop, writer })
+    }
+
+    /// Where `/metrics` is served.
+    pub fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.listener.as_ref()?.local_addr().ok()
+    }
+
+    /// Runs until `shutdown`. Wakes in hand are then left to the journal: the next agent goes on with them.
+    ///
+    /// Dropping the future does the same at the next await of each task: for the journal it is a crash.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), AgentError> {
+        let Self { executor, sampler, link, metrics, listener, stop, writer } = self;
+        let _stop_when_dropped = stop.clone().drop_guard();
+        executor.resume();
+        let mut parts = JoinSet::new();
+        if let Some(listener) = listener {
+            parts.spawn(serve_metrics(listener, metrics, sampler.readings()));
+        }
+        parts.spawn(sampler.run());
+        parts.spawn(link.run());
+        parts.spawn(notify::watchdog());
+        notify::ready();
+        let end = tokio::select! {
+            () = shutdown.cancelled() => Ok(()),
+            ended = parts.join_next() => Err(AgentError::Part(ended.and_then(Result::err))),
+        };
+        notify::stopping();
+        info!(active_wakes = executor.active(), "stopping; wakes in hand stay in the journal");
+        stop.cancel();
+        parts.shutdown().await;
+        executor.drained().await;
+        drop(executor);
+        // With the last sender gone the writer ends, and the journal is free for the next agent.
+        let _ = writer.await;
+        end
+    }
+}
+
+/// An agent that is just ending is waited for.
+async fn open_journal(
+    state_dir: &Path,
+    new_id: &str,
+    clock: &Clock,
+) -> Result<(JournalFile, crate::execute::Book), AgentError> {
+    for _ in 1..LOCK_TRIES_MAX {
+        match JournalFile::open(state_dir, new_id, clock.now()) {
+            Err(JournalError::Locked { .. }) => tokio::time::sleep(Duration::from_millis(LOCK_TRY_MS)).await,
+            other => return Ok(other?),
+        }
+    }
+    Ok(JournalFile::open(state_dir, new_id, clock.now())?)
+}
+
+async fn listen(address: Option<SocketAddr>) -> Result<Option<TcpListener>, AgentError> {
+    let Some(address) = address else { return Ok(None) };
+    let listener = TcpListener::bind(address).await;
+    listener.map(Some).map_err(|source| AgentError::Listen { address, source })
+}
+
+async fn serve_metrics(listener: TcpListener, metrics: Metrics, load: watch::Receiver<Option<Reading>>) {
+    let text = move || {
+        if let Some(Reading { sample, .. }) = *load.borrow() {
+            metrics.cpu_percent.set(sample.cpu_percent);
+        }
+        let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+        std::future::ready(([(axum::http::header::CONTENT_TYPE, kind)], metrics.text()))
+    };
+    let router = Router::new().route("/metrics", get(text)).route("/livez", get(async || "ok"));
+    if let Err(error) = axum::serve(listener, router).await {
+        warn!(%error, "metrics are no longer served");
+    }
+}
+
+fn log_start<'a>(identity: &Identity, state_dir: &Path, instances: impl Iterator<Item = &'a InstanceId>) {
+    info!(
+        host_id = %identity.host,
+        cores = identity.cores,
+        state_dir = %state_dir.display(),
+        instances = instances.count(),
+        "the agent is ready"
+    );
+}
+
+#[cfg(test)]
+mod tests;

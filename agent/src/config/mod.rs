@@ -1,0 +1,16 @@
+//! What the agent is told by its own host: who it is, what it may wake and how. No URL or credential leaves it.
+
+mod driver;
+mod error;
+mod file;
+mod instance;
+mod secret;
+mod sections;
+
+pub use self::{
+    driver::{Driver, Endpoint, Expect, HttpReadiness, ProcessDriver, Readiness, StatusRange, TcpReadiness},
+    error::ConfigError,
+    instance::{IdRange, Ids, Instance, InstanceTemplate},
+    secret::{FromEnv, FromFile, SecretText},
+    sections::{Config, Controller, Guard, LoadSection, MetricsSection},
+};

@@ -1,0 +1,48 @@
+//! The seam between carrying out a wake and the world it acts on.
+
+use futures::future::BoxFuture;
+use reveille_proto::{InstanceId, WakeId};
+
+/// What a driver is told of the wake it serves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    pub wake: WakeId,
+    pub instance: InstanceId,
+    /// Same for all attempts of one wake.
+    pub idempotency_key: String,
+}
+
+/// What is known after a call. Two of four say that another call is safe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CallOutcome {
+    /// The endpoint said yes.
+    Accepted,
+    /// It said no, and nothing happened.
+    Refused { detail: String, retry_after_s: Option<u32>, retryable: bool },
+    /// The call may or may not have reached the instance.
+    Unknown { detail: String },
+    /// It never left this host.
+    NotSent { detail: String, retryable: bool },
+}
+
+impl CallOutcome {
+    /// Whether another call cannot be a second one.
+    pub fn had_no_effect(&self) -> bool {
+        matches!(self, Self::Refused { .. } | Self::NotSent { .. })
+    }
+}
+
+/// Wakes one instance.
+pub trait Driver: Send + Sync {
+    /// Asks once for the instance.
+    fn call<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, CallOutcome>;
+
+    /// Takes back what a call of this wake started, where that can be done.
+    fn cancel<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, ()>;
+}
+
+/// Looks whether one instance serves.
+pub trait Probe: Send + Sync {
+    /// One look; the error says in a line what was seen instead.
+    fn look(&self) -> BoxFuture<'_, Result<(), String>>;
+}

@@ -1,0 +1,93 @@
+//! The listed instances with what it takes to wake them.
+
+use std::{collections::BTreeMap, fmt, path::Path, time::Duration};
+
+use reveille_proto::{InstanceId, clock::Clock};
+
+use super::{Driver, Probe, http::HttpDriver, process::ProcessDriver, readiness};
+use crate::config;
+
+/// All the agent may wake.
+pub type Targets = BTreeMap<InstanceId, Target>;
+
+/// One listed instance.
+pub struct Target {
+    pub cohort: String,
+    /// Kind of driver, for the inventory.
+    pub kind: &'static str,
+    pub driver: Box<dyn Driver>,
+    pub probe: Box<dyn Probe>,
+    /// Looks in a row that count as serving.
+    pub successes: u32,
+    /// Between two looks.
+    pub interval: Duration,
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Target")
+            .field("kind", &self.kind)
+            .field("successes", &self.successes)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A driver that cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum TargetError {
+    #[error("failed to build an HTTP client")]
+    Client(#[from] reqwest::Error),
+    #[error("failed to create {}", dir.display())]
+    Dir { dir: std::path::PathBuf, source: std::io::Error },
+}
+
+impl Target {
+    /// From the configuration, the drivers of which keep what they must remember in `state_dir`.
+    pub fn all(
+        instances: &[config::Instance],
+        state_dir: &Path,
+        clock: &Clock,
+    ) -> Result<Targets, TargetError> {
+        let client = http_client()?;
+        let pid_dir = state_dir.join("pids");
+        std::fs::create_dir_all(&pid_dir)
+            .map_err(|source| TargetError::Dir { dir: pid_dir.clone(), source })?;
+        let target = |instance: &config::Instance| {
+            let driver: Box<dyn Driver> = match &instance.driver {
+                config::Driver::Http(endpoint) => Box::new(HttpDriver::new(client.clone(), endpoint.clone())),
+                config::Driver::Process(process) => {
+                    Box::new(ProcessDriver::new(process.clone(), &pid_dir, &instance.id, clock.clone()))
+                }
+            };
+            let target = Self {
+                cohort: instance.cohort.clone(),
+                kind: instance.driver.kind(),
+                driver,
+                probe: readiness::probe(&client, &instance.readiness),
+                successes: instance.readiness.successes(),
+                interval: Duration::from_millis(instance.readiness.interval_ms()),
+            };
+            (instance.id.clone(), target)
+        };
+        Ok(instances.iter().map(target).collect())
+    }
+}
+
+/// One client for all: no redirects (a login page is not success), no second try behind our back, no connection kept
+/// (one that went stale cannot be told from a call that was cut), no proxy (its answers would pass for the endpoint's).
+fn http_client() -> reqwest::Result<reqwest::Client> {
+    rustls::crypto::ring::default_provider().install_default().ok();
+    reqwest::Client::builder()
+        .user_agent(concat!("reveille-agent/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .pool_max_idle_per_host(0)
+        .connect_timeout(Duration::from_secs(10))
+        .no_proxy()
+        .build()
+}
+
+#[cfg(test)]
+pub(super) fn client_for_tests() -> reqwest::Client {
+    http_client().expect("a client")
+}

@@ -1,0 +1,422 @@
+//! One wake after the other, with time that passes only when nothing else can happen.
+
+use std::{
+    path::Path,
+    sync::{Arc, atomic::Ordering::SeqCst},
+    time::Duration,
+};
+
+use jiff::SignedDuration;
+use reveille_proto::{
+    clock::Clock,
+    v1::{self, Effect, Outcome, Phase, agent_message::Kind},
+};
+
+use super::{
+    Order,
+    harness::{Booting, Rig, at, instance, order, wake},
+};
+use crate::{
+    driver::CallOutcome,
+    load::{Reading, Sample},
+};
+
+struct World {
+    dir: tempfile::TempDir,
+    clock: Clock,
+}
+
+impl World {
+    fn new() -> Self {
+        Self { dir: tempfile::tempdir().expect("a directory"), clock: Clock::scaled(at(0), 1.0) }
+    }
+
+    fn instance(&self, outcome: CallOutcome, looks: u32) -> Arc<Booting> {
+        Arc::new(Booting::new(&self.clock, outcome, looks))
+    }
+
+    fn rig(&self, instances: &[Arc<Booting>]) -> Rig {
+        Rig::open(self.dir.path(), &self.clock, instances, 10)
+    }
+}
+
+fn refused() -> CallOutcome {
+    CallOutcome::Refused { detail: "it answered 503".into(), retry_after_s: Some(9), retryable: true }
+}
+
+fn unknown() -> CallOutcome {
+    CallOutcome::Unknown { detail: "cut".into() }
+}
+
+fn ended(result: &v1::Result) -> (Outcome, Effect) {
+    (result.outcome(), result.effect())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wake_goes_through_its_phases_to_serving_and_a_repeat_is_harmless() {
+    let world = World::new();
+    let dev = world.instance(CallOutcome::Accepted, 7);
+    let mut rig = world.rig(std::slice::from_ref(&dev));
+    rig.executor.wake(order(1, 1));
+    let mut phases = Vec::new();
+    let result = loop {
+        match rig.next().await {
+            Kind::Progress(progress) => phases.push(progress.phase()),
+            Kind::Result(result) => break result,
+            _ => {}
+        }
+    };
+    assert_eq!(phases, [Phase::Received, Phase::Eligible, Phase::Calling, Phase::Accepted]);
+    assert_eq!(ended(&result), (Outcome::Woken, Effect::Accepted));
+    assert_eq!(result.called_at_ms, Some(at(0).as_millisecond()));
+    // Seven looks fail, a second apart; the eighth is the first of the two it takes.
+    assert_eq!(result.serving_at_ms, Some(at(7).as_millisecond()));
+    assert_eq!((result.at_ms, rig.executor.active()), (at(8).as_millisecond(), 0));
+    rig.executor.wake(order(1, 1));
+    assert!(matches!(rig.next().await, Kind::Ack(ack) if ack.attempt == 1));
+    assert_eq!(rig.result().await, result);
+    assert_eq!(dev.calls(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repeat_while_it_goes_on_tells_how_far_it_is() {
+    let world = World::new();
+    let dev = world.instance(CallOutcome::Accepted, 50);
+    let mut rig = world.rig(std::slice::from_ref(&dev));
+    rig.executor.wake(order(1, 1));
+    rig.phase(Phase::Accepted).await;
+    rig.executor.wake(order(1, 1));
+    assert!(matches!(rig.next().await, Kind::Ack(_)));
+    assert!(matches!(rig.next().await, Kind::Progress(p) if p.phase() == Phase::Accepted));
+    assert_eq!(rig.result().await.outcome(), Outcome::Woken);
+    assert_eq!(dev.calls(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_awake_instance_is_not_called() {
+    let world = World::new();
+    let dev = world.instance(CallOutcome::Accepted, 0);
+    dev.awake.store(true, SeqCst);
+    let mut rig = world.rig(std::slice::from_ref(&dev));
+    rig.executor.wake(order(1, 1));
+    let result = rig.result().await;
+    assert_eq!(ended(&result), (Outcome::AlreadyAwake, Effect::None));
+    assert_eq!((result.called_at_ms, dev.calls()), (None, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_call_may_be_tried_again() {
+    let world = World::new();
+    let dev = world.instance(refused(), u32::MAX);
+    let mut rig = world.rig(std::slice::from_ref(&dev));
+    for attempt in [1, 2] {
+        rig.executor.wake(order(1, attempt));
+        let result = rig.result().await;
+        assert_eq!((result.attempt, ended(&result)), (attempt, (Outcome::Failed, Effect::None)));
+        assert_eq!((result.retry_after_s, result.retryable, dev.calls()), (Some(9), true, attempt));
+        assert!(result.called_at_ms.is_some());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_an_unknown_call_a_new_attempt_only_looks() {
+    let world = World::new();
+    let dev = world.instance(unknown(), u32::MAX);
+    let mut rig = world.rig(std::slice::from_ref(&dev));
+    rig.executor.wake(order(1, 1));
+    let result = rig.result().await;
+    assert_eq!(ended(&result), (Outcome::TimedOut, Effect::Unknown));
+    assert_eq!((result.at_ms, rig.executor.active()), (at(300).as_millisecond(), 0));
+    dev.looks_left.store(3, SeqCst);
+    rig.executor.wake(Order { deadline: at(600), ..order(1, 2) });
+    assert_eq!(ended(&rig.result().await), (Outcome::Woken, Effect::Unknown));
+    assert_eq!(dev.calls(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_higher_attempt_takes_over_from_one_that_waits() {
+    let world = World::new();
+    let dev = world.instance(CallOutcome::Accepted, 100);
+    let mut rig = world.rig(std::slice::from_ref(&dev));
+    rig.executor.wake(order(1, 1));
+    rig.phase(Phase::Accepted).await;
+    rig.executor.wake(order(1, 2));
+    let result = rig.result().await;
+    assert_eq!((result.attempt, ended(&result)), (2, (Outcome::Woken, Effect::Accepted)));
+    assert_eq!(dev.calls(), 1);
+    rig.executor.wake(order(1, 1));
+    assert!(
+        matches!(rig.next().await, Kind::Ack(ack) if ack.attempt == 1),
+        "a late one is only acknowledged"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn look_only_never_calls() {
+    let world = World::new();
+    let dev = world.instance(CallOutcome::Accepted, 0);
+    let mut rig = world.rig(std::slice::from_ref(&dev));
+    rig.executor.wake(Order { look_only: true, ..order(1, 1) });
+    rig.phase(Phase::Unknown).await;
+    assert_eq!(ended(&rig.result().await), (Outcome::TimedOut, Effect::Unknown));
+    assert_eq!(dev.calls(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_never_answers_ends_at_the_deadline_as_unknown() {
+    let world = World::new();
+    let dev = Arc::new(Booting::new(&world.clock, unknown(), u32::MAX).hanging());
+    let mut rig = world.rig(std::slice::from_ref(&dev));
+    rig.executor.wake(order(1, 1));
+    let result = rig.result().await;
+    assert_eq!(ended(&result), (Outcome::TimedOut, Effect::Unknown));
+    assert!(result.called_at_ms.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_stops_the_wait_and_what_was_started() {
+    let world = World::new();
+    let dev = world.instance(CallOutcome::Accepted, u32::MAX);
+    let mut rig = world.rig(std::slice::from_ref(&dev));
+    rig.executor.wake(order(1, 1));
+    rig.phase(Phase::Accepted).await;
+    rig.executor.cancel(wake(1), 0);
+    rig.executor.wake(order(1, 1));
+    rig.phase(Phase::Accepted).await; // the cancel of an older epoch has changed nothing
+    rig.executor.cancel(wake(1), 1);
+    assert_eq!(ended(&rig.result().await), (Outcome::Cancelled, Effect::Accepted));
+    assert_eq!(dev.cancels.load(SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_before_the_call_means_no_call() {
+    let world = World::new();
+    let dev = Booting::new(&world.clock, CallOutcome::Accepted, 0).slow_to_look_at(Duration::from_secs(20));
+    let dev = Arc::new(dev);
+    let mut rig = world.rig(std::slice::from_ref(&dev));
+    rig.executor.wake(order(1, 1));
+    rig.phase(Phase::Received).await;
+    rig.executor.cancel(wake(1), 1);
+    assert_eq!(ended(&rig.result().await), (Outcome::Cancelled, Effect::None));
+    assert_eq!((dev.calls(), dev.cancels.load(SeqCst)), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_before_the_call_means_no_call() {
+    let world = World::new();
+    let dev = Booting::new(&world.clock, CallOutcome::Accepted, 0).slow_to_look_at(Duration::from_secs(400));
+    let dev = Arc::new(dev);
+    let mut rig = world.rig(std::slice::from_ref(&dev));
+    rig.executor.wake(order(1, 1));
+    assert_eq!(ended(&rig.result().await), (Outcome::TimedOut, Effect::None));
+    assert_eq!(dev.calls(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn commands_of_a_replaced_controller_are_ignored() {
+    let world = World::new();
+    let devs = [world.instance(CallOutcome::Accepted, 0), world.instance(CallOutcome::Accepted, 0)];
+    let mut rig = world.rig(&devs);
+    rig.executor.see_epoch(7);
+    rig.executor.wake(Order { epoch: 6, ..order(1, 1) });
+    rig.executor.wake(Order { epoch: 7, ..order(2, 1) });
+    assert_eq!(rig.result().await.wake_id, wake(2).to_string());
+    assert_eq!((devs[0].calls(), rig.executor.unfinished().len()), (0, 1));
+    rig.shut().await;
+    let mut rig = world.rig(&devs);
+    rig.executor.wake(Order { epoch: 6, ..order(1, 1) });
+    rig.executor.wake(Order { epoch: 7, ..order(2, 1) });
+    assert_eq!(rig.result().await.wake_id, wake(2).to_string());
+    assert_eq!(devs[0].calls(), 0, "the epoch is in the journal");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_guard_refuses_whatever_the_controller_says() {
+    let world = World::new();
+    let devs = [1, 2, 3].map(|_| world.instance(CallOutcome::Accepted, 60));
+    let mut rig = Rig::open(world.dir.path(), &world.clock, &devs, 2);
+    rig.executor.configure(&v1::Configure { wakes_max: 50, cpu_ceiling_percent: 100.0, load_interval_ms: 0 });
+    rig.executor.wake(Order { instance: instance(9), ..order(9, 1) });
+    let result = rig.result().await;
+    assert_eq!((ended(&result), result.retryable), ((Outcome::Refused, Effect::None), false), "not listed");
+
+    rig.executor.wake(order(1, 1));
+    rig.phase(Phase::Accepted).await;
+    rig.executor.wake(Order { instance: instance(1), ..order(4, 1) });
+    let result = rig.result().await;
+    assert_eq!((ended(&result), result.retryable), ((Outcome::Refused, Effect::None), true), "busy");
+    assert!(result.detail.contains(&wake(1).to_string()), "{}", result.detail);
+
+    rig.executor.wake(order(2, 1));
+    rig.phase(Phase::Accepted).await;
+    assert_eq!(rig.executor.active(), 2);
+    rig.executor.wake(order(3, 1));
+    let result = rig.result().await;
+    assert_eq!((ended(&result), result.retryable), ((Outcome::Refused, Effect::None), true), "count");
+
+    assert_eq!(rig.result().await.outcome(), Outcome::Woken);
+    assert_eq!(rig.result().await.outcome(), Outcome::Woken);
+    let hot = Sample { cpu_percent: 81.0, cores: 4.0, pressures: None };
+    rig.load.send_replace(Some(Reading { measured_at: at(1_000_000), sample: hot }));
+    rig.executor.wake(order(3, 2));
+    assert!(rig.result().await.detail.contains("81 %"), "ceiling");
+    assert_eq!(devs[2].calls(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_agent_looks_where_the_old_one_called_and_goes_on_where_it_had_not() {
+    let world = World::new();
+    let called = Arc::new(Booting::new(&world.clock, unknown(), 5).hanging());
+    let slow = Booting::new(&world.clock, CallOutcome::Accepted, 0).slow_to_look_at(Duration::from_secs(20));
+    let devs = [called, Arc::new(slow)];
+    let mut rig = world.rig(&devs);
+    rig.executor.wake(order(2, 1));
+    rig.phase(Phase::Received).await;
+    rig.executor.wake(order(1, 1));
+    devs[0].called.notified().await;
+    rig.shut().await;
+
+    let mut rig = Rig::open(world.dir.path(), &world.clock, &devs, 2);
+    let mut results = [rig.result().await, rig.result().await];
+    results.sort_by(|a, b| a.wake_id.cmp(&b.wake_id));
+    assert_eq!(ended(&results[0]), (Outcome::Woken, Effect::Unknown));
+    assert_eq!(ended(&results[1]), (Outcome::Woken, Effect::Accepted));
+    assert_eq!((devs[0].calls(), devs[1].calls()), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_is_told_until_it_is_acknowledged() {
+    let world = World::new();
+    let devs = [world.instance(CallOutcome::Accepted, 0)];
+    let mut rig = world.rig(&devs);
+    rig.executor.wake(order(1, 1));
+    let result = rig.result().await;
+    rig.executor.acked(wake(1), 9);
+    rig.executor.tell_results();
+    assert_eq!(rig.result().await, result);
+    rig.shut().await;
+    let mut rig = world.rig(&devs);
+    assert_eq!(rig.executor.unfinished()[0].phase(), Phase::Done);
+    rig.executor.tell_all();
+    assert_eq!(rig.result().await, result);
+    rig.executor.acked(wake(1), 1);
+    assert_eq!(rig.executor.unfinished(), []);
+    rig.shut().await;
+    assert_eq!(world.rig(&devs).executor.unfinished(), []);
+}
+
+/// S3. Here a millisecond of waiting for the disk lasts a quarter of an hour.
+#[tokio::test]
+async fn a_preflight_that_grew_old_is_done_again() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let clock = Clock::scaled(at(0), 1_000_000.0);
+    let dev = Arc::new(Booting::new(&clock, CallOutcome::Accepted, 0));
+    let rig = Rig::open(dir.path(), &clock, std::slice::from_ref(&dev), 1);
+    // Far enough in the future for the clock's pace, and the load with it.
+    let sample = Sample { cpu_percent: 1.0, cores: 1.0, pressures: None };
+    rig.load.send_replace(Some(Reading { measured_at: at(4_000_000_000), sample }));
+    rig.executor.wake(Order { deadline: at(4_000_000_000), ..order(1, 1) });
+    dev.called.notified().await;
+    assert!(dev.looks.load(SeqCst) >= 2, "the disk took longer than a preflight lives");
+}
+
+/// Does `bytes` of a journal hold an order of wake `n`, and a call of it that may have had an effect? Read by hand,
+/// so that the code under test is not its own judge.
+fn in_journal(bytes: &[u8], n: u8) -> (bool, bool) {
+    let (mut ordered, mut called) = (false, false);
+    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    for line in std::str::from_utf8(&bytes[..whole]).expect("text").lines() {
+        if line.contains(&wake(n).to_string()) {
+            ordered |= line.contains("\"event\":\"received\"");
+            called |= line.contains("\"event\":\"calling\"");
+            called &= !line.contains("\"effect\":\"EFFECT_NONE\"");
+        }
+    }
+    (ordered, called)
+}
+
+/// The journal of three wakes: one accepted, one refused three times, one unknown.
+async fn full_journal() -> Vec<u8> {
+    let world = World::new();
+    let devs = [
+        world.instance(CallOutcome::Accepted, 3),
+        world.instance(refused(), u32::MAX),
+        world.instance(unknown(), 3),
+    ];
+    let mut rig = world.rig(&devs);
+    for order in [order(1, 1), order(2, 1), order(3, 1), order(2, 2), order(2, 3)] {
+        rig.executor.wake(order);
+        rig.result().await;
+    }
+    rig.executor.acked(wake(1), 1);
+    rig.shut().await;
+    std::fs::read(world.dir.path().join("journal.jsonl")).expect("a journal")
+}
+
+/// S4: a crash leaves some first part of the journal. Whatever part, nobody calls twice and every wake ends once.
+async fn resumes_without_a_second_call(prefix: &[u8]) {
+    let world = World::new();
+    std::fs::write(world.dir.path().join("journal.jsonl"), prefix).expect("written");
+    let devs = [1, 2, 3].map(|_| world.instance(CallOutcome::Accepted, 2));
+    let mut rig = world.rig(&devs);
+    rig.executor.tell_all();
+    for n in 1..=3 {
+        let (ordered, called) = in_journal(prefix, n);
+        // The controller repeats its command, as it does when it was not acknowledged.
+        rig.executor.wake(Order {
+            attempt: 3,
+            deadline: world.clock.now() + SignedDuration::from_mins(5),
+            ..order(n, 3)
+        });
+        while {
+            let result = rig.result().await;
+            result.wake_id != wake(n).to_string() || result.attempt < 3
+        } {}
+        let calls = devs[usize::from(n) - 1].calls();
+        assert!(
+            calls <= u32::from(!called),
+            "wake {n}: {calls} calls, ordered {ordered}, called before {called}"
+        );
+    }
+    rig.shut().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_after_any_line_never_leads_to_a_second_call() {
+    let journal = full_journal().await;
+    assert!(in_journal(&journal, 1).1 && !in_journal(&journal, 2).1 && in_journal(&journal, 3).1);
+    let ends = journal.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(i, _)| i + 1);
+    for end in ends {
+        resumes_without_a_second_call(&journal[..end]).await;
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config::with_cases(48))]
+
+    #[test]
+    fn a_crash_at_any_byte_never_leads_to_a_second_call(share in 0.0..1.0f64) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().expect("a runtime");
+        runtime.block_on(async {
+            let journal = full_journal().await;
+            let cut = (journal.len() as f64 * share) as usize;
+            resumes_without_a_second_call(&journal[..cut]).await;
+        });
+    }
+}
+
+#[tokio::test]
+async fn a_journal_that_cannot_be_written_means_no_call() {
+    let full = Path::new("/dev/full");
+    assert!(full.exists(), "Linux has a device that is always full");
+    let dir = tempfile::tempdir().expect("a directory");
+    let (mut file, _) = super::journal::JournalFile::open(dir.path(), "id", at(0)).expect("opened");
+    file.write_to_for_tests(full);
+    let clock = Clock::scaled(at(0), 1.0);
+    let dev = Arc::new(Booting::new(&clock, CallOutcome::Accepted, 0));
+    let mut rig = Rig::over(file, super::Book::default(), &clock, std::slice::from_ref(&dev), 1);
+    rig.executor.wake(order(1, 1));
+    rig.executor.drained().await;
+    assert_eq!((dev.calls(), rig.executor.unfinished().len()), (0, 0));
+    assert!(rig.reports.try_recv().is_err(), "what is not on disk is not acknowledged");
+}

@@ -1,0 +1,14 @@
+//! The stream to the controller: the agent dials out, says what it has, obeys, and comes back when the line breaks.
+
+mod backoff;
+mod error;
+#[cfg(test)]
+pub(crate) mod fleet;
+mod redial;
+mod session;
+
+pub use self::{
+    error::SessionError,
+    redial::Link,
+    session::{Identity, Session},
+};

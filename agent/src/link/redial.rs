@@ -1,0 +1,56 @@
+//! Session after session. Losing the controller stops nothing that runs.
+
+use std::time::Duration;
+
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use tracing::{error, warn};
+
+use super::{Session, SessionError, backoff::Backoff};
+use crate::chain::Chain;
+
+/// After a no that will not change soon, within this and its half.
+const LASTING_NO_S: u64 = 60;
+
+/// The link: dials, lives a session, dials again.
+#[derive(Debug)]
+pub struct Link {
+    session: Session,
+    backoff: Backoff,
+    rng: StdRng,
+}
+
+impl Link {
+    /// `seed` spreads the waits of a fleet.
+    pub fn new(session: Session, seed: u64) -> Self {
+        let backoff = Backoff::new(session.controller.reconnect_backoff_max_s);
+        Self { session, backoff, rng: StdRng::seed_from_u64(seed) }
+    }
+
+    /// Runs until it is dropped.
+    pub async fn run(mut self) {
+        loop {
+            let mut welcomed = false;
+            let end = self.session.live(&mut welcomed).await;
+            if welcomed {
+                self.backoff.reset();
+            }
+            let wait = if end.is_lasting() { self.slow() } else { self.backoff.next(&mut self.rng) };
+            self.tell(&end, wait);
+            self.session.clock.sleep(wait).await;
+        }
+    }
+
+    fn tell(&self, end: &SessionError, wait: Duration) {
+        let (host_id, wait_ms) = (&self.session.identity.host, wait.as_millis() as u64);
+        let error = Chain(end);
+        if end.is_lasting() {
+            error!(%host_id, %error, wait_ms, "the controller does not take this agent");
+        } else {
+            warn!(%host_id, %error, wait_ms, "no session with the controller; what runs goes on");
+        }
+    }
+
+    fn slow(&mut self) -> Duration {
+        Duration::from_millis(self.rng.random_range(LASTING_NO_S * 500..=LASTING_NO_S * 1000))
+    }
+}

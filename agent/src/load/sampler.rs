@@ -1,0 +1,108 @@
+//! The loop that measures, and the latest reading for those who ask.
+
+use std::{fmt, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+use reveille_proto::clock::Clock;
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+use super::{LoadError, Sample, Smooth, Source};
+use crate::chain::Chain;
+
+/// Older readings say nothing about now.
+pub const LOAD_AGE_MAX_S: i64 = 30;
+
+/// How often a source that has nothing to say yet is asked at the start.
+const FIRST_SAMPLE_TRIES_MAX: u32 = 50;
+
+/// A sample with its time, its CPU share smoothed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Reading {
+    pub measured_at: Timestamp,
+    pub sample: Sample,
+}
+
+impl Reading {
+    /// Whether it still says something at `now`.
+    pub fn is_fresh(&self, now: Timestamp) -> bool {
+        now.duration_since(self.measured_at) <= SignedDuration::from_secs(LOAD_AGE_MAX_S)
+    }
+}
+
+/// Measures at an interval.
+pub struct Sampler {
+    clock: Clock,
+    source: Box<dyn Source>,
+    smooth: Smooth,
+    interval: Duration,
+    readings: watch::Sender<Option<Reading>>,
+}
+
+impl fmt::Debug for Sampler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sampler").field("interval", &self.interval).finish_non_exhaustive()
+    }
+}
+
+impl Sampler {
+    pub fn new(clock: Clock, source: Box<dyn Source>, smoothing_s: f64, interval_ms: u64) -> Self {
+        Self {
+            clock,
+            source,
+            smooth: Smooth::new(smoothing_s),
+            interval: Duration::from_millis(interval_ms),
+            readings: watch::Sender::new(None),
+        }
+    }
+
+    /// The latest reading; `None` before the first.
+    pub fn readings(&self) -> watch::Receiver<Option<Reading>> {
+        self.readings.subscribe()
+    }
+
+    /// The first reading, which also says how many cores there are.
+    pub async fn first(&mut self) -> Result<Reading, LoadError> {
+        for _ in 1..FIRST_SAMPLE_TRIES_MAX {
+            match self.measure() {
+                Err(LoadError::TooSoon) => {
+                    self.clock.sleep(self.interval.min(Duration::from_millis(100))).await;
+                }
+                other => return other,
+            }
+        }
+        self.measure()
+    }
+
+    fn measure(&mut self) -> Result<Reading, LoadError> {
+        let mut sample = self.source.sample()?;
+        let measured_at = self.clock.now();
+        sample.cpu_percent = self.smooth.add(measured_at, sample.cpu_percent);
+        let reading = Reading { measured_at, sample };
+        self.readings.send_replace(Some(reading));
+        Ok(reading)
+    }
+
+    /// Measures until it is dropped. A failure leaves the old reading, which grows stale and closes the guard.
+    pub async fn run(mut self) {
+        let mut failing = false;
+        loop {
+            self.clock.sleep(self.interval).await;
+            match self.measure() {
+                Ok(_) if failing => {
+                    info!("load is measured again");
+                    failing = false;
+                }
+                Ok(_) | Err(LoadError::TooSoon) => {}
+                Err(error) if !failing => {
+                    warn!(
+                        error = %Chain(&error),
+                        "load cannot be measured; wakes will be refused"
+                    );
+                    failing = true;
+                }
+                Err(_) => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! What may be said on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+use crate::world::spec::PLAYED_DAYS_MAX;
+
+/// The proving ground of Reveille: plays a simulated world against the real controller and agents, and judges.
+#[derive(Debug, Parser)]
+#[command(name = "reveille-chaos", version, propagate_version = true)]
+pub struct Args {
+    /// How the report is printed; progress goes to standard error.
+    #[arg(long, global = true, value_enum, default_value_t = Output::Table)]
+    pub output: Output,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    Table,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Plays two days of sixty instances on three hosts and shows what Reveille did for their users.
+    Demo(DemoArgs),
+    /// Plays the same world with a fault and asserts the invariants over the recorded history.
+    Run(RunArgs),
+    /// Writes configurations and a log for a small installation, to try the controller and an agent by hand.
+    Sandbox(SandboxArgs),
+    /// Plays one instance as a process: burns CPU, then serves.
+    Instance(InstanceArgs),
+    /// Measures what no demonstration can show.
+    Bench(BenchArgs),
+}
+
+/// The world, whatever is done with it.
+#[derive(Debug, ClapArgs)]
+pub struct WorldArgs {
+    /// Same seed, same world.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Instances of the world, spread over three hosts.
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u16).range(1..=5000))]
+    pub instances: u16,
+    /// Seconds of the world in one real second.
+    #[arg(long, default_value_t = 1440.0, value_parser = speed)]
+    pub speed: f64,
+    /// Keep database, logs and history in this directory, which must be empty.
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct SandboxArgs {
+    /// Directory to write to; made when it is not there, and must be empty.
+    pub dir: PathBuf,
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub instances: u16,
+    /// The instances listen here and on the ports that follow, the controller on the two ports before.
+    #[arg(long, default_value_t = 7420)]
+    pub port_base: u16,
+    /// CPU each instance burns while it starts, in seconds.
+    #[arg(long, default_value_t = 2)]
+    pub burn_s: u32,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct InstanceArgs {
+    /// What it answers to be.
+    #[arg(long)]
+    pub name: String,
+    #[arg(long)]
+    pub listen: std::net::SocketAddr,
+    /// CPU it burns before it serves, in seconds.
+    #[arg(long, default_value_t = 2)]
+    pub burn_s: u32,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct DemoArgs {
+    #[command(flatten)]
+    pub world: WorldArgs,
+    /// Days to play.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=i64::from(PLAYED_DAYS_MAX)))]
+    pub days: u32,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct RunArgs {
+    #[command(flatten)]
+    pub world: WorldArgs,
+    /// Hours to play from midnight on.
+    #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=i64::from(PLAYED_DAYS_MAX) * 24))]
+    pub hours: u32,
+    /// The fault; without one the world is played as it is.
+    #[arg(long, value_enum)]
+    pub fault: Option<FaultName>,
+    /// For http-error: share of the calls that are answered with 500.
+    #[arg(long, default_value_t = 0.2, value_parser = share)]
+    pub share: f64,
+    /// For slow-wake: how much longer a boot takes.
+    #[arg(long, default_value_t = 4.0, value_parser = factor)]
+    pub factor: f64,
+    /// Hours after the start when the fault goes on; by default after a quarter of the hours.
+    #[arg(long, value_name = "HOURS")]
+    pub fault_at: Option<f64>,
+    /// Hours the fault is on; by default half of the hours.
+    #[arg(long, value_name = "HOURS")]
+    pub fault_for: Option<f64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FaultName {
+    /// The wake endpoints answer 500 to a share of the calls.
+    HttpError,
+    /// Boots take a multiple of their time.
+    SlowWake,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct BenchArgs {
+    #[command(subcommand)]
+    pub bench: Bench,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Bench {
+    /// Kills controller, agents and endpoints (kill -9) at random points under a load of wakes.
+    Crash(CrashArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct CrashArgs {
+    /// How often a process is killed.
+    #[arg(long, default_value_t = 200)]
+    pub kills: u32,
+    /// Wakes asked for meanwhile, each of an instance of its own.
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=2000))]
+    pub wakes: u32,
+    /// Same seed, same order of kills.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Keep databases, journals and logs in this directory, which must be empty.
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
+}
+
+fn within(text: &str, low: f64, high: f64) -> Result<f64, String> {
+    let value: f64 = text.parse().map_err(|_| "is not a number".to_owned())?;
+    if (low..=high).contains(&value) { Ok(value) } else { Err(format!("is not within {low}..={high}")) }
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    within(text, 1.0, 20_000.0)
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    within(text, 0.0, 1.0)
+}
+
+fn factor(text: &str) -> Result<f64, String> {
+    within(text, 1.0, 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent_and_refuses_nonsense() {
+        Args::command().debug_assert();
+        assert!(Args::try_parse_from(["c", "demo", "--output", "json", "--days", "7"]).is_ok());
+        assert!(Args::try_parse_from(["c", "demo", "--days", "8"]).is_err());
+        assert!(Args::try_parse_from(["c", "run", "--fault", "http-error", "--share", "1.5"]).is_err());
+        assert!(Args::try_parse_from(["c", "run", "--fault", "nothing"]).is_err());
+    }
+}

@@ -1,0 +1,53 @@
+//! The command line: what is asked, and with which exit code it ends.
+
+pub mod args;
+mod bench;
+mod play;
+mod sandbox;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use clap::Parser as _;
+use tracing_subscriber::EnvFilter;
+
+use crate::experiment::Verdict;
+use args::{Args, Command};
+
+/// Runs the command and gives its exit code: 0 held, 10 deviated, 11 violated, 12 not recovered, 20 inconclusive,
+/// 30 aborted, 64 wrong usage, 70 the proving ground itself failed.
+pub async fn main_with(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    if let Some(code) = crate::crash::node::main_if_node(&args).await {
+        return code;
+    }
+    let args = match Args::try_parse_from(args) {
+        Ok(args) => args,
+        Err(error) => {
+            let usage = error.use_stderr();
+            drop(error.print());
+            return if usage { Verdict::InvalidFile.into() } else { ExitCode::SUCCESS };
+        }
+    };
+    log_to_stderr();
+    rustls::crypto::ring::default_provider().install_default().ok();
+    let ended = match args.command {
+        Command::Demo(demo) => play::demo(demo, args.output).await,
+        Command::Run(run) => play::run(run, args.output).await,
+        Command::Sandbox(sandbox) => sandbox::write(sandbox, args.output),
+        Command::Instance(instance) => sandbox::serve(instance).await,
+        Command::Bench(bench) => bench::bench(bench, args.output).await,
+    };
+    ended.map_or_else(
+        |error| {
+            anstream::eprintln!("reveille-chaos: {error:#}");
+            Verdict::Error.into()
+        },
+        ExitCode::from,
+    )
+}
+
+fn log_to_stderr() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error"));
+    // A program that already has a subscriber keeps it.
+    drop(tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init());
+}

@@ -1,0 +1,44 @@
+//! Boots take a multiple of their time; the endpoint answers as ever.
+
+use super::Span;
+
+pub const KIND: &str = "endpoint.slow_wake";
+
+#[derive(Debug)]
+pub struct SlowWake {
+    pub span: Span,
+    factor: f64,
+}
+
+impl SlowWake {
+    pub fn new(span: Span, factor: f64) -> Self {
+        Self { span, factor: factor.max(1.0) }
+    }
+
+    /// How much longer the boot that begins now takes.
+    pub fn slowdown(&mut self) -> f64 {
+        if !self.span.on() {
+            return 1.0;
+        }
+        self.span.count(true);
+        self.factor
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_slows_boots_only_inside_its_span() {
+        let mut fault = SlowWake::new(Span::new(5, 6), 4.0);
+        let slowdowns: Vec<f64> = (4..8)
+            .map(|s| {
+                fault.span.follow(s);
+                fault.slowdown()
+            })
+            .collect();
+        assert_eq!(slowdowns, [1.0, 4.0, 1.0, 1.0]);
+        assert_eq!(fault.span.proof(KIND).hits, 1);
+    }
+}

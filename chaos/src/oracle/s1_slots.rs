@@ -1,0 +1,89 @@
+//! S1: at every instant no host has more wakes in progress than its limit at the time of the grant.
+
+use std::collections::BTreeMap;
+
+use super::{Checked, Settings};
+use crate::history::{Event, Function};
+
+/// Sweeps over grants and releases per host. A command sent again for a wake that holds a permit takes no second one; a
+/// wake that has its end holds none.
+pub fn check(events: &[Event]) -> Checked {
+    let mut checked = Checked::new("S1", "active(h) <= limit(h) in force at the grant");
+    let mut settings = Settings::default();
+    // host -> wake -> index of the grant
+    let mut active: BTreeMap<&str, BTreeMap<&str, u64>> = BTreeMap::new();
+    for event in events {
+        settings.follow(event);
+        let wake = event.k.wake.as_deref().unwrap_or_default();
+        let host = event.k.host.as_deref().unwrap_or_default();
+        match event.f {
+            Function::SlotGrant => {
+                checked.checked += 1;
+                let held = active.entry(host).or_default();
+                held.entry(wake).or_insert(event.i);
+                if held.len() > settings.host_wakes_max as usize {
+                    let text = format!(
+                        "{} wakes in progress on {host}, at most {}",
+                        held.len(),
+                        settings.host_wakes_max
+                    );
+                    let chain: Vec<u64> = held.values().copied().filter(|i| *i != event.i).collect();
+                    checked.violated(event, chain, text);
+                }
+            }
+            Function::SlotRelease => {
+                active.entry(host).or_default().remove(wake);
+            }
+            Function::Terminal => {
+                for held in active.values_mut() {
+                    held.remove(wake);
+                }
+            }
+            _ => {}
+        }
+    }
+    checked
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::told::Told, *};
+
+    fn limit_two() -> Told {
+        Told::with(Settings { host_wakes_max: 2, ..Settings::default() })
+    }
+
+    #[test]
+    fn a_third_wake_on_a_host_of_two_is_caught() {
+        let mut told = limit_two();
+        told.grant(1.0, "h1", "a").grant(1.0, "h2", "x").grant(2.0, "h1", "b").grant(3.0, "h1", "c");
+        let checked = check(&told.0);
+        assert_eq!((checked.checked, checked.violations.len()), (4, 1));
+        assert_eq!(checked.violations[0].chain, [1, 3, 4]);
+        assert_eq!(checked.violations[0].text, "3 wakes in progress on h1, at most 2");
+    }
+
+    #[test]
+    fn released_and_ended_wakes_and_repeated_commands_do_not_count() {
+        let mut told = limit_two();
+        told.grant(1.0, "h1", "a").grant(1.0, "h1", "a").grant(2.0, "h1", "b");
+        told.release(3.0, "h1", "a").grant(3.0, "h1", "c");
+        told.terminal(4.0, "b", "host_lost").grant(4.0, "h1", "d");
+        assert!(check(&told.0).violations.is_empty());
+    }
+
+    #[test]
+    fn the_limit_is_the_one_in_force_at_the_grant() {
+        let mut told = limit_two();
+        told.grant(1.0, "h1", "a").grant(1.0, "h1", "b");
+        told.add(
+            2.0,
+            Function::ConfigSet,
+            crate::history::Key::default(),
+            serde_json::json!({"host_wakes_max": 1}),
+        );
+        assert!(check(&told.0).violations.is_empty(), "lowering it later breaks nothing that runs");
+        told.release(3.0, "h1", "a").grant(4.0, "h1", "c");
+        assert_eq!(check(&told.0).violations.len(), 1);
+    }
+}

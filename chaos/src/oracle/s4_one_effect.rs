@@ -1,0 +1,78 @@
+//! S4: at most one accepted wake call per instance and window; retries of one wake share their idempotency key.
+
+use std::collections::BTreeMap;
+
+use super::{Checked, Settings};
+use crate::history::{Event, Function};
+
+/// Groups by (instance, window) what the endpoints' side of the socket wrote. A window is one sleep of the instance: a
+/// second accepted call before it slept again is a double call whether or not it booted anything.
+pub fn check(events: &[Event]) -> Checked {
+    let mut checked =
+        Checked::new("S4", "at most one effect per instance and window, retries share their key");
+    let mut settings = Settings::default();
+    let mut first: BTreeMap<(&str, &str), &Event> = BTreeMap::new();
+    let mut key_of: BTreeMap<&str, &Event> = BTreeMap::new();
+    for event in events {
+        settings.follow(event);
+        if matches!(event.f, Function::CallEndpoint | Function::EndpointEffect) {
+            same_key(&mut checked, &mut key_of, event);
+        }
+        if event.f != Function::EndpointEffect {
+            continue;
+        }
+        checked.checked += 1;
+        let instance = event.k.instance.as_deref().unwrap_or_default();
+        let window = event.k.window.as_deref().unwrap_or_default();
+        match first.get(&(instance, window)) {
+            Some(before) => {
+                let text = format!("two effects for ({instance}, {window})");
+                checked.violated(event, [before.i], text);
+            }
+            None => drop(first.insert((instance, window), event)),
+        }
+    }
+    checked
+}
+
+fn same_key<'a>(checked: &mut Checked, key_of: &mut BTreeMap<&'a str, &'a Event>, event: &'a Event) {
+    let Some(wake) = event.k.wake.as_deref() else { return };
+    let before = key_of.entry(wake).or_insert(event);
+    if before.k.idem != event.k.idem {
+        let text = format!("wake {wake} called with another idempotency key");
+        checked.violated(event, [before.i], text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::told::Told, *};
+
+    #[test]
+    fn a_double_call_in_one_window_is_caught() {
+        let mut told = Told::default();
+        told.effect(1.0, "dev1", "sleep-1", "a").effect(2.0, "dev2", "sleep-1", "b");
+        told.effect(3.0, "dev1", "sleep-1", "c");
+        let checked = check(&told.0);
+        assert_eq!((checked.checked, checked.violations.len()), (3, 1));
+        assert_eq!(checked.violations[0].chain, [0, 2]);
+        assert_eq!(checked.violations[0].text, "two effects for (dev1, sleep-1)");
+    }
+
+    #[test]
+    fn the_next_sleep_is_another_window() {
+        let mut told = Told::default();
+        told.effect(1.0, "dev1", "sleep-1", "a").effect(9.0, "dev1", "sleep-2", "b");
+        assert!(check(&told.0).violations.is_empty());
+    }
+
+    #[test]
+    fn a_retry_with_another_key_is_caught() {
+        let mut told = Told::default();
+        told.call(1.0, "dev1", "a").call(2.0, "dev1", "a");
+        assert!(check(&told.0).violations.is_empty());
+        told.call(3.0, "dev1", "a");
+        told.0[2].k.idem = Some("other".into());
+        assert_eq!(check(&told.0).violations.len(), 1);
+    }
+}

@@ -1,0 +1,66 @@
+//! The bounds in force, as `config_set` events tell them.
+
+use serde_json::{Value, json};
+
+use crate::history::{Entry, Event, Function, Key, Kind};
+
+/// What the system under test was told, and how exact the observation is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Settings {
+    pub host_wakes_max: u32,
+    pub cpu_ceiling_percent: f64,
+    /// A load sample older than this opens no gate.
+    pub load_freshness_s: f64,
+    /// A preflight older than this allows no call.
+    pub preflight_age_max_s: f64,
+    /// Seconds of the run's clock that a message may be on its way between what is observed and where it is decided:
+    /// some real milliseconds, times the speed of the clock.
+    pub transit_s: f64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            host_wakes_max: 8,
+            cpu_ceiling_percent: 70.0,
+            load_freshness_s: 30.0,
+            preflight_age_max_s: 30.0,
+            transit_s: 0.0,
+        }
+    }
+}
+
+impl Settings {
+    /// The event that puts these into force.
+    pub fn entry(&self) -> Entry {
+        let value = json!({
+            "host_wakes_max": self.host_wakes_max,
+            "cpu_ceiling_percent": self.cpu_ceiling_percent,
+            "load_freshness_s": self.load_freshness_s,
+            "preflight_age_max_s": self.preflight_age_max_s,
+            "transit_s": self.transit_s,
+        });
+        Entry::new("operator", Kind::Ok, Function::ConfigSet, Key::default()).value(value)
+    }
+
+    /// Follows a history: takes over what a `config_set` sets, leaves the rest.
+    pub fn follow(&mut self, event: &Event) {
+        if event.f != Function::ConfigSet {
+            return;
+        }
+        if let Some(max) = event.v.get("host_wakes_max").and_then(Value::as_u64) {
+            self.host_wakes_max = max as u32;
+        }
+        let fields = [
+            ("cpu_ceiling_percent", &mut self.cpu_ceiling_percent),
+            ("load_freshness_s", &mut self.load_freshness_s),
+            ("preflight_age_max_s", &mut self.preflight_age_max_s),
+            ("transit_s", &mut self.transit_s),
+        ];
+        for (name, field) in fields {
+            if let Some(value) = event.number(name) {
+                *field = value;
+            }
+        }
+    }
+}

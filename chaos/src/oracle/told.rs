@@ -1,0 +1,84 @@
+//! Builder of histories for the judges' tests.
+
+use serde_json::{Value, json};
+
+use super::Settings;
+use crate::history::{Event, Function, Key, Kind};
+
+/// A history told in one line per event.
+#[derive(Debug, Default)]
+pub(super) struct Told(pub(super) Vec<Event>);
+
+impl Told {
+    pub(super) fn with(settings: Settings) -> Self {
+        let mut told = Self::default();
+        told.add(0.0, Function::ConfigSet, Key::default(), settings.entry().value);
+        told
+    }
+
+    pub(super) fn add(&mut self, t_s: f64, f: Function, k: Key, v: Value) -> &mut Self {
+        self.0.push(Event {
+            i: self.0.len() as u64,
+            t: (t_s * 1e9) as i64,
+            wall: String::new(),
+            node: "n".into(),
+            p: "n".into(),
+            epoch: 0,
+            kind: Kind::Ok,
+            f,
+            k,
+            v,
+            cause: None,
+        });
+        self
+    }
+
+    pub(super) fn load(&mut self, t_s: f64, host: &str, cpu_percent: f64) -> &mut Self {
+        let key = Key { host: Some(host.into()), ..Key::default() };
+        self.add(t_s, Function::LoadSample, key, json!({"cpu_percent": cpu_percent}))
+    }
+
+    pub(super) fn grant(&mut self, t_s: f64, host: &str, wake: &str) -> &mut Self {
+        self.add(t_s, Function::SlotGrant, wake_key(host, wake), json!({"look_only": false}))
+    }
+
+    pub(super) fn release(&mut self, t_s: f64, host: &str, wake: &str) -> &mut Self {
+        self.add(t_s, Function::SlotRelease, wake_key(host, wake), json!(null))
+    }
+
+    pub(super) fn poll(&mut self, t_s: f64, instance: &str, serving: bool) -> &mut Self {
+        let key = Key { instance: Some(instance.into()), ..Key::default() };
+        self.add(t_s, Function::Poll, key, json!({"serving": serving}))
+    }
+
+    pub(super) fn call(&mut self, t_s: f64, instance: &str, wake: &str) -> &mut Self {
+        self.add(t_s, Function::CallEndpoint, call_key(instance, "sleep-1", wake), json!(null))
+    }
+
+    pub(super) fn effect(&mut self, t_s: f64, instance: &str, window: &str, wake: &str) -> &mut Self {
+        self.add(t_s, Function::EndpointEffect, call_key(instance, window, wake), json!({"booted": true}))
+    }
+
+    pub(super) fn send(&mut self, t_s: f64, host: &str, wake: &str) -> &mut Self {
+        self.add(t_s, Function::CommandSend, wake_key(host, wake), json!({"look_only": false}))
+    }
+
+    pub(super) fn terminal(&mut self, t_s: f64, wake: &str, end: &str) -> &mut Self {
+        let key = Key { wake: Some(wake.into()), ..Key::default() };
+        self.add(t_s, Function::Terminal, key, json!({"end": end}))
+    }
+}
+
+fn wake_key(host: &str, wake: &str) -> Key {
+    Key { host: Some(host.into()), wake: Some(wake.into()), attempt: Some(1), ..Key::default() }
+}
+
+fn call_key(instance: &str, window: &str, wake: &str) -> Key {
+    Key {
+        instance: Some(instance.into()),
+        window: Some(window.into()),
+        wake: Some(wake.into()),
+        idem: Some(wake.into()),
+        ..Key::default()
+    }
+}

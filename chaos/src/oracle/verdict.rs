@@ -1,0 +1,49 @@
+//! What a judge found.
+
+use serde::Serialize;
+
+use super::{s1_slots, s2_fail_closed, s3_preflight, s4_one_effect, s5_one_end};
+use crate::history::{Event, History};
+
+/// One breach of an invariant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Violation {
+    /// The event that broke it.
+    pub i: u64,
+    pub text: String,
+    /// Indices of the events that show it, in order.
+    pub chain: Vec<u64>,
+}
+
+/// One invariant over one history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Checked {
+    pub id: &'static str,
+    pub statement: &'static str,
+    /// How many things were judged; 0 proves nothing.
+    pub checked: u64,
+    pub violations: Vec<Violation>,
+}
+
+impl Checked {
+    pub fn new(id: &'static str, statement: &'static str) -> Self {
+        Self { id, statement, checked: 0, violations: Vec::new() }
+    }
+
+    pub fn violated(&mut self, event: &Event, chain: impl IntoIterator<Item = u64>, text: String) {
+        let chain = chain.into_iter().chain([event.i]).collect();
+        self.violations.push(Violation { i: event.i, text, chain });
+    }
+}
+
+/// All safety invariants this build judges, S1-S5 of the proving ground's design.
+pub fn check_all(history: &History) -> Vec<Checked> {
+    let events = &history.events;
+    vec![
+        s1_slots::check(events),
+        s2_fail_closed::check(events),
+        s3_preflight::check(events),
+        s4_one_effect::check(events),
+        s5_one_end::check(events),
+    ]
+}

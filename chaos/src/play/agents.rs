@@ -1,0 +1,107 @@
+//! One real agent per host of the world: real link, real HTTP driver, the world's load.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+use reveille_agent::{
+    app::{Agent, Seams},
+    config::{Config, Driver, Endpoint, Expect, HttpReadiness, Instance, Readiness},
+};
+use reveille_proto::InstanceId;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::{PlaySpec, load::HostLoad};
+use crate::world::{Live, host_id, instance_id};
+
+/// Seconds of the world between two looks at a booting instance.
+const READINESS_INTERVAL_MS: u64 = 5_000;
+/// Seconds of the world between two measurements.
+const LOAD_INTERVAL_MS: u64 = 5_000;
+
+/// Where an agent of the world reaches the rest of it.
+#[derive(Debug, Clone)]
+pub struct Reach {
+    /// The controller's link, or a tap on it.
+    pub link: SocketAddr,
+    pub token_file: PathBuf,
+    /// The world's wake endpoints.
+    pub endpoints: SocketAddr,
+}
+
+/// The agents of a world, in this process.
+#[derive(Debug)]
+pub struct Agents(JoinSet<anyhow::Result<()>>);
+
+impl Agents {
+    pub async fn start(
+        spec: &PlaySpec,
+        dir: &Path,
+        reach: &Reach,
+        live: &Live,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Self> {
+        let mut agents = JoinSet::new();
+        for host in 0..spec.world.hosts {
+            let config = config(spec, dir, reach, host);
+            config.check().with_context(|| format!("failed to configure the agent of {}", host_id(host)))?;
+            let seams = Seams {
+                clock: live.clock().clone(),
+                load: Box::new(HostLoad::new(live.clone(), host)),
+                seed: spec.world.seed + host as u64,
+            };
+            let agent = Agent::build(config, seams).await.context("failed to start an agent")?;
+            let stop = stop.clone();
+            agents.spawn(async move { agent.run(stop).await.context("an agent failed") });
+        }
+        Ok(Self(agents))
+    }
+
+    /// Waits until all have gone down after their token was cancelled.
+    pub async fn stopped(mut self) -> anyhow::Result<()> {
+        while let Some(ended) = self.0.join_next().await {
+            ended.context("an agent panicked")??;
+        }
+        Ok(())
+    }
+}
+
+fn config(spec: &PlaySpec, dir: &Path, reach: &Reach, host: usize) -> Config {
+    let mut config = Config {
+        host_id: Some(host_id(host)),
+        host_class: "simulated".into(),
+        zone: format!("zone-{}", host + 1),
+        state_dir: Some(dir.join(format!("agent-{}", host + 1))),
+        ..Config::default()
+    };
+    config.controller.address = format!("http://{}", reach.link);
+    config.controller.token_file = Some(reach.token_file.clone());
+    config.load.interval_ms = LOAD_INTERVAL_MS;
+    let here = (0..spec.world.instances).filter(|i| spec.world.host_of(*i) == host);
+    config.instances = here.map(|i| instance(instance_id(i), reach.endpoints)).collect();
+    config
+}
+
+/// The portal first, the instance's own address when the portal certainly did nothing.
+fn instance(id: InstanceId, endpoints: SocketAddr) -> Instance {
+    let fallback =
+        Endpoint { url: format!("http://{endpoints}/i/{id}/wake?wake={{wake_id}}"), ..Endpoint::default() };
+    let portal = Endpoint {
+        url: format!("http://{endpoints}/portal/{id}/wake?wake={{wake_id}}"),
+        fallback: Some(Box::new(fallback)),
+        ..Endpoint::default()
+    };
+    let serves = Expect { body_contains: Some(format!("instance {id}")), ..Expect::default() };
+    let readiness = HttpReadiness {
+        url: format!("http://{endpoints}/i/{id}/"),
+        headers: std::collections::BTreeMap::new(),
+        expect: serves,
+        successes: 1,
+        interval_ms: READINESS_INTERVAL_MS,
+        request_timeout_s: 5,
+    };
+    Instance { id, cohort: "dev".into(), driver: Driver::Http(portal), readiness: Readiness::Http(readiness) }
+}

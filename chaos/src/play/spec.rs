@@ -1,0 +1,90 @@
+//! What is played: how long, how fast, with which fault, in which directory.
+
+use std::path::PathBuf;
+
+use jiff::SignedDuration;
+
+use crate::{
+    fault::{HttpError, SlowWake, Span},
+    oracle::Settings,
+    world::{World, WorldSpec, stream},
+};
+
+/// Real time a message or a task may take in passing, in milliseconds; times the speed it is the uncertainty of what the
+/// judges see.
+const TRANSIT_REAL_MS: f64 = 50.0;
+/// Share of a host's seconds that may be above its ceiling, in percent.
+pub const ABOVE_CEILING_PERCENT_MAX: f64 = 1.0;
+
+#[derive(Debug, Clone)]
+pub struct PlaySpec {
+    pub name: &'static str,
+    pub world: WorldSpec,
+    /// Users come and wakes are counted in this span from the world's start.
+    pub played: SignedDuration,
+    /// Played on afterwards, so that the last windows close and verdicts fall.
+    pub settle: SignedDuration,
+    /// Seconds of the world in one real second.
+    pub speed: f64,
+    pub host_wakes_max: u32,
+    pub fault: Option<FaultSpec>,
+    /// Database, logs and history stay here; a temporary directory otherwise.
+    pub keep: Option<PathBuf>,
+}
+
+impl PlaySpec {
+    pub fn new(name: &'static str, world: WorldSpec) -> Self {
+        Self {
+            name,
+            world,
+            played: SignedDuration::from_hours(48),
+            settle: SignedDuration::from_hours(3),
+            speed: 1440.0,
+            host_wakes_max: 4,
+            fault: None,
+            keep: None,
+        }
+    }
+
+    /// What the judges go by.
+    pub fn settings(&self) -> Settings {
+        Settings {
+            host_wakes_max: self.host_wakes_max,
+            cpu_ceiling_percent: self.world.cpu_ceiling_percent,
+            load_freshness_s: f64::from(super::controller::LOAD_FRESHNESS_S),
+            transit_s: self.speed * TRANSIT_REAL_MS / 1000.0,
+            ..Settings::default()
+        }
+    }
+}
+
+/// A fault and the hours after the start in which it is on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FaultSpec {
+    pub kind: FaultKind,
+    pub from_s: i64,
+    pub for_s: i64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum FaultKind {
+    /// Share of the calls answered with 500, 0-1.
+    HttpError { share: f64 },
+    /// How much longer boots take.
+    SlowWake { factor: f64 },
+}
+
+impl FaultSpec {
+    /// Puts the fault into the world; it goes on and off by itself.
+    pub fn put_into(self, world: &mut World, start_s: i64) {
+        let from_s = start_s + self.from_s;
+        let span = Span::new(from_s, from_s + self.for_s);
+        match self.kind {
+            FaultKind::HttpError { share } => {
+                let rng = stream(world.spec().seed, 50);
+                world.faults.http_error = Some(HttpError::new(span, share, rng));
+            }
+            FaultKind::SlowWake { factor } => world.faults.slow_wake = Some(SlowWake::new(span, factor)),
+        }
+    }
+}

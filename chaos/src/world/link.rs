@@ -1,0 +1,286 @@
+//! A tap on the link between agents and controller: passes every message on unchanged and writes down what it sees.
+//!
+//! A grant is seen when its command passes and a release when the result passes, so the tap counts at most the permits
+//! the controller counts: what it sees too many of really was too much.
+
+use std::{
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::{Arc, OnceLock},
+};
+
+use reveille_proto::v1::{
+    AgentMessage, ControllerMessage, Outcome, Phase, agent_message, controller_message,
+    fleet_client::FleetClient,
+    fleet_server::{Fleet, FleetServer},
+};
+use serde_json::json;
+use tokio::{net::TcpListener, sync::mpsc};
+use tokio_stream::{
+    Stream, StreamExt,
+    wrappers::{ReceiverStream, TcpListenerStream},
+};
+use tokio_util::sync::CancellationToken;
+use tonic::{
+    Request, Response, Status, Streaming,
+    transport::{Channel, Endpoint, Server},
+};
+
+use crate::history::{Entry, Function, Key, Kind, Recorder};
+
+/// Messages on their way through the tap, per direction.
+const IN_PASSAGE_MAX: usize = 64;
+
+#[derive(Debug)]
+pub struct Tap {
+    controller: Channel,
+    recorder: Recorder,
+}
+
+impl Tap {
+    /// Listens on a loopback port and passes on to the controller at `controller` until `stop`.
+    pub async fn serve(
+        controller: SocketAddr,
+        recorder: Recorder,
+        stop: CancellationToken,
+    ) -> io::Result<SocketAddr> {
+        let endpoint = Endpoint::from_shared(format!("http://{controller}")).map_err(io::Error::other)?;
+        let tap = Self { controller: endpoint.connect_lazy(), recorder };
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let server = Server::builder().add_service(FleetServer::new(tap));
+        let serving =
+            server.serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop.cancelled_owned());
+        tokio::spawn(async move {
+            if let Err(error) = serving.await {
+                tracing::error!(%error, "the tap on the link stopped");
+            }
+        });
+        Ok(address)
+    }
+}
+
+#[tonic::async_trait]
+impl Fleet for Tap {
+    type SessionStream = Pin<Box<dyn Stream<Item = Result<ControllerMessage, Status>> + Send>>;
+
+    async fn session(
+        &self,
+        request: Request<Streaming<AgentMessage>>,
+    ) -> Result<Response<Self::SessionStream>, Status> {
+        let (metadata, _, mut from_agent) = request.into_parts();
+        let watch = Arc::new(Watch { recorder: self.recorder.clone(), host: OnceLock::new() });
+        let (pass_on, passed) = mpsc::channel(IN_PASSAGE_MAX);
+        let up = Arc::clone(&watch);
+        tokio::spawn(async move {
+            while let Some(Ok(message)) = from_agent.next().await {
+                up.upward(&message);
+                if pass_on.send(message).await.is_err() {
+                    return;
+                }
+            }
+        });
+        let mut upstream = Request::new(ReceiverStream::new(passed));
+        *upstream.metadata_mut() = metadata;
+        let answer = FleetClient::new(self.controller.clone()).session(upstream).await?;
+        let downward =
+            answer.into_inner().map(move |message| message.inspect(|message| watch.downward(message)));
+        Ok(Response::new(Box::pin(downward)))
+    }
+}
+
+/// What one session looks like from the middle.
+#[derive(Debug)]
+struct Watch {
+    recorder: Recorder,
+    host: OnceLock<String>,
+}
+
+impl Watch {
+    fn upward(&self, message: &AgentMessage) {
+        match &message.kind {
+            Some(agent_message::Kind::Hello(hello)) => drop(self.host.set(hello.host_id.clone())),
+            Some(agent_message::Kind::Load(load)) => {
+                let value = json!({"cpu_percent": load.cpu_percent, "measured_at_ms": load.measured_at_ms});
+                self.note(Kind::Ok, Function::LoadSample, self.key(), value);
+            }
+            Some(agent_message::Kind::Ack(ack)) => {
+                let key = self.wake_key(&ack.wake_id, ack.attempt);
+                self.note(Kind::Ok, Function::CommandAck, key, json!(null));
+            }
+            Some(agent_message::Kind::Progress(progress)) => {
+                let key = self.wake_key(&progress.wake_id, progress.attempt);
+                if progress.phase() == Phase::Eligible {
+                    self.note(Kind::Ok, Function::Preflight, key, json!({"eligible": true}));
+                }
+            }
+            Some(agent_message::Kind::Result(result)) => {
+                let kind = match result.outcome() {
+                    Outcome::Woken | Outcome::AlreadyAwake => Kind::Ok,
+                    Outcome::TimedOut => Kind::Info,
+                    _ => Kind::Fail,
+                };
+                let value = json!({
+                    "outcome": result.outcome().as_str_name(),
+                    "effect": result.effect().as_str_name(),
+                    "detail": result.detail,
+                });
+                self.note(kind, Function::SlotRelease, self.wake_key(&result.wake_id, result.attempt), value);
+            }
+            None => {}
+        }
+    }
+
+    fn downward(&self, message: &ControllerMessage) {
+        match &message.kind {
+            Some(controller_message::Kind::Wake(wake)) => {
+                let key = Key {
+                    instance: Some(wake.instance_id.clone()),
+                    idem: Some(wake.idempotency_key.clone()),
+                    ..self.wake_key(&wake.wake_id, wake.attempt)
+                };
+                let value = json!({"reason": wake.reason().as_str_name(), "look_only": wake.look_only});
+                self.note(Kind::Ok, Function::SlotGrant, key.clone(), value.clone());
+                self.note(Kind::Invoke, Function::CommandSend, key, value);
+            }
+            Some(controller_message::Kind::Cancel(cancel)) => {
+                let key = Key { wake: Some(cancel.wake_id.clone()), ..self.key() };
+                self.note(Kind::Info, Function::SlotRelease, key, json!({"outcome": "CANCEL_SENT"}));
+            }
+            _ => {}
+        }
+    }
+
+    fn note(&self, kind: Kind, function: Function, key: Key, value: serde_json::Value) {
+        let node = self.host.get().map_or("unknown", String::as_str);
+        self.recorder.record(Entry::new(node, kind, function, key).value(value));
+    }
+
+    fn key(&self) -> Key {
+        Key { host: self.host.get().cloned(), ..Key::default() }
+    }
+
+    fn wake_key(&self, wake: &str, attempt: u32) -> Key {
+        Key { wake: Some(wake.to_owned()), attempt: Some(attempt), ..self.key() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::{Timestamp, tz::TimeZone};
+    use reveille_proto::{
+        clock::Clock,
+        v1::{self, Hello, Load, Progress, Wake},
+    };
+
+    use super::*;
+    use crate::history::{Header, History};
+
+    /// A controller that answers a hello with one wake and then tells what it heard.
+    #[derive(Debug)]
+    struct Fake {
+        heard: mpsc::Sender<AgentMessage>,
+    }
+
+    #[tonic::async_trait]
+    impl Fleet for Fake {
+        type SessionStream = ReceiverStream<Result<ControllerMessage, Status>>;
+
+        async fn session(
+            &self,
+            request: Request<Streaming<AgentMessage>>,
+        ) -> Result<Response<Self::SessionStream>, Status> {
+            assert_eq!(
+                request.metadata().get("authorization").map(tonic::metadata::MetadataValue::as_bytes),
+                Some(&b"Bearer t"[..])
+            );
+            let (down, stream) = mpsc::channel(4);
+            let heard = self.heard.clone();
+            let mut up = request.into_inner();
+            tokio::spawn(async move {
+                let wake = Wake {
+                    wake_id: "w1".into(),
+                    attempt: 1,
+                    instance_id: "dev001".into(),
+                    ..Wake::default()
+                };
+                let wake = ControllerMessage { kind: Some(controller_message::Kind::Wake(wake)) };
+                down.send(Ok(wake)).await.expect("the tap listens");
+                while let Some(Ok(message)) = up.next().await {
+                    heard.send(message).await.expect("the test listens");
+                }
+            });
+            Ok(Response::new(ReceiverStream::new(stream)))
+        }
+    }
+
+    async fn fake_controller(heard: mpsc::Sender<AgentMessage>) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        let server = Server::builder().add_service(FleetServer::new(Fake { heard }));
+        tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
+        address
+    }
+
+    fn from_agent(kind: agent_message::Kind) -> AgentMessage {
+        AgentMessage { kind: Some(kind) }
+    }
+
+    #[tokio::test]
+    async fn everything_passes_unchanged_and_is_written_down() {
+        let (heard, mut hears) = mpsc::channel(16);
+        let controller = fake_controller(heard).await;
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().join("history.jsonl");
+        let clock = Clock::scaled(Timestamp::UNIX_EPOCH, 10.0);
+        let header = Header::new("test", 1, "scaled", "UTC");
+        let recorder = Recorder::create(&path, &header, clock, TimeZone::UTC).expect("created");
+        let tap = Tap::serve(controller, recorder.clone(), CancellationToken::new()).await.expect("listens");
+
+        let messages = vec![
+            from_agent(agent_message::Kind::Hello(Hello { host_id: "h1".into(), ..Hello::default() })),
+            from_agent(agent_message::Kind::Load(Load { cpu_percent: 42.0, ..Load::default() })),
+            from_agent(agent_message::Kind::Progress(Progress {
+                wake_id: "w1".into(),
+                attempt: 1,
+                phase: Phase::Eligible.into(),
+                ..Progress::default()
+            })),
+            from_agent(agent_message::Kind::Result(v1::Result {
+                wake_id: "w1".into(),
+                attempt: 1,
+                outcome: Outcome::Woken.into(),
+                ..v1::Result::default()
+            })),
+        ];
+        let channel = Endpoint::from_shared(format!("http://{tap}")).expect("a URL").connect_lazy();
+        let (send, stream) = mpsc::channel(8);
+        let mut request = Request::new(ReceiverStream::new(stream));
+        request.metadata_mut().insert("authorization", "Bearer t".parse().expect("ASCII"));
+        let mut down = FleetClient::new(channel).session(request).await.expect("passed on").into_inner();
+        send.send(messages[0].clone()).await.expect("open");
+        let wake = down.next().await.expect("a message").expect("no error");
+        assert!(matches!(wake.kind, Some(controller_message::Kind::Wake(_))));
+        for message in &messages[1..] {
+            send.send(message.clone()).await.expect("open");
+        }
+        for message in &messages {
+            assert_eq!(hears.recv().await.as_ref(), Some(message));
+        }
+        recorder.finish().expect("written");
+        let events = History::read(&path).expect("readable").events;
+        let mut seen: Vec<Function> = events.iter().map(|event| event.f).collect();
+        seen.sort_unstable();
+        let expected = [
+            Function::Preflight,
+            Function::SlotGrant,
+            Function::SlotRelease,
+            Function::CommandSend,
+            Function::LoadSample,
+        ];
+        assert_eq!(seen, expected);
+        let load = events.iter().find(|event| event.f == Function::LoadSample).expect("seen");
+        assert_eq!((load.number("cpu_percent"), load.k.host.as_deref()), (Some(42.0), Some("h1")));
+    }
+}

@@ -1,0 +1,34 @@
+//! A world to wake: simulated hosts, instances and users, real sockets, real log lines, a real link.
+//!
+//! Everything below `state` is stepped in whole seconds and draws from seeded streams; `live` ties it to a clock, and
+//! `endpoints`, `link`, `load` and `access_log` are where the system under test touches it.
+
+pub mod access_log;
+pub mod agenda;
+pub mod background;
+pub mod boot;
+pub mod chance;
+pub mod endpoints;
+pub mod hosts;
+pub mod instances;
+pub mod lines;
+pub mod link;
+pub mod live;
+pub mod presence;
+pub mod spec;
+pub mod state;
+pub mod users;
+
+pub use access_log::AccessLog;
+pub use background::BackgroundSpec;
+pub use boot::BootSpec;
+pub use chance::stream;
+pub use endpoints::{IDEMPOTENCY_HEADER, serve};
+pub use hosts::HostRecord;
+pub use instances::{CallEffect, SleepRule};
+pub use lines::{TEMPLATE, VHOST_SUFFIX, WAKE_REQUEST_PATH};
+pub use link::Tap;
+pub use live::Live;
+pub use spec::{WorldSpec, host_id, instance_id};
+pub use state::{Glance, World};
+pub use users::UserRecord;

@@ -1,0 +1,65 @@
+//! What to mind when reading a scorecard.
+
+use jiff::Timestamp;
+
+use super::{BASELINE_DAYS, Scorecard};
+
+pub(super) fn notes(card: &Scorecard, first_act_wake_at: Option<Timestamp>) -> Vec<String> {
+    let mut notes = Vec::new();
+    match first_act_wake_at {
+        None => notes.push(
+            "No instance has been woken by forecast yet: this is the baseline. Plans are made and can be looked at."
+                .to_owned(),
+        ),
+        Some(at) => {
+            if card.from < at {
+                notes.push(format!("Reveille first woke an instance at {at}; the period began before that."));
+            }
+            notes.push(
+                "Before and now differ in more than Reveille: releases, holidays, new or departed users and the \
+                 season change how often people come. Only instances held out at random at the same time would tell \
+                 its effect."
+                    .to_owned(),
+            );
+        }
+    }
+    let short = card.baseline.iter().any(|cohort| cohort.before_days < BASELINE_DAYS as f64);
+    if first_act_wake_at.is_some() && short {
+        let days = card.baseline.iter().map(|cohort| cohort.before_days).fold(f64::INFINITY, f64::min);
+        notes.push(format!(
+            "The log reaches back only {days:.1} days before the first wake, not {BASELINE_DAYS}."
+        ));
+    }
+    let judged: u64 = card.wakes_by_verdict.values().sum();
+    if judged < card.wakes {
+        notes.push(format!(
+            "{} of {} wakes have no verdict: their window is open, or they found nothing to do.",
+            card.wakes - judged,
+            card.wakes
+        ));
+    }
+    notes.push(
+        "Minutes saved are what the wakes themselves took to serve; a visit that did not ask may have found the \
+         instance awake for other reasons."
+            .to_owned(),
+    );
+    notes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scorecard::tests::{at, card};
+    use super::*;
+
+    #[test]
+    fn notes_say_what_misleads() {
+        let all = card().notes.join("\n");
+        for expected in ["period began before", "holidays", "reaches back only 1.0 days", "1 of 5 wakes"] {
+            assert!(all.contains(expected), "{expected}: {all}");
+        }
+        let before = notes(&card(), None).join("\n");
+        assert!(before.contains("this is the baseline") && !before.contains("holidays"), "{before}");
+        let within = notes(&card(), Some(at("01T00:00"))).join("\n");
+        assert!(!within.contains("period began before"), "{within}");
+    }
+}

@@ -1,0 +1,288 @@
+//! The scorecard of a period: what was done, what it cost, what it saved.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use reveille_proto::{HostId, InstanceId};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    baseline::{CohortBaseline, baselines},
+    notes::notes,
+};
+use crate::{
+    outcome::{Outcome, Verdict, WakeFacts},
+    visits::Visit,
+    wake::{End, Reason},
+};
+
+/// A wake that is over, and its outcome where it has one yet.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WakeRecord {
+    pub facts: WakeFacts,
+    pub outcome: Option<Outcome>,
+}
+
+/// The busiest a host was.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HostPeak {
+    pub host: HostId,
+    /// Highest measured CPU, in percent of its cores.
+    pub cpu_max_percent: f64,
+    pub cpu_ceiling_percent: f64,
+    /// Share of the time it was above its ceiling, in percent.
+    pub above_ceiling_percent: f64,
+}
+
+/// What a scorecard is made from.
+#[derive(Debug, Clone)]
+pub struct ReportInput<'a> {
+    /// The period is `[from, to)`.
+    pub from: Timestamp,
+    pub to: Timestamp,
+    /// Visits of the period and of the 30 days before `first_act_wake_at`, in any order.
+    pub visits: &'a [Visit],
+    /// Wakes that are over; those due outside the period are left out.
+    pub wakes: &'a [WakeRecord],
+    pub cohorts: &'a BTreeMap<InstanceId, String>,
+    /// Instances Reveille looks after.
+    pub instances: u64,
+    /// When Reveille first woke an instance by forecast; `None` when it never did.
+    pub first_act_wake_at: Option<Timestamp>,
+    pub hosts: &'a [HostPeak],
+    /// Wakes of the period that a closed gate or a full host kept waiting after they were due.
+    pub wakes_delayed: u64,
+}
+
+/// What Reveille did in a period.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Scorecard {
+    pub from: Timestamp,
+    pub to: Timestamp,
+    pub instances: u64,
+    pub arrivals: u64,
+    /// Arrivals that did not ask to be woken.
+    pub found_awake: u64,
+    /// Arrivals that still had to ask.
+    pub asked: u64,
+    /// Wakes by forecast. The counts, precision, idle hours and minutes below are of these.
+    pub wakes: u64,
+    pub wakes_by_end: BTreeMap<End, u64>,
+    /// By `used`, `unused`, `missed`, `failed`; the rest is open or gets none.
+    pub wakes_by_verdict: BTreeMap<String, u64>,
+    /// Wakes somebody asked for, of whatever end.
+    pub wakes_asked_for: u64,
+    pub wakes_delayed: u64,
+    /// Share of the judged wakes that served and whose user came: (used + missed) / (used + missed + unused).
+    pub precision: Option<f64>,
+    /// Share of the arrivals that found the instance awake because of a wake: used / arrivals.
+    pub recall: Option<f64>,
+    pub minutes_saved: f64,
+    /// Waited by users whose wake was too late.
+    pub minutes_waited: f64,
+    pub idle_hours: f64,
+    pub idle_hours_per_instance_day: Option<f64>,
+    pub baseline: Vec<CohortBaseline>,
+    pub hosts: Vec<HostPeak>,
+    /// What to mind when reading this, in words.
+    pub notes: Vec<String>,
+}
+
+/// Draws up the scorecard.
+pub fn scorecard(input: &ReportInput<'_>) -> Scorecard {
+    let ReportInput { from, to, .. } = *input;
+    let within = |at: Timestamp| from <= at && at < to;
+    let arrivals = input.visits.iter().filter(|visit| within(visit.arrived_at));
+    let (asked, found_awake): (Vec<&Visit>, Vec<&Visit>) = arrivals.partition(|visit| visit.asked());
+    let due = || input.wakes.iter().filter(|wake| within(wake.facts.due_at));
+    let forecast = due().filter(|wake| wake.facts.reason == Reason::Forecast);
+    let sums = forecast.fold(Sums::default(), Sums::add);
+    let arrivals = (asked.len() + found_awake.len()) as u64;
+    let [used, unused, missed] = ["used", "unused", "missed"].map(|verdict| sums.verdict(verdict));
+    let instance_days = input.instances as f64 * to.duration_since(from).as_secs_f64() / 86_400.0;
+    let idle_hours = sums.idle_s / 3_600.0;
+    let mut card = Scorecard {
+        from,
+        to,
+        instances: input.instances,
+        arrivals,
+        found_awake: found_awake.len() as u64,
+        asked: asked.len() as u64,
+        wakes: sums.wakes,
+        wakes_by_end: sums.by_end,
+        wakes_by_verdict: sums.by_verdict,
+        wakes_asked_for: due().filter(|wake| is_asked_for(wake.facts.reason)).count() as u64,
+        wakes_delayed: input.wakes_delayed,
+        precision: share(used + missed, used + missed + unused),
+        recall: share(used, arrivals),
+        minutes_saved: sums.saved_s / 60.0,
+        minutes_waited: sums.waited_s / 60.0,
+        idle_hours,
+        idle_hours_per_instance_day: (instance_days > 0.0).then(|| idle_hours / instance_days),
+        baseline: baselines(input.visits, input.cohorts, (from, to), input.first_act_wake_at),
+        hosts: input.hosts.to_vec(),
+        notes: Vec::new(),
+    };
+    card.notes = notes(&card, input.first_act_wake_at);
+    card
+}
+
+#[derive(Default)]
+struct Sums {
+    wakes: u64,
+    by_end: BTreeMap<End, u64>,
+    by_verdict: BTreeMap<String, u64>,
+    idle_s: f64,
+    waited_s: f64,
+    saved_s: f64,
+}
+
+impl Sums {
+    fn add(mut self, wake: &WakeRecord) -> Self {
+        self.wakes += 1;
+        *self.by_end.entry(wake.facts.end).or_default() += 1;
+        if let Some(outcome) = &wake.outcome {
+            *self.by_verdict.entry(outcome.verdict.code().to_owned()).or_default() += 1;
+            self.idle_s += outcome.idle_s;
+            self.saved_s += outcome.saved_s;
+            if matches!(outcome.verdict, Verdict::Missed { .. }) {
+                self.waited_s += outcome.waited_s;
+            }
+        }
+        self
+    }
+
+    fn verdict(&self, code: &str) -> u64 {
+        self.by_verdict.get(code).copied().unwrap_or(0)
+    }
+}
+
+fn is_asked_for(reason: Reason) -> bool {
+    matches!(reason, Reason::Demand | Reason::Operator)
+}
+
+fn share(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::outcome::judge;
+
+    pub(in crate::report) fn at(text: &str) -> Timestamp {
+        format!("2026-03-{text}:00Z").parse().expect("a timestamp")
+    }
+
+    fn instance() -> InstanceId {
+        InstanceId::new("dev1").expect("an id")
+    }
+
+    fn visit(arrived: &str, asked: bool) -> Visit {
+        let arrived_at = at(arrived);
+        Visit {
+            instance: instance(),
+            arrived_at,
+            departed_at: arrived_at,
+            asked_at: asked.then_some(arrived_at),
+        }
+    }
+
+    /// Called when due, serving five minutes later, judged by what `visits` say.
+    fn wake(due: &str, reason: Reason, end: End, visits: &[Visit]) -> WakeRecord {
+        let due_at = at(due);
+        let facts = WakeFacts {
+            wake: "0195554f-7a00-7000-8000-000000000001".parse().expect("an id"),
+            instance: instance(),
+            reason,
+            due_at,
+            called_at: Some(due_at),
+            serving_at: Some(due_at + SignedDuration::from_mins(5)),
+            ended_at: due_at + SignedDuration::from_mins(5),
+            end,
+        };
+        let outcome = judge(&facts, visits, SignedDuration::from_hours(3), at("30T00:00"));
+        WakeRecord { facts, outcome }
+    }
+
+    /// Two days: one used wake (20 min early), one unused, one missed by 2 min, one failed, one that found it awake.
+    pub(in crate::report) fn card() -> Scorecard {
+        let visits = [
+            visit("01T08:00", true),
+            visit("02T09:20", false),
+            visit("02T14:00", true),
+            visit("03T08:58", false),
+            visit("04T00:00", false),
+        ];
+        let wakes = [
+            wake("01T08:55", Reason::Forecast, End::Woken, &visits),
+            wake("02T08:55", Reason::Forecast, End::Woken, &visits),
+            wake("02T18:55", Reason::Forecast, End::Woken, &visits),
+            wake("02T22:55", Reason::Forecast, End::AlreadyAwake, &visits),
+            wake("02T13:00", Reason::Forecast, End::Failed, &visits),
+            wake("02T14:00", Reason::Demand, End::Woken, &visits),
+            wake("03T08:55", Reason::Forecast, End::Woken, &visits),
+        ];
+        let host = HostPeak {
+            host: HostId::new("host-1").expect("an id"),
+            cpu_max_percent: 71.5,
+            cpu_ceiling_percent: 70.0,
+            above_ceiling_percent: 0.25,
+        };
+        scorecard(&ReportInput {
+            from: at("02T00:00"),
+            to: at("04T00:00"),
+            visits: &visits,
+            wakes: &wakes,
+            cohorts: &[(instance(), "blue".to_owned())].into(),
+            instances: 2,
+            first_act_wake_at: Some(at("02T08:55")),
+            hosts: &[host],
+            wakes_delayed: 1,
+        })
+    }
+
+    #[test]
+    fn the_period_is_counted_and_nothing_else() {
+        let card = card();
+        assert_eq!((card.arrivals, card.found_awake, card.asked), (3, 2, 1));
+        assert_eq!((card.wakes, card.wakes_asked_for, card.wakes_delayed), (5, 1, 1));
+        let verdicts: Vec<_> = card.wakes_by_verdict.iter().map(|(v, n)| (v.as_str(), *n)).collect();
+        assert_eq!(verdicts, [("failed", 1), ("missed", 1), ("unused", 1), ("used", 1)]);
+        assert_eq!(card.wakes_by_end[&End::Woken], 3);
+        assert_eq!(card.wakes_by_end[&End::AlreadyAwake], 1);
+    }
+
+    #[test]
+    fn costs_and_savings_are_summed_in_their_units() {
+        let card = card();
+        let near = |is: f64, expected: f64| assert!((is - expected).abs() < 1e-9, "{is} {expected}");
+        near(card.precision.expect("judged"), 2.0 / 3.0);
+        near(card.recall.expect("arrivals"), 1.0 / 3.0);
+        near(card.minutes_saved, 5.0 + 3.0);
+        near(card.minutes_waited, 2.0);
+        near(card.idle_hours, (20.0 + 175.0) / 60.0);
+        near(card.idle_hours_per_instance_day.expect("two days"), (20.0 + 175.0) / 60.0 / 4.0);
+    }
+
+    #[test]
+    fn an_empty_period_has_no_shares() {
+        let cohorts = BTreeMap::new();
+        let card = scorecard(&ReportInput {
+            from: at("02T00:00"),
+            to: at("02T00:00"),
+            visits: &[],
+            wakes: &[],
+            cohorts: &cohorts,
+            instances: 0,
+            first_act_wake_at: None,
+            hosts: &[],
+            wakes_delayed: 0,
+        });
+        assert_eq!((card.precision, card.recall, card.idle_hours_per_instance_day), (None, None, None));
+        let json = serde_json::to_string(&card).expect("serializes");
+        assert_eq!(serde_json::from_str::<Scorecard>(&json).expect("comes back"), card);
+    }
+}
