@@ -1,3 +1,8 @@
 //! The `reveille` command: controller and operator's tool.
 
-fn main() {}
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    reveille_controller::cli::main_with(std::env::args_os()).await
+}

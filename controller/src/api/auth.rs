@@ -10,7 +10,7 @@ use std::{
 use rand::{TryRng, rngs::SysRng};
 use sha2::{Digest, Sha256};
 
-use crate::config::AuthConfig;
+use crate::config::Config;
 
 /// File names in the data directory.
 pub const OPERATOR_TOKEN_FILE: &str = "operator.token";
@@ -71,7 +71,8 @@ pub struct Tokens {
 impl Tokens {
     /// Reads the configured files. A token without a configured file lives in `data_dir` and is made there, readable
     /// by its owner only, when it is not there yet.
-    pub fn load_or_create(config: &AuthConfig, data_dir: &Path) -> Result<Self, AuthError> {
+    pub fn load_or_create(config: &Config, data_dir: &Path) -> Result<Self, AuthError> {
+        let config = &config.auth;
         let (operator, operator_path) = token(config.operator_token_file.as_deref(), data_dir, OPERATOR_TOKEN_FILE)?;
         let (agent, agent_path) = token(config.agent_token_file.as_deref(), data_dir, AGENT_TOKEN_FILE)?;
         Ok(Self { operator, agent, operator_path, agent_path })
@@ -141,8 +142,8 @@ mod tests {
     fn tokens_are_made_once_and_kept_for_the_owner_only() {
         let dir = tempfile::tempdir().unwrap();
         let data_dir = dir.path().join("new/reveille");
-        let first = Tokens::load_or_create(&AuthConfig::default(), &data_dir).unwrap();
-        let second = Tokens::load_or_create(&AuthConfig::default(), &data_dir).unwrap();
+        let first = Tokens::load_or_create(&Config::default(), &data_dir).unwrap();
+        let second = Tokens::load_or_create(&Config::default(), &data_dir).unwrap();
         assert_eq!(first.operator, second.operator);
         assert_ne!(first.operator, first.agent);
         let secret = fs::read_to_string(&first.operator_path).unwrap();
@@ -161,7 +162,8 @@ mod tests {
     fn a_configured_file_must_be_there_and_long_enough() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("t");
-        let config = AuthConfig { operator_token_file: Some(path.clone()), ..AuthConfig::default() };
+        let mut config = Config::default();
+        config.auth.operator_token_file = Some(path.clone());
         let missing = Tokens::load_or_create(&config, dir.path());
         assert!(matches!(missing, Err(AuthError::Read { .. })), "{missing:?}");
         fs::write(&path, "short\n").unwrap();

@@ -12,8 +12,8 @@ mod http;
 
 mod grpc;
 
-pub use auth::{AuthError, Token, Tokens};
-pub use control::{Control, WakeAsked};
+pub use auth::{AGENT_TOKEN_FILE, AuthError, OPERATOR_TOKEN_FILE, Token, Tokens};
+pub use control::{Control, ForecastQuery, WakeAsked, WakesQuery};
 pub use error::ControlError;
-pub use grpc::{ControlService, control_service, health_service};
-pub use http::{http_router, openapi};
+pub use grpc::{ControlService, control_service};
+pub use http::{Problem, http_router, openapi};

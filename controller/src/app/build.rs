@@ -12,7 +12,7 @@ use tracing::{info, warn};
 
 use super::Shared;
 use crate::{
-    api::{self, Control, Tokens},
+    api::{self, AuthError, Control, Tokens},
     config::{Config, ConfigError},
     fleet::{AgentEvent, FleetService},
     store::{Store, StoreError},
@@ -43,8 +43,8 @@ pub enum AppError {
     Config(#[from] ConfigError),
     #[error("failed to make the data directory {path}")]
     DataDir { path: PathBuf, source: std::io::Error },
-    #[error("failed to read or make the tokens")]
-    Tokens(#[source] std::io::Error),
+    #[error(transparent)]
+    Tokens(#[from] AuthError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("failed to listen on {address} (`listen.{key}`)")]
@@ -80,7 +80,7 @@ impl App {
         config.check()?;
         let dir = config.data_dir()?;
         std::fs::create_dir_all(&dir).map_err(|source| AppError::DataDir { path: dir.clone(), source })?;
-        let tokens = Tokens::load_or_create(&config, &dir).map_err(AppError::Tokens)?;
+        let tokens = Tokens::load_or_create(&config, &dir)?;
         let (http, http_addr) = listen("http", config.listen.http).await?;
         let (grpc, grpc_addr) = listen("grpc", config.listen.grpc).await?;
         let database = dir.join("reveille.db");
@@ -123,7 +123,7 @@ impl App {
         spawn_tasks(&self.shared, events, &tracker, &shutdown)?;
         tracker.spawn(reconfigure(self.shared.clone(), shutdown.clone()));
         let control = Control::new(self.shared.clone());
-        let router = api::http_router(control.clone(), self.tokens.clone(), ready_watch);
+        let router = api::http_router(control.clone(), &self.tokens, ready_watch);
         let http = axum::serve(self.http, router).with_graceful_shutdown(shutdown.clone().cancelled_owned());
         let (health, health_service) = tonic_health::server::health_reporter();
         health.set_serving::<FleetServer<FleetService>>().await;

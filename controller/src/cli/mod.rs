@@ -1,4 +1,47 @@
-//! (under construction)
+//! The operator's commands, and the one that serves.
+
+mod args;
+
+mod exit;
+
+mod failure;
+
+mod run;
+
+mod screen;
+
+mod target;
+
+mod client;
+
+mod session;
+
+mod serve;
+
+mod logging;
+
+mod config;
+
+mod train;
+
+mod forecast;
+
+mod plan;
+
+mod wake;
+
+mod wakes;
+
+mod fleet;
+
+mod policy;
+
+mod report;
+
+pub mod mine;
 
 pub mod backtest;
-pub mod mine;
+
+pub use args::Cli;
+pub use exit::{EXITS, Exit};
+pub use run::main_with;

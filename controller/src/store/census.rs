@@ -3,7 +3,11 @@
 use jiff::Timestamp;
 use reveille_proto::InstanceId;
 
-use super::{Store, StoreError, error::During, row::ms};
+use super::{
+    Store, StoreError,
+    error::During,
+    row::{Place, ms},
+};
 
 impl Store {
     /// Wakes that are not over.
@@ -42,5 +46,13 @@ impl Store {
             .await
             .during("count ended wakes")?;
         Ok(rows.into_iter().map(|(end, count)| (end, count as u64)).collect())
+    }
+
+    /// When an instance was first called by forecast; none when that never happened.
+    pub async fn wakes_first_forecast_at(&self) -> Result<Option<Timestamp>, StoreError> {
+        let sql = "SELECT min(called_at) FROM wakes WHERE reason = 'forecast'";
+        let at: Option<i64> =
+            sqlx::query_scalar(sql).fetch_one(&self.pool).await.during("look for the first wake by forecast")?;
+        Place { table: "wakes", row: "first by forecast" }.time_opt("called_at", at)
     }
 }

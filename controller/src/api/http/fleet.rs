@@ -3,7 +3,6 @@
 use axum::{Json, extract::State};
 use reveille_proto::InstanceId;
 use serde::Deserialize;
-use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{Problem, extract::Asked};
@@ -22,7 +21,7 @@ async fn hosts(State(control): State<Control>) -> Result<Json<Items<HostView>>, 
     control.hosts().await.map(|items| Json(Items { items }))
 }
 
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct InstancePageParams {

@@ -4,7 +4,6 @@ use axum::{Json, extract::State};
 use jiff::{SignedDuration, Timestamp};
 use reveille_proto::InstanceId;
 use serde::Deserialize;
-use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{Problem, extract::Asked};
@@ -14,7 +13,7 @@ pub(super) fn routes() -> OpenApiRouter<Control> {
     OpenApiRouter::new().routes(routes!(forecast))
 }
 
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ForecastParams {

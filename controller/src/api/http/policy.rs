@@ -2,7 +2,6 @@
 
 use axum::{Json, extract::State};
 use serde::Deserialize;
-use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
@@ -46,7 +45,7 @@ async fn policy_set(
     control.policy_set(&key, &body.as_toml(), &by).await.map(Json)
 }
 
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct NewestParams {

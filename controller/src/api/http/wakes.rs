@@ -8,7 +8,6 @@ use axum::{
 };
 use reveille_proto::{InstanceId, WakeId};
 use serde::Deserialize;
-use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
@@ -61,7 +60,7 @@ async fn wake_instance(
     Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(asked)))
 }
 
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct WakesParams {

@@ -37,7 +37,7 @@ impl From<ModelRow> for ModelView {
             data_to: row.data_to,
             instances: row.instances,
             rule: serde_json::to_value(&row.rule).expect("a rule is plain data"),
-            metrics: row.metrics,
+            metrics: serde_json::to_value(row.metrics).expect("figures are plain data"),
             detail: row.detail,
         }
     }

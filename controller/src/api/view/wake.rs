@@ -6,7 +6,6 @@ use utoipa::ToSchema;
 
 use super::Page;
 use crate::{
-    outcome::Verdict,
     store::{OutcomeRow, Transition},
     wake::{State, Wake},
 };
@@ -83,15 +82,6 @@ pub struct WakeBody {
     pub reason: Option<String>,
 }
 
-fn verdict_name(verdict: &Verdict) -> &'static str {
-    match verdict {
-        Verdict::Used { .. } => "used",
-        Verdict::Unused => "unused",
-        Verdict::Missed { .. } => "missed",
-        Verdict::Failed => "failed",
-    }
-}
-
 impl WakeView {
     pub(crate) fn new(wake: &Wake, outcome: Option<&OutcomeRow>) -> Self {
         let ended_at = if let State::Ended { at, .. } = wake.state { Some(at) } else { None };
@@ -103,7 +93,7 @@ impl WakeView {
             state: wake.state.name().to_owned(),
             end: wake.state.ended().map(|end| end.to_string()),
             detail: wake.detail.clone(),
-            verdict: outcome.map(|row| verdict_name(&row.outcome.verdict).to_owned()),
+            verdict: outcome.map(|row| row.outcome.verdict.code().to_owned()),
             attempt: wake.last_attempt,
             requested_by: wake.requested_by.clone(),
             plan_id: wake.plan_id,

@@ -1,0 +1,177 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use super::{
+    backtest::BacktestArgs, exit, fleet::InstancesArgs, forecast::ForecastArgs, mine::MineArgs, plan::PlanArgs, policy::PolicyArgs,
+    report::ReportArgs, train::TrainArgs, wake::WakeArgs, wakes::WakesArgs,
+};
+
+/// Wakes hibernated instances before their users arrive.
+#[derive(Debug, Parser)]
+#[command(name = "reveille", version, about, after_long_help = exit::help(), max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub(super) struct Global {
+    /// Tables for people, or the API's JSON for programs
+    #[arg(long, value_enum, global = true, env = "REVEILLE_OUTPUT", default_value_t, help_heading = "Global options")]
+    pub(super) output: Output,
+    /// When to use colours; NO_COLOR is heeded
+    #[arg(long, value_enum, global = true, default_value_t, help_heading = "Global options")]
+    pub(super) color: Color,
+    /// Where the controller answers [default: of client.toml, or http://127.0.0.1:7411]
+    #[arg(long, global = true, value_name = "URL", env = "REVEILLE_ADDRESS", help_heading = "Global options")]
+    pub(super) address: Option<String>,
+    /// File with the operator's token [default: REVEILLE_TOKEN, of client.toml, or operator.token in the data
+    /// directory]
+    #[arg(long, global = true, value_name = "FILE", env = "REVEILLE_TOKEN_FILE", help_heading = "Global options")]
+    pub(super) token_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Output {
+    #[default]
+    Table,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Color {
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run the controller
+    Serve(ConfigFile),
+    /// Check or show the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Read access logs and say what they tell about visits, without a running controller
+    Mine(MineCommand),
+    /// Fit the model to what a database holds, without a running controller
+    Train(TrainArgs),
+    /// Who is likely to come
+    Forecast(ForecastArgs),
+    /// The newest plan, and whom it leaves out
+    Plan(PlanArgs),
+    /// Ask for an instance now
+    Wake(WakeArgs),
+    /// List, show and cancel wakes
+    Wakes(WakesArgs),
+    /// List instances
+    Instances(InstancesArgs),
+    /// List hosts with their load and gate
+    Hosts,
+    /// Show and change what may be changed at run time
+    Policy(PolicyArgs),
+    /// What Reveille was good for
+    Report(ReportArgs),
+    /// Replay a presence trace through the production planner
+    Backtest(BacktestArgs),
+    /// Print a completion script
+    Completions { shell: Shell },
+}
+
+/// Where the configuration is.
+#[derive(Debug, Args)]
+pub(super) struct ConfigFile {
+    /// TOML; without it, defaults and environment (REVEILLE_SECTION__KEY)
+    #[arg(long, value_name = "FILE", env = "REVEILLE_CONFIG")]
+    pub(super) config: Option<PathBuf>,
+}
+
+/// `mine`, with the configuration its flags stand above.
+#[derive(Debug, Args)]
+pub(super) struct MineCommand {
+    #[command(flatten)]
+    pub(super) mine: MineArgs,
+    #[command(flatten)]
+    pub(super) file: ConfigFile,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Say whether it can be used, and where not
+    Check(ConfigFile),
+    /// Print the configuration in effect: defaults, file and environment together
+    Show(ConfigFile),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn global_options_stand_before_or_after_the_command() {
+        for line in [
+            ["reveille", "--output", "json", "hosts"],
+            ["reveille", "hosts", "--output", "json"],
+        ] {
+            let cli = Cli::try_parse_from(line).unwrap();
+            assert_eq!(cli.global.output, Output::Json);
+            assert!(matches!(cli.command, Command::Hosts));
+        }
+    }
+
+    #[test]
+    fn every_command_of_the_manual_parses() {
+        for line in [
+            "serve --config f.toml",
+            "config check",
+            "config show --config f.toml",
+            "mine a.log b.log.gz --format combined --instance-from client",
+            "train --database d",
+            "forecast --at 2026-03-02T08:00:00Z --within 90m --min-probability 0.2",
+            "plan",
+            "plan --omissions",
+            "wake dev1 --wait",
+            "wakes",
+            "wakes --state queued",
+            "wakes list --instance dev1",
+            "wakes show 0195554f-7a00-7000-8000-000000000001",
+            "wakes cancel 0195554f-7a00-7000-8000-000000000001",
+            "instances --limit 5",
+            "hosts",
+            "policy",
+            "policy get",
+            "policy set mode act",
+            "policy changes",
+            "report --from 2026-03-01T00:00:00Z",
+            "report --from 2026-03-01 --to 2026-03-08",
+            "backtest t.csv.gz",
+            "completions bash",
+        ] {
+            let words = std::iter::once("reveille").chain(line.split(' '));
+            assert!(Cli::try_parse_from(words).is_ok(), "{line}");
+        }
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for line in ["", "wake", "wake a b", "wakes show nonsense", "policy set mode", "hosts --output xml"] {
+            let words = std::iter::once("reveille").chain(line.split_terminator(' '));
+            assert!(Cli::try_parse_from(words).is_err(), "{line}");
+        }
+    }
+}

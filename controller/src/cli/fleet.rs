@@ -1,0 +1,70 @@
+//! `reveille hosts` and `reveille instances`
+
+use clap::Args;
+use comfy_table::Cell;
+
+use super::{
+    Exit,
+    failure::Failure,
+    screen::{Screen, dash, judged, more, number, or_dash, table},
+    session::Session,
+};
+use crate::api::view::{HostView, InstancePage, Items};
+
+#[derive(Debug, Args)]
+pub(super) struct InstancesArgs {
+    /// Most instances to show
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    limit: u32,
+    #[arg(long, value_name = "TOKEN")]
+    page_token: Option<String>,
+}
+
+pub(super) async fn instances(session: &Session, args: &InstancesArgs) -> Result<Exit, Failure> {
+    let mut query = vec![("page_size", args.limit.to_string())];
+    query.extend(args.page_token.clone().map(|token| ("page_token", token)));
+    let answer = session.client.get(&["instances"], &query).await?;
+    session.show(&answer, render_instances)
+}
+
+fn render_instances(page: &InstancePage, screen: &Screen) -> String {
+    let mut table = table(["instance", "host", "cohort", "zone", "last seen", "forecast"]);
+    for item in &page.items {
+        table.add_row([
+            item.instance_id.clone(),
+            or_dash(item.host_id.as_deref()),
+            or_dash(Some(&item.cohort)),
+            item.time_zone.clone(),
+            screen.time_opt(item.last_seen_at),
+            if item.opted_out { "opted out".into() } else { "yes".into() },
+        ]);
+    }
+    format!("{table}{}", more(&page.next_page_token))
+}
+
+pub(super) async fn hosts(session: &Session) -> Result<Exit, Failure> {
+    let answer = session.client.get(&["hosts"], &[]).await?;
+    session.show(&answer, render_hosts)
+}
+
+fn render_hosts(hosts: &Items<HostView>, screen: &Screen) -> String {
+    let mut table = table(["host", "class", "cores", "CPU", "wakes", "instances", "gate"]);
+    for host in &hosts.items {
+        let gate = if host.connected {
+            let text = if host.gate_detail.is_empty() { &host.gate } else { &host.gate_detail };
+            judged(text, (host.gate == "open").then_some(true))
+        } else {
+            judged(&format!("not connected since {}", screen.time(host.last_seen_at)), Some(false))
+        };
+        table.add_row([
+            Cell::new(&host.host_id),
+            Cell::new(or_dash(Some(&host.host_class))),
+            number(host.cores),
+            number(host.cpu_percent.map_or_else(dash, |cpu| format!("{cpu:.0} %"))),
+            number(format!("{} of {}", host.active_wakes, host.wakes_limit)),
+            number(host.instances),
+            gate,
+        ]);
+    }
+    table.to_string()
+}

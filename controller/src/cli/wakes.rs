@@ -1,0 +1,139 @@
+//! `reveille wakes`
+
+use clap::{Args, Subcommand};
+use comfy_table::Cell;
+use reqwest::Method;
+use reveille_proto::WakeId;
+
+use super::{
+    Exit,
+    failure::Failure,
+    screen::{Screen, judged, more, or_dash, table},
+    session::Session,
+};
+use crate::api::view::{WakePage, WakeStoryView, WakeView};
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(super) struct WakesArgs {
+    #[command(subcommand)]
+    command: Option<WakesCommand>,
+    #[command(flatten)]
+    list: ListArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum WakesCommand {
+    /// List wakes, newest first (the default)
+    List(ListArgs),
+    /// Show a wake with every move it made
+    Show { id: WakeId },
+    /// Call a wake off
+    Cancel { id: WakeId },
+}
+
+#[derive(Debug, Args)]
+struct ListArgs {
+    /// Only wakes in this state: queued, dispatched, calling, starting, ended
+    #[arg(long, value_name = "STATE")]
+    state: Option<String>,
+    /// Only wakes of this instance
+    #[arg(long, value_name = "ID")]
+    instance: Option<String>,
+    /// Only wakes for this reason: forecast, demand, operator, experiment
+    #[arg(long, value_name = "REASON")]
+    reason: Option<String>,
+    /// Most wakes to show
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    limit: u32,
+    #[arg(long, value_name = "TOKEN")]
+    page_token: Option<String>,
+}
+
+pub(super) async fn run(session: &Session, args: WakesArgs) -> Result<Exit, Failure> {
+    match args.command {
+        None => list(session, args.list).await,
+        Some(WakesCommand::List(args)) => list(session, args).await,
+        Some(WakesCommand::Show { id }) => {
+            let answer = session.client.get(&["wakes", &id.to_string()], &[]).await?;
+            session.show(&answer, render_story)
+        }
+        Some(WakesCommand::Cancel { id }) => {
+            let path = ["wakes", &id.to_string(), "cancel"];
+            let answer = session.client.send_body(Method::POST, &path, &()).await?;
+            session.show(&answer, |wake: &WakeView, _| format!("wake {} is {}: {}", wake.wake_id, wake.state, wake.detail))
+        }
+    }
+}
+
+async fn list(session: &Session, args: ListArgs) -> Result<Exit, Failure> {
+    let mut query = vec![("page_size", args.limit.to_string())];
+    query.extend(args.state.map(|state| ("state", state)));
+    query.extend(args.instance.map(|instance| ("instance", instance)));
+    query.extend(args.reason.map(|reason| ("reason", reason)));
+    query.extend(args.page_token.map(|token| ("page_token", token)));
+    let answer = session.client.get(&["wakes"], &query).await?;
+    session.show(&answer, render)
+}
+
+fn render(page: &WakePage, screen: &Screen) -> String {
+    let mut table = table(["wake", "instance", "host", "reason", "due", "state", "verdict"]);
+    for wake in &page.items {
+        table.add_row([
+            Cell::new(&wake.wake_id),
+            Cell::new(&wake.instance_id),
+            Cell::new(or_dash(wake.host_id.as_deref())),
+            Cell::new(&wake.reason),
+            Cell::new(screen.time(wake.due_at)),
+            state(wake),
+            verdict(wake),
+        ]);
+    }
+    format!("{table}{}", more(&page.next_page_token))
+}
+
+/// How it ended, or how far it is.
+fn state(wake: &WakeView) -> Cell {
+    match wake.end.as_deref() {
+        None => Cell::new(&wake.state),
+        Some(end @ ("woken" | "already_awake")) => judged(end, Some(true)),
+        Some(end @ ("cancelled" | "expired")) => judged(end, None),
+        Some(end) => judged(end, Some(false)),
+    }
+}
+
+fn verdict(wake: &WakeView) -> Cell {
+    let good = match wake.verdict.as_deref() {
+        Some("used") => Some(true),
+        Some("missed" | "failed") => Some(false),
+        _ => None,
+    };
+    judged(&or_dash(wake.verdict.as_deref()), good)
+}
+
+pub(super) fn render_story(story: &WakeStoryView, screen: &Screen) -> String {
+    let wake = &story.wake;
+    let mut facts = table(["wake", &wake.wake_id]);
+    let rows = [
+        ("instance", wake.instance_id.clone()),
+        ("host", or_dash(wake.host_id.as_deref())),
+        ("reason", format!("{}, by {}", wake.reason, wake.requested_by)),
+        ("why here", wake.detail.clone()),
+        ("due", screen.time(wake.due_at)),
+        ("to serve", screen.time_opt(wake.serve_at)),
+        ("called", screen.time_opt(wake.called_at)),
+        ("serving", screen.time_opt(wake.serving_at)),
+        ("ended", screen.time_opt(wake.ended_at)),
+    ];
+    for (name, value) in rows {
+        facts.add_row([name, &value]);
+    }
+    facts.add_row([Cell::new("state"), state(wake)]);
+    facts.add_row([Cell::new("verdict"), verdict(wake)]);
+    let mut moves = table(["at", "event", "from", "to", "in words"]);
+    for moved in &story.transitions {
+        let from = or_dash(Some(&moved.from));
+        moves.add_row([&screen.time(moved.at), &moved.event, &from, &moved.to, &moved.detail]);
+    }
+    format!("{facts}\n{moves}")
+}
