@@ -1,0 +1,13 @@
+//! What the tests of the road stand on: the built programs, a stage, processes on it, and an installation of all three.
+
+mod installation;
+mod page;
+mod ports;
+mod process;
+mod programs;
+mod stage;
+
+pub(crate) use installation::Installation;
+pub(crate) use process::Process;
+pub(crate) use programs::{Programs, programs};
+pub(crate) use stage::{Stage, until};
