@@ -33,8 +33,7 @@ pub(super) async fn run(screen: &Screen, args: &TrainArgs) -> Result<Exit, Failu
     let learned = learned.map_err(Failure::internal)?;
     let rejected = learned.rejected.as_deref();
     if screen.is_json() {
-        let answer =
-            serde_json::json!({ "version": learned.version, "instances": learned.instances, "rejected": rejected });
+        let answer = serde_json::json!({ "version": learned.version, "instances": learned.instances, "rejected": rejected });
         screen.print(&answer.to_string())?;
     } else if let Some(why) = rejected {
         screen.print(&format!("version {} was rejected, the one before goes on: {why}", learned.version))?;

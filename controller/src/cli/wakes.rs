@@ -61,7 +61,9 @@ pub(super) async fn run(session: &Session, args: WakesArgs) -> Result<Exit, Fail
         Some(WakesCommand::Cancel { id }) => {
             let path = ["wakes", &id.to_string(), "cancel"];
             let answer = session.client.send_body(Method::POST, &path, &()).await?;
-            session.show(&answer, |wake: &WakeView, _| format!("wake {} is {}: {}", wake.wake_id, wake.state, wake.detail))
+            session.show(&answer, |wake: &WakeView, _| {
+                format!("wake {} is {}: {}", wake.wake_id, wake.state, wake.detail)
+            })
         }
     }
 }

@@ -80,20 +80,21 @@ impl Store {
                    (SELECT count(*) FROM instances WHERE instances.host_id = hosts.host_id) FROM hosts ORDER BY host_id";
         type Row = (String, String, String, f64, String, String, i64, i64, i64);
         let rows: Vec<Row> = sqlx::query_as(sql).fetch_all(&self.pool).await.during("list hosts")?;
-        let read = rows.into_iter().map(|(id, class, zone, cores, version, journal_id, connected, seen, count)| {
-            let at = Place { table: "hosts", row: &id };
-            Ok(HostRow {
-                host: at.parse("host_id", &id)?,
-                class,
-                zone,
-                cores,
-                agent_version: version,
-                journal_id,
-                connected_at: at.time("connected_at", connected)?,
-                last_seen_at: at.time("last_seen_at", seen)?,
-                instances: count as u32,
-            })
-        });
+        let read =
+            rows.into_iter().map(|(id, class, zone, cores, version, journal_id, connected, seen, count)| {
+                let at = Place { table: "hosts", row: &id };
+                Ok(HostRow {
+                    host: at.parse("host_id", &id)?,
+                    class,
+                    zone,
+                    cores,
+                    agent_version: version,
+                    journal_id,
+                    connected_at: at.time("connected_at", connected)?,
+                    last_seen_at: at.time("last_seen_at", seen)?,
+                    instances: count as u32,
+                })
+            });
         read.collect()
     }
 
