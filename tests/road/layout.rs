@@ -152,7 +152,10 @@ fn each_library_stays_in_its_room() {
     let wire = ["agent/src/link/", "agent/src/app", "agent/src/execute/"];
     assert_none(&offences("agent/src", &["v1::"], &wire), "messages belong at the ends of the link");
     let calls = ["agent/src/driver/", "agent/src/cli"];
-    assert_none(&offences("agent/src", &["reqwest::Client", "reqwest::Request", "reqwest::get"], &calls), "only a driver calls an instance");
+    assert_none(
+        &offences("agent/src", &["reqwest::Client", "reqwest::Request", "reqwest::get"], &calls),
+        "only a driver calls an instance",
+    );
 }
 
 #[test]
