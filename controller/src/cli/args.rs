@@ -13,7 +13,7 @@ use super::{
 
 /// Wakes hibernated instances before their users arrive.
 #[derive(Debug, Parser)]
-#[command(name = "reveille", version, about, after_long_help = exit::help(), max_term_width = 100)]
+#[command(name = "reveille", version, after_long_help = exit::help(), max_term_width = 100)]
 pub struct Cli {
     #[command(flatten)]
     pub(super) global: Global,
