@@ -26,7 +26,11 @@ const DELAYED_AFTER: SignedDuration = SignedDuration::from_secs(60);
 
 impl Control {
     /// Without `to`, up to now; without `from`, the seven days before `to`.
-    pub async fn report(&self, from: Option<Timestamp>, to: Option<Timestamp>) -> Result<Scorecard, ControlError> {
+    pub async fn report(
+        &self,
+        from: Option<Timestamp>,
+        to: Option<Timestamp>,
+    ) -> Result<Scorecard, ControlError> {
         let to = to.unwrap_or_else(|| self.now());
         let from = from.unwrap_or_else(|| to.saturating_sub(PERIOD_DEFAULT).unwrap_or(to));
         if from >= to {
