@@ -34,26 +34,34 @@ pub(super) struct Global {
         help_heading = "Global options"
     )]
     pub(super) output: Output,
-    /// When to use colours; NO_COLOR is heeded
-    #[arg(long, value_enum, global = true, default_value_t, help_heading = "Global options")]
+    /// When to use colours
+    #[arg(
+        long,
+        value_enum,
+        global = true,
+        default_value_t,
+        help_heading = "Global options",
+        help = "When to use colours; NO_COLOR is heeded"
+    )]
     pub(super) color: Color,
-    /// Where the controller answers [default: of client.toml, or http://127.0.0.1:7411]
+    /// Where the controller answers
     #[arg(
         long,
         global = true,
         value_name = "URL",
         env = "REVEILLE_ADDRESS",
-        help_heading = "Global options"
+        help_heading = "Global options",
+        help = "Where the controller answers [default: of client.toml, or http://127.0.0.1:7411]"
     )]
     pub(super) address: Option<String>,
-    /// File with the operator's token [default: REVEILLE_TOKEN, of client.toml, or operator.token in the data
-    /// directory]
+    /// File with the operator's token
     #[arg(
         long,
         global = true,
         value_name = "FILE",
         env = "REVEILLE_TOKEN_FILE",
-        help_heading = "Global options"
+        help_heading = "Global options",
+        help = "File with the operator's token [default: REVEILLE_TOKEN, of client.toml, or operator.token in the data directory]"
     )]
     pub(super) token_file: Option<PathBuf>,
 }
@@ -109,8 +117,13 @@ pub(super) enum Command {
 /// Where the configuration is.
 #[derive(Debug, Args)]
 pub(super) struct ConfigFile {
-    /// TOML; without it, defaults and environment (REVEILLE_SECTION__KEY)
-    #[arg(long, value_name = "FILE", env = "REVEILLE_CONFIG")]
+    /// The configuration
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "REVEILLE_CONFIG",
+        help = "TOML; without it, defaults and environment (REVEILLE_SECTION__KEY)"
+    )]
     pub(super) config: Option<PathBuf>,
 }
 

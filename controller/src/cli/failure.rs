@@ -32,10 +32,9 @@ impl Failure {
             Self::Input(_) | Self::File(_) => Exit::Input,
             Self::Unreachable { .. } => Exit::Unreachable,
             Self::NotPermitted(_) => Exit::NotPermitted,
-            Self::Internal(_) => Exit::Internal,
             // Whoever read our output has seen enough.
             Self::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Exit::Ok,
-            Self::Output(_) => Exit::Internal,
+            Self::Internal(_) | Self::Output(_) => Exit::Internal,
         }
     }
 

@@ -27,7 +27,7 @@ impl Screen {
     }
 
     /// Writes to standard output; colours are taken out where they are not wanted.
-    pub(super) fn print(&self, text: &str) -> std::io::Result<()> {
+    pub(super) fn print(text: &str) -> std::io::Result<()> {
         let mut out = anstream::stdout().lock();
         out.write_all(text.as_bytes())?;
         if !text.ends_with('\n') {
@@ -79,6 +79,11 @@ pub(super) fn dash() -> String {
 
 pub(super) fn or_dash(text: Option<&str>) -> String {
     text.filter(|text| !text.is_empty()).map_or_else(dash, str::to_owned)
+}
+
+/// The table, or in words that it is empty.
+pub(super) fn rows_or(table: &Table, nothing: &str) -> String {
+    if table.is_empty() { nothing.to_owned() } else { table.to_string() }
 }
 
 /// Says how the next page is had, when there is one.

@@ -8,7 +8,7 @@ use reveille_proto::WakeId;
 use super::{
     Exit,
     failure::Failure,
-    screen::{Screen, judged, more, or_dash, table},
+    screen::{Screen, judged, more, or_dash, rows_or, table},
     session::Session,
 };
 use crate::api::view::{WakePage, WakeStoryView, WakeView};
@@ -91,7 +91,7 @@ fn render(page: &WakePage, screen: &Screen) -> String {
             verdict(wake),
         ]);
     }
-    format!("{table}{}", more(&page.next_page_token))
+    format!("{}{}", rows_or(&table, "no wakes"), more(&page.next_page_token))
 }
 
 /// How it ended, or how far it is.

@@ -36,7 +36,10 @@ pub fn control_service(
     control_server::ControlServer<ControlService>,
     impl Interceptor + Clone + Send + Sync + 'static + use<>,
 > {
-    control_server::ControlServer::with_interceptor(ControlService::new(control), tokens.operator_interceptor())
+    control_server::ControlServer::with_interceptor(
+        ControlService::new(control),
+        tokens.operator_interceptor(),
+    )
 }
 
 #[tonic::async_trait]

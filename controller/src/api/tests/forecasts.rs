@@ -75,8 +75,12 @@ async fn a_new_version_takes_the_place_of_the_one_in_memory() {
     let page = desk.get("/v1/forecast").await.ok(200);
     assert_eq!((&page["model_version"], page["items"].as_array().unwrap().len()), (&2.into(), 2));
     let models = desk.get("/v1/models").await.ok(200);
-    let versions: Vec<_> =
-        models["items"].as_array().unwrap().iter().map(|m| (m["version"].as_u64().unwrap(), &m["status"])).collect();
+    let versions: Vec<_> = models["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|m| (m["version"].as_u64().unwrap(), &m["status"]))
+        .collect();
     assert_eq!(versions, [(2, &"serving".into()), (1, &"superseded".into())]);
 }
 

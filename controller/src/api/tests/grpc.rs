@@ -18,7 +18,10 @@ async fn a_wake_is_asked_for_followed_and_called_off() {
     let (desk, service) = service().await;
     let request = v1::WakeInstanceRequest { instance_id: "dev1".into(), requested_by: "ada".into() };
     let wake = service.wake_instance(Request::new(request)).await.unwrap().into_inner();
-    assert_eq!((wake.reason(), wake.state.as_str(), wake.requested_by.as_str()), (v1::Reason::Demand, "queued", "ada"));
+    assert_eq!(
+        (wake.reason(), wake.state.as_str(), wake.requested_by.as_str()),
+        (v1::Reason::Demand, "queued", "ada")
+    );
     let over_http = desk.get(&format!("/v1/wakes/{}", wake.wake_id)).await.ok(200);
     assert_eq!(over_http["instance_id"], "dev1");
     let list = service.list_wakes(Request::new(v1::ListWakesRequest::default())).await.unwrap().into_inner();
@@ -26,7 +29,10 @@ async fn a_wake_is_asked_for_followed_and_called_off() {
     let request = v1::CancelWakeRequest { wake_id: wake.wake_id.clone() };
     let ended = service.cancel_wake(Request::new(request.clone())).await.unwrap().into_inner();
     assert_eq!((ended.state.as_str(), ended.end.as_str()), ("ended", "cancelled"));
-    assert_eq!(service.cancel_wake(Request::new(request)).await.unwrap_err().code(), Code::FailedPrecondition);
+    assert_eq!(
+        service.cancel_wake(Request::new(request)).await.unwrap_err().code(),
+        Code::FailedPrecondition
+    );
 }
 
 #[tokio::test]
@@ -41,7 +47,8 @@ async fn refusals_name_the_field() {
     let request = v1::GetWakeRequest { wake_id: "x".into() };
     let status = service.get_wake(Request::new(request)).await.unwrap_err();
     assert!(status.message().contains("`wake_id`"), "{status}");
-    let request = v1::SetPolicyRequest { key: "mode".into(), value: "attack".into(), changed_by: String::new() };
+    let request =
+        v1::SetPolicyRequest { key: "mode".into(), value: "attack".into(), changed_by: String::new() };
     assert_eq!(service.set_policy(Request::new(request)).await.unwrap_err().code(), Code::InvalidArgument);
 }
 
@@ -57,7 +64,8 @@ async fn policy_hosts_instances_and_report_are_given() {
     assert_eq!(hosts.hosts[0].gate, "its agent is not connected");
     let list = service.list_instances(Request::new(v1::ListInstancesRequest::default())).await.unwrap();
     assert_eq!(list.into_inner().instances[0].host_id, "h1");
-    let report = service.get_report(Request::new(v1::GetReportRequest::default())).await.unwrap().into_inner();
+    let report =
+        service.get_report(Request::new(v1::GetReportRequest::default())).await.unwrap().into_inner();
     let card: crate::report::Scorecard = serde_json::from_str(&report.json).unwrap();
     assert_eq!(card.instances, 1);
 }

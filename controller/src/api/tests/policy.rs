@@ -16,7 +16,10 @@ async fn a_change_is_in_force_and_on_record() {
     assert_eq!(entry(&before, "mode")["value"], "forecast-only");
     assert!(entry(&before, "mode")["changed_at"].is_null());
     let after = desk.ask("PUT", "/v1/policy/mode", r#"{"value":"act"}"#).await.ok(200);
-    assert_eq!((&entry(&after, "mode")["value"], &entry(&after, "mode")["changed_by"]), (&"act".into(), &"ada".into()));
+    assert_eq!(
+        (&entry(&after, "mode")["value"], &entry(&after, "mode")["changed_by"]),
+        (&"act".into(), &"ada".into())
+    );
     assert_eq!(desk.app.shared().policy().mode, crate::policy::Mode::Act);
     desk.ask("PUT", "/v1/policy/host_wakes_max", r#"{"value":3}"#).await.ok(200);
     desk.ask("PUT", "/v1/policy/fleet_wakes_max", r#"{"value":"5"}"#).await.ok(200);
@@ -30,7 +33,8 @@ async fn a_change_is_in_force_and_on_record() {
 #[tokio::test]
 async fn a_bad_change_changes_nothing() {
     let desk = Desk::open().await;
-    let problem = desk.ask("PUT", "/v1/policy/cpu_ceiling_percent", r#"{"value":150}"#).await.problem(400, "invalid");
+    let problem =
+        desk.ask("PUT", "/v1/policy/cpu_ceiling_percent", r#"{"value":150}"#).await.problem(400, "invalid");
     assert_eq!(problem["field"], "cpu_ceiling_percent");
     let problem = desk.ask("PUT", "/v1/policy/cpu", r#"{"value":50}"#).await.problem(404, "not_found");
     assert!(problem["detail"].as_str().unwrap().contains("cpu_ceiling_percent"), "{problem}");
