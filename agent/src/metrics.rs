@@ -10,7 +10,7 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::Registry,
 };
-use reveille_proto::v1;
+use reveille_proto::edge::Outcome;
 
 /// Handles to all figures. Cheap to clone; every clone counts the same.
 #[derive(Debug, Clone)]
@@ -62,7 +62,7 @@ impl Default for Metrics {
 
 impl Metrics {
     /// Counts the end of an attempt.
-    pub fn count(&self, outcome: v1::Outcome) {
+    pub fn count(&self, outcome: Outcome) {
         let outcome = outcome.as_str_name().trim_start_matches("OUTCOME_").to_ascii_lowercase();
         self.wakes.get_or_create(&OutcomeLabel { outcome }).inc();
     }
@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn figures_have_their_names() {
         let metrics = Metrics::default();
-        metrics.count(v1::Outcome::AlreadyAwake);
+        metrics.count(Outcome::AlreadyAwake);
         metrics.clone().active_wakes.set(3);
         let text = metrics.text();
         assert!(text.contains("reveille_agent_wakes_total{outcome=\"already_awake\"} 1"), "{text}");

@@ -289,7 +289,7 @@ mod tests {
 
     #[test]
     fn unknown_enum_values_are_refused_by_name() {
-        let error = known::<v1::Phase>("progress.phase", 99).expect_err("must be refused");
+        let error = known::<Phase>("progress.phase", 99).expect_err("must be refused");
         assert_eq!(error.to_string(), "field `progress.phase` has the unknown value 99");
     }
 

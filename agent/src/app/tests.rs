@@ -120,7 +120,8 @@ impl Running {
             attempt,
             instance_id: "dev1".into(),
             reason: v1::Reason::Demand.into(),
-            deadline_ms: self.clock.now().as_millisecond() + 600_000,
+            // A day is 86 real seconds here: enough for a busy machine.
+            deadline_ms: self.clock.now().as_millisecond() + 86_400_000,
             idempotency_key: "key".into(),
             look_only: false,
         })

@@ -200,6 +200,12 @@ readiness = { kind = "http", url = "http://127.0.0.1:{port}/ready/{instance}", e
     }
 
     #[test]
+    fn the_example_is_a_good_configuration() {
+        let listed = parse(include_str!("../../agent.example.toml")).expect("valid").listed_instances();
+        assert_eq!(listed.expect("valid").len(), 22);
+    }
+
+    #[test]
     fn a_template_stands_for_twenty_instances() {
         let listed = parse(TWENTY).expect("valid").listed_instances().expect("valid");
         assert_eq!(listed.len(), 20);

@@ -15,6 +15,9 @@ use super::{
 };
 use crate::config;
 
+/// Seconds for the kernel to end what was killed.
+const KILL_GRACE_S: u64 = 10;
+
 /// How often a process that was told to stop is looked at.
 const STOP_LOOK_MS: u64 = 50;
 
@@ -87,7 +90,9 @@ impl ProcessDriver {
     }
 
     async fn stop(&self, started: &Started) {
-        for (signal, grace_s) in [(Signal::SIGTERM, self.process.stop_grace_s), (Signal::SIGKILL, 10)] {
+        for (signal, grace_s) in
+            [(Signal::SIGTERM, self.process.stop_grace_s), (Signal::SIGKILL, KILL_GRACE_S)]
+        {
             if !started.lives() || killpg(started.group(), signal).is_err() {
                 return;
             }

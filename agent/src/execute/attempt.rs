@@ -7,7 +7,7 @@ use reveille_proto::v1::{Effect, Outcome};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{Ending, Next, Order, Record, Refusal, executor::Inner};
+use super::{Ending, Next, Order, Record, Refusal, running::Inner};
 use crate::chain::Chain;
 use crate::driver::{Call, CallOutcome, Target};
 

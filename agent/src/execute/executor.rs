@@ -1,23 +1,22 @@
-//! All wakes in hand: takes commands without waiting, runs each attempt as a task, keeps the book.
+//! All wakes in hand: takes the controller's commands without waiting and answers from the book.
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Arc, Mutex},
 };
 
 use reveille_proto::{HostId, InstanceId, WakeId, clock::Clock, v1};
 use tokio::sync::{mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::{debug, error, info, warn};
+use tracing::{debug, info, warn};
 
 use super::{
-    Book, Ending, Entry, Limits, Next, Order, Record, Refusal,
-    attempt::{Attempt, refused},
+    Book, Entry, Limits, Next, Order, Record,
     book::Standing,
-    journal::{Journal, JournalError},
+    journal::Journal,
     report::{Reports, unfinished},
+    running::{Inner, Running, State},
 };
-use crate::chain::Chain;
 use crate::{driver::Targets, load::Reading, metrics::Metrics};
 
 /// What an executor is made of.
@@ -38,46 +37,6 @@ pub struct Parts {
 /// Carries out wakes. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Executor(Arc<Inner>);
-
-#[derive(Debug)]
-pub(super) struct Inner {
-    pub(super) clock: Clock,
-    host: HostId,
-    targets: Targets,
-    journal: Journal,
-    own_limits: Limits,
-    load: watch::Receiver<Option<Reading>>,
-    metrics: Metrics,
-    stop: CancellationToken,
-    tasks: TaskTracker,
-    reports: Reports,
-    state: Mutex<State>,
-}
-
-#[derive(Debug)]
-struct State {
-    book: Book,
-    limits: Limits,
-    running: BTreeMap<WakeId, Running>,
-    active: BTreeMap<WakeId, InstanceId>,
-}
-
-/// The task of one attempt, and how to reach it.
-#[derive(Debug, Clone)]
-struct Running {
-    attempt: u32,
-    cancel: CancellationToken,
-    /// A higher attempt has come: end without a result.
-    superseded: CancellationToken,
-    finished: CancellationToken,
-}
-
-impl Running {
-    fn new(attempt: u32) -> Self {
-        let [cancel, superseded, finished] = [(); 3].map(|()| CancellationToken::new());
-        Self { attempt, cancel, superseded, finished }
-    }
-}
 
 impl Executor {
     pub fn new(parts: Parts) -> Self {
@@ -236,148 +195,5 @@ impl Executor {
     pub async fn drained(&self) {
         self.0.tasks.close();
         self.0.tasks.wait().await;
-    }
-}
-
-impl Inner {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("nobody panics while holding it")
-    }
-
-    pub(super) fn entry(&self, wake: WakeId) -> Option<Entry> {
-        self.state().book.get(wake).cloned()
-    }
-
-    /// Puts a fact in the journal, then in the book, and tells the controller where its wake stands.
-    pub(super) async fn record(&self, record: Record) -> Result<(), JournalError> {
-        let written = self.journal.append(&record, self.clock.now()).await;
-        // A call that is not on disk is not made; everything else has happened, written or not.
-        if written.is_ok() || !matches!(record, Record::Calling { .. } | Record::Received { .. }) {
-            let mut state = self.state();
-            state.book.apply(&record);
-            if let Some(entry) = record.wake().and_then(|wake| state.book.get(wake)) {
-                self.reports.standing(entry, self.clock.now());
-            }
-        }
-        written
-    }
-
-    /// Puts a fact in the book now and in the journal soon; its loss would be harmless.
-    fn keep(self: &Arc<Self>, record: Record) {
-        self.state().book.apply(&record);
-        let inner = Arc::clone(self);
-        self.tasks.spawn(async move {
-            if let Err(error) = inner.journal.append(&record, inner.clock.now()).await {
-                warn!(error = %Chain(&error), "an acknowledgement is not in the journal");
-            }
-        });
-    }
-
-    /// A new attempt: after the one before has ended, on disk, acknowledged, carried out.
-    async fn begin(self: Arc<Self>, order: Order, before: Option<Running>, running: Running) {
-        if let Some(before) = before {
-            before.superseded.cancel();
-            tokio::select! {
-                () = self.stop.cancelled() => return,
-                () = before.finished.cancelled() => {}
-            }
-        }
-        let received = Record::Received { order: order.clone(), at: self.clock.now() };
-        if let Err(error) = self.record(received).await {
-            let error = Chain(&error);
-            error!(wake_id = %order.wake, instance_id = %order.instance, %error, "a command is not in the journal and not taken");
-            return self.finished(order.wake, &running);
-        }
-        self.reports.ack(&order);
-        let slot = self.admit(&order);
-        self.carry_out(order, slot, running).await;
-    }
-
-    /// Guard. A look is never refused: it costs nothing, and somebody waits for its answer.
-    fn admit(self: &Arc<Self>, order: &Order) -> Result<Slot, Refusal> {
-        if !self.targets.contains_key(&order.instance) {
-            return Err(Refusal::NotListed);
-        }
-        let mut state = self.state();
-        if state.book.get(order.wake).is_some_and(|entry| entry.next() == Next::Go) {
-            if let Some((other, _)) = state.active.iter().find(|(_, instance)| **instance == order.instance) {
-                return Err(Refusal::Busy { other: *other });
-            }
-            let reading = *self.load.borrow();
-            state.limits.admit(reading, self.clock.now(), state.active.len())?;
-        }
-        state.active.insert(order.wake, order.instance.clone());
-        self.metrics.active_wakes.set(state.active.len() as i64);
-        Ok(Slot { inner: Arc::clone(self), wake: order.wake })
-    }
-
-    async fn carry_out(self: Arc<Self>, order: Order, slot: Result<Slot, Refusal>, running: Running) {
-        let next = self.entry(order.wake).map_or(Next::Over, |entry| entry.next());
-        let ending = match (&slot, self.targets.get(&order.instance)) {
-            (Ok(_), Some(target)) => {
-                let attempt = Attempt { inner: &self, order: &order, target };
-                tokio::select! {
-                    biased;
-                    () = self.stop.cancelled() => None,
-                    () = running.superseded.cancelled() => None,
-                    ending = attempt.run(next, &running.cancel) => Some(ending),
-                }
-            }
-            (Err(refusal), _) => Some(self.refusal(&order, refusal)),
-            (Ok(_), None) => Some(self.refusal(&order, &Refusal::NotListed)),
-        };
-        // The place is given back before the end is told, so that whoever hears of it finds the place free.
-        drop(slot);
-        if let Some(ending) = ending {
-            self.end(&order, ending).await;
-        }
-        self.finished(order.wake, &running);
-    }
-
-    fn refusal(&self, order: &Order, refusal: &Refusal) -> Ending {
-        // Earlier attempts' calls are not undone by a no.
-        let effect = match self.entry(order.wake) {
-            Some(entry) if entry.next() == Next::Look && entry.effect == v1::Effect::None => {
-                v1::Effect::Unknown
-            }
-            Some(entry) => entry.effect,
-            None => v1::Effect::Unknown,
-        };
-        refused(refusal, effect, self.clock.now())
-    }
-
-    async fn end(&self, order: &Order, ending: Ending) {
-        let Order { wake, attempt, instance, .. } = order;
-        info!(
-            wake_id = %wake, instance_id = %instance, host_id = %self.host, attempt,
-            outcome = ending.outcome.as_str_name(), effect = ending.effect.as_str_name(), detail = ending.detail,
-            "wake ended"
-        );
-        self.metrics.count(ending.outcome);
-        if let Err(error) = self.record(Record::Done { wake: *wake, attempt: *attempt, ending }).await {
-            error!(wake_id = %wake, error = %Chain(&error), "the end of a wake is not in the journal");
-        }
-    }
-
-    fn finished(&self, wake: WakeId, running: &Running) {
-        let mut state = self.state();
-        if state.running.get(&wake).is_some_and(|known| known.attempt == running.attempt) {
-            state.running.remove(&wake);
-        }
-        running.finished.cancel();
-    }
-}
-
-/// A place among the active wakes, given back when it is dropped.
-struct Slot {
-    inner: Arc<Inner>,
-    wake: WakeId,
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        let mut state = self.inner.state();
-        state.active.remove(&self.wake);
-        self.inner.metrics.active_wakes.set(state.active.len() as i64);
     }
 }

@@ -230,6 +230,11 @@ impl Rig {
         while !matches!(self.next().await, Kind::Progress(p) if p.phase == i32::from(phase)) {}
     }
 
+    /// From now on nothing can be written to the journal.
+    pub(super) fn lose_the_disk(&self) {
+        self.writer.abort();
+    }
+
     /// Ends as the agent does, and gives the journal free.
     pub(super) async fn shut(self) {
         self.stop.cancel();

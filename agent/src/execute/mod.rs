@@ -17,6 +17,7 @@ pub mod journal;
 mod order;
 mod record;
 mod report;
+mod running;
 #[cfg(test)]
 mod tests;
 

@@ -181,8 +181,8 @@ async fn a_cancel_stops_the_wait_and_what_was_started() {
     rig.executor.wake(order(1, 1));
     rig.phase(Phase::Accepted).await;
     rig.executor.cancel(wake(1), 0);
-    rig.executor.wake(order(1, 1));
-    rig.phase(Phase::Accepted).await; // the cancel of an older epoch has changed nothing
+    world.clock.sleep(Duration::from_secs(20)).await;
+    assert_eq!(rig.executor.active(), 1, "the cancel of an older epoch changes nothing");
     rig.executor.cancel(wake(1), 1);
     assert_eq!(ended(&rig.result().await), (Outcome::Cancelled, Effect::Accepted));
     assert_eq!(dev.cancels.load(SeqCst), 1);
@@ -403,6 +403,20 @@ proptest::proptest! {
             resumes_without_a_second_call(&journal[..cut]).await;
         });
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_intent_that_is_not_on_disk_is_not_carried_out() {
+    let world = World::new();
+    let dev = Booting::new(&world.clock, CallOutcome::Accepted, 0).slow_to_look_at(Duration::from_secs(20));
+    let dev = Arc::new(dev);
+    let mut rig = world.rig(std::slice::from_ref(&dev));
+    rig.executor.wake(order(1, 1));
+    rig.phase(Phase::Received).await;
+    rig.lose_the_disk();
+    let result = rig.result().await;
+    assert_eq!((ended(&result), result.retryable), ((Outcome::Refused, Effect::None), true));
+    assert_eq!(dev.calls(), 0);
 }
 
 #[tokio::test]

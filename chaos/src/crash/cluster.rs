@@ -37,31 +37,34 @@ pub struct Cluster {
     members: Vec<Member>,
     pub grpc: SocketAddr,
     pub data_dir: PathBuf,
+    /// The portal and the instances' own.
+    endpoints: [SocketAddr; 2],
 }
 
 impl Cluster {
-    /// Writes the configurations below `dir` and starts every process. `pages` is where the instances serve.
-    pub fn start(
-        program: &Path,
-        dir: &Path,
-        effects: &Path,
-        pages: SocketAddr,
-        wakes: u32,
-    ) -> anyhow::Result<Self> {
+    /// Writes the controller's configuration below `dir` and starts it and the endpoints.
+    pub fn start(program: &Path, dir: &Path, effects: &Path) -> anyhow::Result<Self> {
         let [http, grpc, portal, fallback] = free_addresses()?;
         let data_dir = dir.join("controller");
+        let members = Vec::new();
+        let endpoints = [portal, fallback];
         let mut cluster =
-            Self { program: program.into(), dir: dir.into(), members: Vec::new(), grpc, data_dir };
+            Self { program: program.into(), dir: dir.into(), members, grpc, data_dir, endpoints };
         cluster.launch("controller", vec!["controller".into(), cluster.write_controller(http)?])?;
         for (name, listen) in [("portal", portal), ("instance", fallback)] {
             let effects = effects.to_string_lossy().into_owned();
             cluster.launch(name, vec!["endpoint".into(), name.into(), listen.to_string(), effects])?;
         }
-        for agent in 0..AGENTS {
-            let config = cluster.write_agent(agent, wakes, [portal, fallback, pages])?;
-            cluster.launch(&format!("agent-{}", agent + 1), vec!["agent".into(), config])?;
-        }
         Ok(cluster)
+    }
+
+    /// Starts the agents, which need the token the controller makes. `pages` is where the instances serve.
+    pub fn start_agents(&mut self, pages: SocketAddr, wakes: u32) -> anyhow::Result<()> {
+        for agent in 0..AGENTS {
+            let config = self.write_agent(agent, wakes, pages)?;
+            self.launch(&format!("agent-{}", agent + 1), vec!["agent".into(), config])?;
+        }
+        Ok(())
     }
 
     pub fn len(&self) -> usize {
@@ -131,12 +134,8 @@ impl Cluster {
         write(&self.dir.join("controller.toml"), &text)
     }
 
-    fn write_agent(
-        &self,
-        agent: usize,
-        wakes: u32,
-        [portal, fallback, pages]: [SocketAddr; 3],
-    ) -> anyhow::Result<String> {
+    fn write_agent(&self, agent: usize, wakes: u32, pages: SocketAddr) -> anyhow::Result<String> {
+        let [portal, fallback] = self.endpoints;
         let ids: Vec<String> = instances_of(agent, wakes).map(|id| format!("\"{id}\"")).collect();
         let state_dir = toml_text(&self.dir.join(format!("agent-{}", agent + 1)).to_string_lossy());
         let token = toml_text(&self.data_dir.join("agent.token").to_string_lossy());

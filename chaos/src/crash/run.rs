@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     CrashOutcome,
-    cluster::{Cluster, WAKE_TIMEOUT_S},
+    cluster::{AGENTS, Cluster, WAKE_TIMEOUT_S},
     effects::Effects,
     page, wanted,
 };
@@ -71,6 +71,7 @@ struct Bench {
     watch: Watch,
     control: Control,
     kills: BTreeMap<String, u64>,
+    kills_under_load: u64,
     pages_stop: CancellationToken,
 }
 
@@ -87,12 +88,13 @@ impl Bench {
         let effects = Effects::open(&dir.join("effects"))?;
         let pages_stop = CancellationToken::new();
         let pages = page::serve(effects.clone(), pages_stop.clone()).await?;
-        let cluster = Cluster::start(&spec.program, &dir, &dir.join("effects"), pages, spec.wakes)?;
+        let mut cluster = Cluster::start(&spec.program, &dir, &dir.join("effects"))?;
         let header = Header::new("crash", spec.seed, "real", "UTC");
         let recorder = Recorder::create(&dir.join("history.jsonl"), &header, clock.clone(), TimeZone::UTC)?;
-        let control = connected(&cluster, &clock).await?;
+        connected(&cluster, 0, &clock).await?;
+        cluster.start_agents(pages, spec.wakes)?;
+        let control = connected(&cluster, AGENTS, &clock).await?;
         let watch = Watch::new(control.clone(), recorder.clone());
-        let kills = BTreeMap::new();
         Ok(Self {
             dir,
             _temporary: temporary,
@@ -102,7 +104,8 @@ impl Bench {
             recorder,
             watch,
             control,
-            kills,
+            kills: BTreeMap::new(),
+            kills_under_load: 0,
             pages_stop,
         })
     }
@@ -133,14 +136,15 @@ impl Bench {
         for _ in 0..spec.kills {
             self.pause(&mut rng, KILL_EVERY_MS).await;
             let index = rng.random_range(0..self.cluster.len());
+            // A controller that has just been killed cannot be looked at; its wakes are looked at next time.
+            let under_load = self.watch.look().await.is_ok() && self.watch.seen.in_progress() > 0;
+            self.kills_under_load += u64::from(under_load);
             let name = self.cluster.kill(index).await?.to_owned();
             self.note(Function::Crash, &name);
             *self.kills.entry(name.clone()).or_default() += 1;
             self.pause(&mut rng, DEAD_MS).await;
             self.cluster.restart(index)?;
             self.note(Function::Restart, &name);
-            // A controller that is down is not looked at; its wakes are looked at later.
-            self.watch.look().await.ok();
             killed.send_modify(|count| *count += 1);
         }
         wanted.await.context("the load panicked")
@@ -188,6 +192,7 @@ impl Bench {
             wall_s: 0.0,
             kills: self.kills,
             kills_asked: spec.kills,
+            kills_under_load: self.kills_under_load,
             instances: spec.wakes,
             wakes: seen.all.len() as u64,
             by_end: seen.by(|wake| &wake.end),
@@ -210,19 +215,20 @@ impl Bench {
     }
 }
 
-/// A client of the controller, once it and both agents are there.
-async fn connected(cluster: &Cluster, clock: &Clock) -> anyhow::Result<Control> {
+/// A client of the controller, once it answers and this many agents are connected.
+async fn connected(cluster: &Cluster, agents: usize, clock: &Clock) -> anyhow::Result<Control> {
     let ready = async {
         loop {
-            if let Ok(mut control) = Control::new(cluster.grpc, &cluster.data_dir) {
-                let hosts = control.hosts().await.unwrap_or_default();
-                if hosts.iter().filter(|host| host.connected).count() == super::cluster::AGENTS {
-                    return control;
-                }
+            // Until the controller has made its tokens there is no client.
+            if let Ok(mut control) = Control::new(cluster.grpc, &cluster.data_dir)
+                && let Ok(hosts) = control.hosts().await
+                && hosts.iter().filter(|host| host.connected).count() >= agents
+            {
+                return control;
             }
             clock.sleep(Duration::from_millis(LOOK_EVERY_MS)).await;
         }
     };
     let ready = clock.timeout(Duration::from_secs(START_S_MAX), ready).await;
-    ready.with_context(|| format!("controller and agents did not come up in {START_S_MAX} s"))
+    ready.with_context(|| format!("the controller and {agents} agents did not come up in {START_S_MAX} s"))
 }

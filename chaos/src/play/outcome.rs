@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use jiff::Timestamp;
+use jiff::{
+    Timestamp, ToSpan,
+    civil::{Date, Weekday},
+};
 use serde::Serialize;
 
 use super::spec::{ABOVE_CEILING_PERCENT_MAX, PlaySpec};
@@ -42,8 +45,7 @@ pub struct Played {
     /// Real seconds it took, with the back-fill.
     pub wall_s: f64,
     pub instances: usize,
-    /// The same users in the days before Reveille, per day.
-    pub asked_per_day_before: f64,
+    pub before: Before,
     pub asked_per_day: f64,
     pub users: UserRecord,
     pub hosts: Vec<HostOutcome>,
@@ -59,6 +61,32 @@ pub struct Played {
     pub report: serde_json::Value,
     pub kept: Option<PathBuf>,
 }
+
+/// The same users in the thirty days before Reveille.
+#[derive(Debug, Clone, Serialize)]
+pub struct Before {
+    pub found_awake_percent: f64,
+    pub asked_per_day: f64,
+    /// Only over days of the week that were played too: what `asked_per_day` of the play is to be set beside.
+    pub asked_per_day_same_weekdays: f64,
+}
+
+impl Before {
+    pub fn new(spec: &PlaySpec, users: &UserRecord) -> Self {
+        let played = (spec.played.as_secs() + DAY_S - 1).div_euclid(DAY_S).max(1) as usize;
+        let weekdays: Vec<Weekday> =
+            spec.world.start.series(1.day()).take(played).map(Date::weekday).collect();
+        let days = || spec.world.history_days();
+        Self {
+            found_awake_percent: users.found_awake_percent(),
+            asked_per_day: users.asked_per_day(days()),
+            asked_per_day_same_weekdays: users
+                .asked_per_day(days().filter(|day| weekdays.contains(&day.weekday()))),
+        }
+    }
+}
+
+const DAY_S: i64 = 86_400;
 
 /// Invariants that must have had something to judge.
 const REQUIRED: [&str; 5] = ["S1", "S2", "S3", "S4", "S5"];

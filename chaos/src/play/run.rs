@@ -8,6 +8,7 @@ use std::{
 use anyhow::Context as _;
 use jiff::Timestamp;
 use reveille_proto::clock::Clock;
+use serde_json::json;
 use tempfile::TempDir;
 use tokio::{task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
@@ -17,12 +18,12 @@ use super::{
     agents::{Agents, Reach},
     control::Control,
     controller::Controller,
-    outcome::{self, WakeCounts},
+    outcome::{self, Before, WakeCounts},
     watch::Watch,
 };
 use crate::{
     experiment::Verdict,
-    history::{Header, History, Recorder},
+    history::{Entry, Function, Header, History, Key, Kind, Recorder},
     oracle,
     world::{AccessLog, Live, Tap, UserRecord, World, serve, spec::HISTORY_DAYS},
 };
@@ -197,6 +198,10 @@ impl Stage {
                 () = self.live.clock().sleep(Duration::from_secs(SHOW_EVERY_S)) => {}
             }
         };
+        if aborted {
+            let stopped = Entry::new("operator", Kind::Ok, Function::Lever, Key::default());
+            self.recorder.record(stopped.value(json!({"run": "stopped"})));
+        }
         let not_recovered = if aborted { Vec::new() } else { self.last_wakes().await? };
         let users = users.unwrap_or_else(|| self.live.stopped().user_record().clone());
         let to = to.min(self.live.clock().now());
@@ -256,7 +261,7 @@ impl Stage {
             speed: spec.speed,
             wall_s: 0.0,
             instances: spec.world.instances,
-            asked_per_day_before: before.asked() as f64 / HISTORY_DAYS as f64,
+            before: Before::new(spec, before),
             asked_per_day: ended.users.asked() as f64 / days(ended.from, ended.to),
             users: ended.users,
             hosts: outcome::hosts(spec, &world),
@@ -289,4 +294,53 @@ fn reason(wire: &'static str) -> &'static str {
 
 fn days(from: Timestamp, to: Timestamp) -> f64 {
     (to.duration_since(from).as_secs_f64() / 86_400.0).max(1e-9)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::{
+        play::{FaultSpec, spec::FaultKind},
+        world::WorldSpec,
+    };
+
+    /// Everybody at their desks on the first morning, so that a short play has many wakes.
+    fn morning(name: &'static str) -> PlaySpec {
+        PlaySpec {
+            played: SignedDuration::from_hours(9),
+            settle: SignedDuration::ZERO,
+            speed: 2400.0,
+            ..PlaySpec::new(name, WorldSpec::default())
+        }
+    }
+
+    fn silent(spec: &PlaySpec) -> Progress {
+        rustls::crypto::ring::default_provider().install_default().ok();
+        Progress::new(true, spec.world.zone.clone(), spec.world.cpu_ceiling_percent)
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn the_road_is_played_from_log_to_verdict_and_a_fault_is_proven() {
+        let fault = FaultSpec { kind: FaultKind::HttpError { share: 0.5 }, from_s: 0, for_s: 8 * 3600 };
+        let spec = PlaySpec { fault: Some(fault), ..morning("test") };
+        let played = play(&spec, &mut silent(&spec), CancellationToken::new()).await.expect("played");
+        assert_eq!(played.verdict, Verdict::Held, "{:?} {:?}", played.invariants, played.not_recovered);
+        assert!(played.faults[0].hits > 0 && !played.faults[0].on);
+        assert!(played.wakes.by_end.get("woken").is_some_and(|woken| *woken > 5), "{:?}", played.wakes);
+        assert!(played.before.asked_per_day > 5.0);
+        assert!(played.report.get("arrivals").is_some(), "{}", played.report);
+        assert_eq!(played.hosts.len(), 3);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_play_that_is_stopped_ends_at_once_and_says_so() {
+        let spec = morning("stopped");
+        let stop = CancellationToken::new();
+        stop.cancel();
+        let played = play(&spec, &mut silent(&spec), stop).await.expect("played");
+        assert_eq!(played.verdict, Verdict::Aborted);
+        assert!(played.to < played.from + SignedDuration::from_hours(9));
+    }
 }

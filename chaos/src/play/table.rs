@@ -44,7 +44,7 @@ fn table(head: &[&str]) -> Table {
 }
 
 fn users(played: &Played) -> Table {
-    let users = &played.users;
+    let (users, before) = (&played.users, &played.before);
     let share = |part: u64| format!("{part} ({:.0} %)", 100.0 * part as f64 / users.arrivals.max(1) as f64);
     let mut table = table(&["users and wakes", ""]);
     let mut row = |name: &str, value: String| {
@@ -52,9 +52,11 @@ fn users(played: &Played) -> Table {
     };
     row("arrivals", users.arrivals.to_string());
     row("found awake", share(users.found_awake));
+    row("  before", format!("{:.0} %", before.found_awake_percent));
     row("still had to ask", share(users.asked()));
-    row("asked per day, before (30 days)", format!("{:.1}", played.asked_per_day_before));
-    row("asked per day, now", format!("{:.1}", played.asked_per_day));
+    row("asked per day", format!("{:.1}", played.asked_per_day));
+    row("  before, same weekdays", format!("{:.1}", before.asked_per_day_same_weekdays));
+    row("  before, all 30 days", format!("{:.1}", before.asked_per_day));
     row("minutes users waited", format!("{:.0}", users.waited_s as f64 / 60.0));
     row("minutes saved (scorecard)", number(&played.report, "minutes_saved"));
     row("idle hours spent (scorecard)", number(&played.report, "idle_hours"));

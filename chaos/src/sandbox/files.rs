@@ -32,7 +32,10 @@ pub struct Sandbox {
 /// Writes `controller.toml`, `agent.toml` and `access.log`, a log in which everybody comes in this and the next hour
 /// of every day.
 pub fn write(sandbox: &Sandbox) -> anyhow::Result<()> {
-    ensure!(sandbox.port_base >= 1026, "--port-base must leave room for the controller's two ports above 1023");
+    ensure!(
+        sandbox.port_base >= 1026,
+        "--port-base must leave room for the controller's two ports above 1023"
+    );
     let ports = sandbox.port_base.checked_add(sandbox.instances);
     ensure!(ports.is_some(), "--port-base is too high for {} instances", sandbox.instances);
     let dir = &sandbox.dir;
@@ -130,7 +133,8 @@ fn log(sandbox: &Sandbox) -> String {
             for n in 1..=sandbox.instances {
                 let spread = SignedDuration::from_secs(i64::from(n) * 61 % 1800);
                 let back = SignedDuration::from_hours(24 * days_ago - hour);
-                let at = sandbox.now - SignedDuration::from_secs(sandbox.now.as_second() % 3600) - back + spread;
+                let at =
+                    sandbox.now - SignedDuration::from_secs(sandbox.now.as_second() % 3600) - back + spread;
                 line(&mut text, at, n);
             }
         }

@@ -54,10 +54,10 @@ impl Lines {
 
     /// What nobody did: a bot, a monitor, a line cut short, a line that is none.
     pub fn noise(&mut self, at_s: i64, instance: &str) {
-        match self.rng.random_range(0..10) {
-            0..=3 => self.line(at_s, 9_000, "GET /robots.txt", 503, instance, BOT),
-            4..=7 => self.line(at_s, 9_001, "GET /health", 200, instance, "kube-probe/1.34"),
-            8 => self.push("10.9.9.9 - - [notadate] \"GET / HTTP/1.1\" 200"),
+        match self.rng.random_range(0..50) {
+            0..=23 => self.line(at_s, 9_000, "GET /robots.txt", 503, instance, BOT),
+            24..=47 => self.line(at_s, 9_001, "GET /health", 200, instance, "kube-probe/1.34"),
+            48 => self.push("10.9.9.9 - - [notadate] \"GET / HTTP/1.1\" 200"),
             _ => self.push("\u{fffd}\u{fffd} connection reset by peer"),
         }
     }
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn noise_is_of_every_kind() {
         let mut lines = lines();
-        (0..200).for_each(|_| lines.noise(1_772_434_800, "dev01"));
+        (0..500).for_each(|_| lines.noise(1_772_434_800, "dev01"));
         let text = lines.take();
         for kind in ["Googlebot", "kube-probe", "notadate", "connection reset"] {
             assert!(text.contains(kind), "no {kind}");

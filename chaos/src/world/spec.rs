@@ -65,6 +65,11 @@ impl WorldSpec {
         instance % self.hosts.max(1)
     }
 
+    /// The days of back-filled history, the last one first.
+    pub fn history_days(&self) -> impl Iterator<Item = Date> {
+        self.start.series((-1).day()).skip(1).take(HISTORY_DAYS as usize)
+    }
+
     fn midnight(&self, day: i64) -> Result<Timestamp, PresenceError> {
         let out = |_| PresenceError::OutOfRange(self.start);
         let date = self.start.checked_add(day.days()).map_err(out)?;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::{Timestamp, civil::Date};
 use rand::{RngExt, rngs::StdRng};
 use reveille_proto::InstanceId;
 use serde_json::json;
@@ -209,8 +210,8 @@ impl World {
             }
             return self.expect_arrival(user);
         }
-        self.record.arrivals += 1;
         let state = self.instances[user].state;
+        self.record.arrived(self.today(), self.instances[user].serving());
         self.note_instance(Function::SessionSeen, user, json!({"found": found(state)}));
         match state {
             State::Serving { since_s, used_s } => {
@@ -230,6 +231,11 @@ impl World {
                 self.ask(user);
             }
         }
+    }
+
+    fn today(&self) -> Date {
+        let now = Timestamp::from_second(self.now_s).unwrap_or(Timestamp::MAX);
+        now.to_zoned(self.spec.zone.clone()).date()
     }
 
     /// A user meets an instance that is not up and asks for it, as people did before Reveille.

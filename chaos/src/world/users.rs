@@ -1,5 +1,8 @@
 //! A simulated user: away, waiting for an instance that was not up, or at work on it.
 
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
 use serde::Serialize;
 
 use super::presence::Stay;
@@ -58,11 +61,44 @@ pub struct UserRecord {
     pub found_booting: u64,
     pub found_asleep: u64,
     pub waited_s: i64,
+    /// Local days on which somebody came.
+    pub days: BTreeMap<Date, DayRecord>,
     /// Seconds in which an instance served although nobody had come since it was woken.
     pub idle_before_use_s: i64,
 }
 
+/// One local day.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct DayRecord {
+    pub arrivals: u64,
+    /// Those who did not find it serving.
+    pub asked: u64,
+}
+
 impl UserRecord {
+    /// Counts an arrival of `day`.
+    pub fn arrived(&mut self, day: Date, served: bool) {
+        self.arrivals += 1;
+        let record = self.days.entry(day).or_default();
+        record.arrivals += 1;
+        record.asked += u64::from(!served);
+    }
+
+    /// Mean number per day who had to ask, over `days`.
+    pub fn asked_per_day(&self, days: impl Iterator<Item = Date>) -> f64 {
+        let (mut asked, mut count) = (0, 0_u32);
+        for day in days {
+            asked += self.days.get(&day).map_or(0, |record| record.asked);
+            count += 1;
+        }
+        asked as f64 / f64::from(count.max(1))
+    }
+
+    /// Share of the arrivals that found it serving, 0-100.
+    pub fn found_awake_percent(&self) -> f64 {
+        100.0 * self.found_awake as f64 / self.arrivals.max(1) as f64
+    }
+
     /// Those who did not find it serving.
     pub fn asked(&self) -> u64 {
         self.found_booting + self.found_asleep
@@ -72,6 +108,18 @@ impl UserRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn days_without_anybody_count_in_the_mean() {
+        let day = jiff::civil::date(2026, 3, 2);
+        let mut record = UserRecord::default();
+        record.arrived(day, false);
+        record.arrived(day, false);
+        record.arrived(day, true);
+        let days = [day, day.tomorrow().expect("in range")];
+        assert!((record.asked_per_day(days.into_iter()) - 1.0).abs() < 1e-9);
+        assert!(record.asked_per_day(std::iter::empty()).abs() < 1e-9);
+    }
 
     #[test]
     fn stays_of_the_past_are_forgotten() {

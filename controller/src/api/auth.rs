@@ -73,7 +73,8 @@ impl Tokens {
     /// by its owner only, when it is not there yet.
     pub fn load_or_create(config: &Config, data_dir: &Path) -> Result<Self, AuthError> {
         let config = &config.auth;
-        let (operator, operator_path) = token(config.operator_token_file.as_deref(), data_dir, OPERATOR_TOKEN_FILE)?;
+        let (operator, operator_path) =
+            token(config.operator_token_file.as_deref(), data_dir, OPERATOR_TOKEN_FILE)?;
         let (agent, agent_path) = token(config.agent_token_file.as_deref(), data_dir, AGENT_TOKEN_FILE)?;
         Ok(Self { operator, agent, operator_path, agent_path })
     }

@@ -17,3 +17,6 @@ pub use control::{Control, ForecastQuery, WakeAsked, WakesQuery};
 pub use error::ControlError;
 pub use grpc::{ControlService, control_service};
 pub use http::{Problem, http_router, openapi};
+
+#[cfg(test)]
+mod tests;

@@ -32,7 +32,10 @@ pub struct Seams {
 impl Seams {
     /// The system's clock, and a seed of the operating system.
     pub fn production() -> Self {
-        Self { clock: Clock::system(), seed: rand::TryRng::try_next_u64(&mut rand::rngs::SysRng).unwrap_or(0) }
+        Self {
+            clock: Clock::system(),
+            seed: rand::TryRng::try_next_u64(&mut rand::rngs::SysRng).unwrap_or(0),
+        }
     }
 }
 
@@ -136,7 +139,10 @@ impl App {
             .add_service(fleet)
             .add_service(api::control_service(control, &self.tokens))
             .add_service(health_service)
-            .serve_with_incoming_shutdown(TcpListenerStream::new(self.grpc), shutdown.clone().cancelled_owned());
+            .serve_with_incoming_shutdown(
+                TcpListenerStream::new(self.grpc),
+                shutdown.clone().cancelled_owned(),
+            );
         info!(http = %self.http_addr, grpc = %self.grpc_addr, epoch = self.shared.epoch, "controller runs");
         ready.send_replace(true);
         notify(&[sd_notify::NotifyState::Ready]);
@@ -165,10 +171,9 @@ where
     G: Future<Output = Result<(), tonic::transport::Error>>,
 {
     let both = async {
-        tokio::try_join!(
-            async { http.await.map_err(|e| AppError::Serve(e.into())) },
-            async { grpc.await.map_err(|e| AppError::Serve(e.into())) },
-        )
+        tokio::try_join!(async { http.await.map_err(|e| AppError::Serve(e.into())) }, async {
+            grpc.await.map_err(|e| AppError::Serve(e.into()))
+        },)
         .map(|_| ())
     };
     let drained = async {

@@ -81,15 +81,36 @@ impl Metrics {
             Unit::Seconds,
             self.wake_duration.clone(),
         );
-        registry.register("dispatch", "Commands sent to agents after a permit was granted", self.dispatch.clone());
-        registry.register("gate_closed", "Permits not granted, by what closed the gate", self.gate_closed.clone());
-        registry.register("queue_depth", "Wakes whose time has come and that wait for a permit", self.queue_depth.clone());
+        registry.register(
+            "dispatch",
+            "Commands sent to agents after a permit was granted",
+            self.dispatch.clone(),
+        );
+        registry.register(
+            "gate_closed",
+            "Permits not granted, by what closed the gate",
+            self.gate_closed.clone(),
+        );
+        registry.register(
+            "queue_depth",
+            "Wakes whose time has come and that wait for a permit",
+            self.queue_depth.clone(),
+        );
     }
 
     fn register_rest(&mut self) {
         let registry = &mut self.registry;
-        registry.register("ingest_lines", "Log lines read, by what became of them", self.ingest_lines.clone());
-        registry.register_with_unit("plan_duration", "Making one plan", Unit::Seconds, self.plan_duration.clone());
+        registry.register(
+            "ingest_lines",
+            "Log lines read, by what became of them",
+            self.ingest_lines.clone(),
+        );
+        registry.register_with_unit(
+            "plan_duration",
+            "Making one plan",
+            Unit::Seconds,
+            self.plan_duration.clone(),
+        );
         registry.register("task_activations", "Activations of tasks, by outcome", self.tasks.clone());
         registry.register("agents_connected", "Agents with an open session", self.agents_connected.clone());
         registry.register("http_requests", "HTTP requests answered", self.http_requests.clone());

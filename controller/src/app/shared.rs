@@ -111,7 +111,12 @@ impl Shared {
     }
 
     /// Changes one key: checked, recorded with who and when, in force when this returns.
-    pub async fn policy_set(&self, key: &str, value: &str, by: &str) -> Result<Arc<Policy>, PolicyChangeError> {
+    pub async fn policy_set(
+        &self,
+        key: &str,
+        value: &str,
+        by: &str,
+    ) -> Result<Arc<Policy>, PolicyChangeError> {
         let _turn = self.policy_turn.lock().await;
         let old = self.policy();
         let new = Arc::new(old.set(key, value)?);

@@ -6,13 +6,14 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use super::{
-    backtest::BacktestArgs, exit, fleet::InstancesArgs, forecast::ForecastArgs, mine::MineArgs, plan::PlanArgs, policy::PolicyArgs,
-    report::ReportArgs, train::TrainArgs, wake::WakeArgs, wakes::WakesArgs,
+    backtest::BacktestArgs, exit, fleet::InstancesArgs, forecast::ForecastArgs, mine::MineArgs,
+    plan::PlanArgs, policy::PolicyArgs, report::ReportArgs, train::TrainArgs, wake::WakeArgs,
+    wakes::WakesArgs,
 };
 
 /// Wakes hibernated instances before their users arrive.
 #[derive(Debug, Parser)]
-#[command(name = "reveille", version, about, after_long_help = exit::help(), max_term_width = 100)]
+#[command(name = "reveille", version, after_long_help = exit::help(), max_term_width = 100)]
 pub struct Cli {
     #[command(flatten)]
     pub(super) global: Global,
@@ -24,17 +25,44 @@ pub struct Cli {
 #[derive(Debug, Args)]
 pub(super) struct Global {
     /// Tables for people, or the API's JSON for programs
-    #[arg(long, value_enum, global = true, env = "REVEILLE_OUTPUT", default_value_t, help_heading = "Global options")]
+    #[arg(
+        long,
+        value_enum,
+        global = true,
+        env = "REVEILLE_OUTPUT",
+        default_value_t,
+        help_heading = "Global options"
+    )]
     pub(super) output: Output,
-    /// When to use colours; NO_COLOR is heeded
-    #[arg(long, value_enum, global = true, default_value_t, help_heading = "Global options")]
+    /// When to use colours
+    #[arg(
+        long,
+        value_enum,
+        global = true,
+        default_value_t,
+        help_heading = "Global options",
+        help = "When to use colours; NO_COLOR is heeded"
+    )]
     pub(super) color: Color,
-    /// Where the controller answers [default: of client.toml, or http://127.0.0.1:7411]
-    #[arg(long, global = true, value_name = "URL", env = "REVEILLE_ADDRESS", help_heading = "Global options")]
+    /// Where the controller answers
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "REVEILLE_ADDRESS",
+        help_heading = "Global options",
+        help = "Where the controller answers [default: of client.toml, or http://127.0.0.1:7411]"
+    )]
     pub(super) address: Option<String>,
-    /// File with the operator's token [default: REVEILLE_TOKEN, of client.toml, or operator.token in the data
-    /// directory]
-    #[arg(long, global = true, value_name = "FILE", env = "REVEILLE_TOKEN_FILE", help_heading = "Global options")]
+    /// File with the operator's token
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "REVEILLE_TOKEN_FILE",
+        help_heading = "Global options",
+        help = "File with the operator's token [default: REVEILLE_TOKEN, of client.toml, or operator.token in the data directory]"
+    )]
     pub(super) token_file: Option<PathBuf>,
 }
 
@@ -89,8 +117,13 @@ pub(super) enum Command {
 /// Where the configuration is.
 #[derive(Debug, Args)]
 pub(super) struct ConfigFile {
-    /// TOML; without it, defaults and environment (REVEILLE_SECTION__KEY)
-    #[arg(long, value_name = "FILE", env = "REVEILLE_CONFIG")]
+    /// The configuration
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "REVEILLE_CONFIG",
+        help = "TOML; without it, defaults and environment (REVEILLE_SECTION__KEY)"
+    )]
     pub(super) config: Option<PathBuf>,
 }
 
@@ -124,10 +157,7 @@ mod tests {
 
     #[test]
     fn global_options_stand_before_or_after_the_command() {
-        for line in [
-            ["reveille", "--output", "json", "hosts"],
-            ["reveille", "hosts", "--output", "json"],
-        ] {
+        for line in [["reveille", "--output", "json", "hosts"], ["reveille", "hosts", "--output", "json"]] {
             let cli = Cli::try_parse_from(line).unwrap();
             assert_eq!(cli.global.output, Output::Json);
             assert!(matches!(cli.command, Command::Hosts));

@@ -97,17 +97,23 @@ impl Client {
     fn refused(&self, status: StatusCode, problem: Option<Problem>) -> Failure {
         let Some(problem) = problem else {
             let address = &self.target.address;
-            return Failure::Internal(anyhow::anyhow!("{address} answered {status}: is it a Reveille controller?"));
+            return Failure::Internal(anyhow::anyhow!(
+                "{address} answered {status}: is it a Reveille controller?"
+            ));
         };
         let detail = problem.detail;
         match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 let place = &self.target.token_place;
                 let said = if self.target.token.is_some() { "was read from" } else { "was looked for in" };
-                Failure::NotPermitted(format!("{detail}; a token {said} {place}; name another with --token-file"))
+                Failure::NotPermitted(format!(
+                    "{detail}; a token {said} {place}; name another with --token-file"
+                ))
             }
             StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE => Failure::Input(detail),
-            StatusCode::NOT_FOUND | StatusCode::CONFLICT | StatusCode::SERVICE_UNAVAILABLE => Failure::No(detail),
+            StatusCode::NOT_FOUND | StatusCode::CONFLICT | StatusCode::SERVICE_UNAVAILABLE => {
+                Failure::No(detail)
+            }
             _ => Failure::Internal(anyhow::anyhow!("the controller answered {status}: {detail}")),
         }
     }

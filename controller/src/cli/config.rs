@@ -9,9 +9,9 @@ pub(super) fn check(screen: &Screen, path: Option<&Path>) -> Result<Exit, Failur
     Config::load(path)?;
     let of = path.map_or_else(|| "defaults and environment".into(), |path| path.display().to_string());
     if screen.is_json() {
-        screen.print(&serde_json::json!({ "ok": true, "configuration": of }).to_string())?;
+        Screen::print(&serde_json::json!({ "ok": true, "configuration": of }).to_string())?;
     } else {
-        screen.print(&format!("{of}: can be used"))?;
+        Screen::print(&format!("{of}: can be used"))?;
     }
     Ok(Exit::Ok)
 }
@@ -24,7 +24,7 @@ pub(super) fn show(screen: &Screen, path: Option<&Path>) -> Result<Exit, Failure
     } else {
         toml::to_string_pretty(&config).map_err(Failure::internal)?
     };
-    screen.print(&text)?;
+    Screen::print(&text)?;
     Ok(Exit::Ok)
 }
 

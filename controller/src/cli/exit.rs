@@ -33,11 +33,8 @@ impl From<Exit> for ExitCode {
 
 /// The last part of `--help`.
 pub(super) fn help() -> String {
-    let mut text = String::from("Exit codes:\n");
-    for (exit, meaning) in EXITS {
-        text.push_str(&format!("  {:>2}  {meaning}\n", exit as u8));
-    }
-    text
+    let lines = EXITS.map(|(exit, meaning)| format!("  {:>2}  {meaning}", exit as u8));
+    format!("Exit codes:\n{}", lines.join("\n"))
 }
 
 #[cfg(test)]

@@ -13,7 +13,9 @@ pub(super) enum Failure {
     /// A file that cannot be used; the source says why.
     #[error(transparent)]
     File(anyhow::Error),
-    #[error("no controller answers at {address}; start one with `reveille serve` or name another with --address")]
+    #[error(
+        "no controller answers at {address}; start one with `reveille serve` or name another with --address"
+    )]
     Unreachable { address: String, source: reqwest::Error },
     #[error("{0}")]
     NotPermitted(String),
@@ -30,10 +32,9 @@ impl Failure {
             Self::Input(_) | Self::File(_) => Exit::Input,
             Self::Unreachable { .. } => Exit::Unreachable,
             Self::NotPermitted(_) => Exit::NotPermitted,
-            Self::Internal(_) => Exit::Internal,
             // Whoever read our output has seen enough.
             Self::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Exit::Ok,
-            Self::Output(_) => Exit::Internal,
+            Self::Internal(_) | Self::Output(_) => Exit::Internal,
         }
     }
 
@@ -61,9 +62,10 @@ impl From<StoreError> for Failure {
 impl From<AppError> for Failure {
     fn from(error: AppError) -> Self {
         match error {
-            AppError::Config(_) | AppError::DataDir { .. } | AppError::Tokens(_) | AppError::Listen { .. } => {
-                Self::file(error)
-            }
+            AppError::Config(_)
+            | AppError::DataDir { .. }
+            | AppError::Tokens(_)
+            | AppError::Listen { .. } => Self::file(error),
             AppError::Store(_) | AppError::Task(_) | AppError::Serve(_) => Self::internal(error),
         }
     }

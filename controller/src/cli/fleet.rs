@@ -6,7 +6,7 @@ use comfy_table::Cell;
 use super::{
     Exit,
     failure::Failure,
-    screen::{Screen, dash, judged, more, number, or_dash, table},
+    screen::{Screen, dash, judged, more, number, or_dash, rows_or, table},
     session::Session,
 };
 use crate::api::view::{HostView, InstancePage, Items};
@@ -39,7 +39,8 @@ fn render_instances(page: &InstancePage, screen: &Screen) -> String {
             if item.opted_out { "opted out".into() } else { "yes".into() },
         ]);
     }
-    format!("{table}{}", more(&page.next_page_token))
+    let nothing = "no instances yet: none was seen in a log or listed by an agent";
+    format!("{}{}", rows_or(&table, nothing), more(&page.next_page_token))
 }
 
 pub(super) async fn hosts(session: &Session) -> Result<Exit, Failure> {
@@ -66,5 +67,5 @@ fn render_hosts(hosts: &Items<HostView>, screen: &Screen) -> String {
             gate,
         ]);
     }
-    table.to_string()
+    rows_or(&table, "no hosts yet: no agent has connected")
 }

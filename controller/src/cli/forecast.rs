@@ -5,7 +5,7 @@ use clap::Args;
 use super::{
     Exit,
     failure::Failure,
-    screen::{Screen, more, number, table},
+    screen::{Screen, more, number, rows_or, table},
     session::Session,
 };
 use crate::api::view::ForecastPage;
@@ -54,5 +54,5 @@ fn render(page: &ForecastPage, screen: &Screen) -> String {
     }
     let minutes = page.within_s / 60;
     let head = format!("Within {minutes} min of {}, by model {}", screen.time(page.at), page.model_version);
-    format!("{head}\n{table}{}", more(&page.next_page_token))
+    format!("{head}\n{}{}", rows_or(&table, "nobody is that likely to come"), more(&page.next_page_token))
 }

@@ -9,8 +9,9 @@ use crate::config::{LogConfig, LogFormat};
 
 /// Once per process; a second call changes nothing.
 pub(super) fn init(config: &LogConfig) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(&config.filter)
-        .map_err(|e| Failure::Input(format!("bad configuration: `log.filter` is no filter such as \"info\": {e}")))?;
+    let filter = EnvFilter::try_new(&config.filter).map_err(|e| {
+        Failure::Input(format!("bad configuration: `log.filter` is no filter such as \"info\": {e}"))
+    })?;
     let terminal = std::io::stderr().is_terminal();
     let human = match config.format {
         LogFormat::Human => true,

@@ -45,3 +45,6 @@ pub mod backtest;
 pub use args::Cli;
 pub use exit::{EXITS, Exit};
 pub use run::main_with;
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use comfy_table::Cell;
 use super::{
     Exit,
     failure::Failure,
-    screen::{Screen, more, number, or_dash, table},
+    screen::{Screen, more, number, or_dash, rows_or, table},
     session::Session,
 };
 use crate::api::view::{OmissionPage, PlanView};
@@ -59,8 +59,11 @@ fn render(plan: &PlanView, screen: &Screen) -> String {
         plan.mode,
         plan.model_version
     );
-    let foot = format!("{} left out; `reveille plan --omissions` names them", plan.omissions);
-    format!("{head}\n{wakes}\n{omitted}\n{foot}")
+    let wakes = rows_or(&wakes, "nobody is to be woken");
+    if plan.omissions == 0 {
+        return format!("{head}\n{wakes}");
+    }
+    format!("{head}\n{wakes}\n{omitted}\n`reveille plan --omissions` names those left out")
 }
 
 fn render_omissions(page: &OmissionPage, _: &Screen) -> String {
@@ -68,5 +71,5 @@ fn render_omissions(page: &OmissionPage, _: &Screen) -> String {
     for item in &page.items {
         table.add_row([&item.instance_id, &item.reason, &item.detail]);
     }
-    format!("{table}{}", more(&page.next_page_token))
+    format!("{}{}", rows_or(&table, "nobody is left out"), more(&page.next_page_token))
 }

@@ -6,7 +6,7 @@ use reqwest::Method;
 use super::{
     Exit,
     failure::Failure,
-    screen::{Screen, or_dash, table},
+    screen::{Screen, or_dash, rows_or, table},
     session::Session,
 };
 use crate::api::view::{Items, PolicyChangeView, PolicySetBody, PolicyView};
@@ -24,7 +24,8 @@ enum PolicyCommand {
     /// Change one key, in force at once
     Set {
         key: String,
-        /// As TOML would write it: 8, act, true, '["2026-12-25"]'
+        /// The new value
+        #[arg(help = r#"As TOML would write it: 8, act, true, '["2026-12-25"]'"#)]
         value: String,
     },
     /// Who changed what, newest first
@@ -66,5 +67,5 @@ fn render_changes(changes: &Items<PolicyChangeView>, screen: &Screen) -> String 
         let at = screen.time(change.changed_at);
         table.add_row([&at, &change.changed_by, &change.key, &change.old_value, &change.new_value]);
     }
-    table.to_string()
+    rows_or(&table, "nothing was changed yet")
 }

@@ -21,7 +21,8 @@ fn time(text: &str) -> Result<Timestamp, String> {
     if let Ok(at) = text.parse::<Timestamp>() {
         return Ok(at);
     }
-    let date: Date = text.parse().map_err(|_| "is neither RFC 3339 nor a date such as 2026-03-01".to_owned())?;
+    let date: Date =
+        text.parse().map_err(|_| "is neither RFC 3339 nor a date such as 2026-03-01".to_owned())?;
     let start = date.to_zoned(TimeZone::system()).map_err(|e| e.to_string())?;
     Ok(start.timestamp())
 }

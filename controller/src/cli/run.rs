@@ -12,7 +12,9 @@ use super::{
     failure::Failure,
     fleet, forecast, mine, plan, policy, report,
     screen::Screen,
-    serve, session::Session, train, wake, wakes,
+    serve,
+    session::Session,
+    train, wake, wakes,
 };
 use crate::config::Config;
 
@@ -107,13 +109,15 @@ async fn mined(screen: &Screen, args: MineCommand) -> Result<Exit, Failure> {
     let config = Config::load(args.file.config.as_deref())?;
     let json = screen.is_json();
     let work = move || mine::run(&args.mine, config.logs, &mut anstream::stdout().lock(), json, true);
-    let report = tokio::task::spawn_blocking(work).await.map_err(Failure::internal)?.map_err(Failure::file)?;
+    let report =
+        tokio::task::spawn_blocking(work).await.map_err(Failure::internal)?.map_err(Failure::file)?;
     Ok(if report.is_complete() { Exit::Ok } else { Exit::Input })
 }
 
 async fn backtested(screen: &Screen, args: backtest::BacktestArgs) -> Result<Exit, Failure> {
     let json = screen.is_json();
     let work = move || backtest::run(&args, &mut anstream::stdout().lock(), json);
-    let report = tokio::task::spawn_blocking(work).await.map_err(Failure::internal)?.map_err(Failure::file)?;
+    let report =
+        tokio::task::spawn_blocking(work).await.map_err(Failure::internal)?.map_err(Failure::file)?;
     Ok(if report.rejected > 0 { Exit::Input } else { Exit::Ok })
 }

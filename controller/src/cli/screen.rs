@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 
-use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
+use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, LineStyle, Table, presets};
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::args::Output;
@@ -27,7 +27,7 @@ impl Screen {
     }
 
     /// Writes to standard output; colours are taken out where they are not wanted.
-    pub(super) fn print(&self, text: &str) -> std::io::Result<()> {
+    pub(super) fn print(text: &str) -> std::io::Result<()> {
         let mut out = anstream::stdout().lock();
         out.write_all(text.as_bytes())?;
         if !text.ends_with('\n') {
@@ -49,7 +49,7 @@ impl Screen {
 /// An empty table with this header.
 pub(super) fn table<const N: usize>(header: [&str; N]) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none()));
     table.set_content_arrangement(ContentArrangement::Dynamic);
     // The stream takes the colours out again where they are not wanted.
     table.enforce_styling();
@@ -79,6 +79,11 @@ pub(super) fn dash() -> String {
 
 pub(super) fn or_dash(text: Option<&str>) -> String {
     text.filter(|text| !text.is_empty()).map_or_else(dash, str::to_owned)
+}
+
+/// The table, or in words that it is empty.
+pub(super) fn rows_or(table: &Table, nothing: &str) -> String {
+    if table.is_empty() { nothing.to_owned() } else { table.to_string() }
 }
 
 /// Says how the next page is had, when there is one.

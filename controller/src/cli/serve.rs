@@ -27,7 +27,8 @@ pub(super) async fn run(path: Option<&Path>) -> Result<Exit, Failure> {
 
 /// Where everything is, for whoever started it by hand.
 fn announce(app: &App, path: Option<&Path>) {
-    let configuration = path.map_or_else(|| "none: defaults and environment".into(), |path| path.display().to_string());
+    let configuration =
+        path.map_or_else(|| "none: defaults and environment".into(), |path| path.display().to_string());
     eprintln!("Reveille {}", env!("CARGO_PKG_VERSION"));
     eprintln!("  API, metrics     http://{}", app.http_addr());
     eprintln!("  agents, gRPC     http://{}", app.grpc_addr());

@@ -29,9 +29,9 @@ impl Session {
         render: impl FnOnce(&T, &Screen) -> String,
     ) -> Result<Exit, Failure> {
         if self.screen.is_json() {
-            self.screen.print(&answer.0)?;
+            Screen::print(&answer.0)?;
         } else {
-            self.screen.print(&render(&answer.read()?, &self.screen))?;
+            Screen::print(&render(&answer.read()?, &self.screen))?;
         }
         Ok(Exit::Ok)
     }

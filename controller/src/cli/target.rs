@@ -67,13 +67,21 @@ impl Target {
         }
         if let Some(token) = around.token {
             let token = Some(Secret(token));
-            return Ok(Self { address, token, token_place: format!("the environment variable {TOKEN_VARIABLE}") });
+            return Ok(Self {
+                address,
+                token,
+                token_place: format!("the environment variable {TOKEN_VARIABLE}"),
+            });
         }
         if let Some(path) = &file.token_file {
             return Ok(Self { address, token: Some(read(path)?), token_place: place(path) });
         }
         let Some(path) = around.data_dir.map(|dir| dir.join(OPERATOR_TOKEN_FILE)) else {
-            return Ok(Self { address, token: None, token_place: "nowhere: there is no home directory".into() });
+            return Ok(Self {
+                address,
+                token: None,
+                token_place: "nowhere: there is no home directory".into(),
+            });
         };
         // Nobody asked for this file, so its absence is no error yet; the controller may say that a token is needed.
         let token = path.exists().then(|| read(&path)).transpose()?;
@@ -92,7 +100,9 @@ fn client_file(config_dir: Option<&Path>) -> Result<ClientFile, Failure> {
 }
 
 fn parse_address(text: &str) -> Result<reqwest::Url, Failure> {
-    let bad = |problem: String| Failure::Input(format!("the address {text:?} is no URL such as {ADDRESS_DEFAULT}: {problem}"));
+    let bad = |problem: String| {
+        Failure::Input(format!("the address {text:?} is no URL such as {ADDRESS_DEFAULT}: {problem}"))
+    };
     let url = reqwest::Url::parse(text).map_err(|e| bad(e.to_string()))?;
     if !matches!(url.scheme(), "http" | "https") || url.cannot_be_a_base() {
         return Err(bad("it does not begin with http:// or https://".into()));
@@ -152,7 +162,8 @@ mod tests {
         assert_eq!(found(&filed), ("https://reveille.example.com/", Some("of-client-file")));
         let environment = Target::of(None, None, home.around(Some("of-environment"))).unwrap();
         assert_eq!(found(&environment), ("https://reveille.example.com/", Some("of-environment")));
-        let flagged = Target::of(Some("http://h:1"), Some(&flag), home.around(Some("of-environment"))).unwrap();
+        let flagged =
+            Target::of(Some("http://h:1"), Some(&flag), home.around(Some("of-environment"))).unwrap();
         assert_eq!(found(&flagged), ("http://h:1/", Some("of-flag")));
         assert!(!format!("{flagged:?}").contains("of-flag"));
     }

@@ -33,13 +33,12 @@ pub(super) async fn run(screen: &Screen, args: &TrainArgs) -> Result<Exit, Failu
     let learned = learned.map_err(Failure::internal)?;
     let rejected = learned.rejected.as_deref();
     if screen.is_json() {
-        let answer =
-            serde_json::json!({ "version": learned.version, "instances": learned.instances, "rejected": rejected });
-        screen.print(&answer.to_string())?;
+        let answer = serde_json::json!({ "version": learned.version, "instances": learned.instances, "rejected": rejected });
+        Screen::print(&answer.to_string())?;
     } else if let Some(why) = rejected {
-        screen.print(&format!("version {} was rejected, the one before goes on: {why}", learned.version))?;
+        Screen::print(&format!("version {} was rejected, the one before goes on: {why}", learned.version))?;
     } else {
-        screen.print(&format!("version {} serves, with {} instances", learned.version, learned.instances))?;
+        Screen::print(&format!("version {} serves, with {} instances", learned.version, learned.instances))?;
     }
     Ok(if rejected.is_some() { Exit::No } else { Exit::Ok })
 }

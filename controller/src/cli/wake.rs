@@ -36,10 +36,14 @@ pub(super) async fn run(session: &Session, args: &WakeArgs) -> Result<Exit, Fail
     let asked: WakeAsked = answer.read()?;
     eprintln!("{}", said(&asked));
     let clock = Clock::system();
-    let waited = clock.timeout(args.timeout.unsigned_abs(), until_over(session, &clock, &asked.wake.wake_id)).await;
+    let waited =
+        clock.timeout(args.timeout.unsigned_abs(), until_over(session, &clock, &asked.wake.wake_id)).await;
     let (answer, end) = waited.ok_or_else(|| {
         let id = &asked.wake.wake_id;
-        Failure::No(format!("the wake is not over after {:#}; `reveille wakes show {id}` follows it", args.timeout))
+        Failure::No(format!(
+            "the wake is not over after {:#}; `reveille wakes show {id}` follows it",
+            args.timeout
+        ))
     })??;
     session.show(&answer, wakes::render_story)?;
     let serves = matches!(end.as_str(), "woken" | "already_awake");

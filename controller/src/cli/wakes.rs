@@ -8,7 +8,7 @@ use reveille_proto::WakeId;
 use super::{
     Exit,
     failure::Failure,
-    screen::{Screen, judged, more, or_dash, table},
+    screen::{Screen, judged, more, or_dash, rows_or, table},
     session::Session,
 };
 use crate::api::view::{WakePage, WakeStoryView, WakeView};
@@ -61,7 +61,9 @@ pub(super) async fn run(session: &Session, args: WakesArgs) -> Result<Exit, Fail
         Some(WakesCommand::Cancel { id }) => {
             let path = ["wakes", &id.to_string(), "cancel"];
             let answer = session.client.send_body(Method::POST, &path, &()).await?;
-            session.show(&answer, |wake: &WakeView, _| format!("wake {} is {}: {}", wake.wake_id, wake.state, wake.detail))
+            session.show(&answer, |wake: &WakeView, _| {
+                format!("wake {} is {}: {}", wake.wake_id, wake.state, wake.detail)
+            })
         }
     }
 }
@@ -89,7 +91,7 @@ fn render(page: &WakePage, screen: &Screen) -> String {
             verdict(wake),
         ]);
     }
-    format!("{table}{}", more(&page.next_page_token))
+    format!("{}{}", rows_or(&table, "no wakes"), more(&page.next_page_token))
 }
 
 /// How it ended, or how far it is.

@@ -51,8 +51,7 @@ impl Config {
             figment = figment.merge(Toml::string(&text));
         }
         let env = Env::prefixed(ENV_PREFIX).filter(|key| !NOT_KEYS.contains(&key.as_str())).split("__");
-        let config: Self =
-            figment.merge(env).extract().map_err(|e| ConfigError::Merge(Box::new(e)))?;
+        let config: Self = figment.merge(env).extract().map_err(|e| ConfigError::Merge(Box::new(e)))?;
         config.check()?;
         Ok(config)
     }
@@ -60,8 +59,13 @@ impl Config {
     /// What no type can say.
     pub fn check(&self) -> Result<(), ConfigError> {
         self.policy.check().map_err(|(key, problem)| ConfigError::value(format!("policy.{key}"), problem))?;
-        self.model.rule.check().map_err(|e| ConfigError::value(format!("model.rule.{}", e.field), e.problem))?;
-        self.throttle.check().map_err(|(key, problem)| ConfigError::value(format!("throttle.{key}"), problem))?;
+        self.model
+            .rule
+            .check()
+            .map_err(|e| ConfigError::value(format!("model.rule.{}", e.field), e.problem))?;
+        self.throttle
+            .check()
+            .map_err(|(key, problem)| ConfigError::value(format!("throttle.{key}"), problem))?;
         check_zone("model.time_zone", &self.model.time_zone)?;
         for (i, instance) in self.instances.iter().enumerate() {
             if !instance.time_zone.is_empty() {
@@ -99,12 +103,15 @@ impl Config {
         if let Some(dir) = &self.store.data_dir {
             return Ok(dir.clone());
         }
-        let base = etcetera::choose_base_strategy()
-            .map_err(|e| ConfigError::value("store.data_dir", format!("is not set and there is no home: {e}")))?;
+        let base = etcetera::choose_base_strategy().map_err(|e| {
+            ConfigError::value("store.data_dir", format!("is not set and there is no home: {e}"))
+        })?;
         Ok(base.data_dir().join("reveille"))
     }
 }
 
 fn check_zone(key: &str, name: &str) -> Result<(), ConfigError> {
-    TimeZone::get(name).map(|_| ()).map_err(|_| ConfigError::value(key, format!("is no IANA time zone: {name:?}")))
+    TimeZone::get(name)
+        .map(|_| ())
+        .map_err(|_| ConfigError::value(key, format!("is no IANA time zone: {name:?}")))
 }

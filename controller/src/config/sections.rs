@@ -99,7 +99,12 @@ pub struct ModelConfig {
 
 impl Default for ModelConfig {
     fn default() -> Self {
-        Self { rule: Rule::default(), train_interval_s: 6 * 3600, time_zone: "UTC".into(), lead_time_default_s: crate::model::LEAD_TIME_DEFAULT_S }
+        Self {
+            rule: Rule::default(),
+            train_interval_s: 6 * 3600,
+            time_zone: "UTC".into(),
+            lead_time_default_s: crate::model::LEAD_TIME_DEFAULT_S,
+        }
     }
 }
 

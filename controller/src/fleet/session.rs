@@ -81,7 +81,10 @@ impl FleetService {
             protocol_version: PROTOCOL_VERSION,
             controller_version: env!("CARGO_PKG_VERSION").into(),
             epoch: self.shared.epoch,
-            configure: Some(commands::configure(&self.shared.policy(), self.shared.config.fleet.load_interval_ms)),
+            configure: Some(commands::configure(
+                &self.shared.policy(),
+                self.shared.config.fleet.load_interval_ms,
+            )),
         };
         Ok((hello, welcome))
     }
@@ -168,7 +171,8 @@ impl v1::fleet_server::Fleet for FleetService {
         };
         let (session, outbox) = self.shared.fleet.connect(&hello);
         info!(host_id = %hello.host, version = hello.agent_version, instances = hello.inventory.len(), "agent connected");
-        let connected = AgentEvent::Connected { host: hello.host.clone(), journal_id: hello.journal_id.clone() };
+        let connected =
+            AgentEvent::Connected { host: hello.host.clone(), journal_id: hello.journal_id.clone() };
         self.events.send(connected).ok();
         self.shared.signals.plan.notify_one();
         tokio::spawn(self.clone().drain(up, hello.host.clone(), session));

@@ -11,7 +11,8 @@ use crate::wake::RetryRule;
 /// "Exponential Backoff And Jitter" (2015).
 pub fn backoff(rule: &RetryRule, failures: u32, retry_after_s: Option<u32>, jitter: f64) -> SignedDuration {
     let doublings = failures.saturating_sub(1).min(20);
-    let ceiling_s = u64::from(rule.backoff_base_s).saturating_mul(1 << doublings).min(rule.backoff_max_s.into());
+    let ceiling_s =
+        u64::from(rule.backoff_base_s).saturating_mul(1 << doublings).min(rule.backoff_max_s.into());
     let drawn_ms = (jitter.clamp(0.0, 1.0) * ceiling_s as f64 * 1000.0) as i64;
     let asked_ms = i64::from(retry_after_s.unwrap_or(0).min(rule.backoff_max_s)) * 1000;
     // A little above zero, so that a draw of nothing is not a hot loop.

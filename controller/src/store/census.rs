@@ -40,19 +40,18 @@ impl Store {
     /// Wakes that ended at or after `from`, by how they ended.
     pub async fn wakes_ended_by_end(&self, from: Timestamp) -> Result<Vec<(String, u64)>, StoreError> {
         let sql = "SELECT end_reason, count(*) FROM wakes WHERE ended_at >= ? GROUP BY end_reason ORDER BY end_reason";
-        let rows: Vec<(String, i64)> = sqlx::query_as(sql)
-            .bind(ms(from))
-            .fetch_all(&self.pool)
-            .await
-            .during("count ended wakes")?;
+        let rows: Vec<(String, i64)> =
+            sqlx::query_as(sql).bind(ms(from)).fetch_all(&self.pool).await.during("count ended wakes")?;
         Ok(rows.into_iter().map(|(end, count)| (end, count as u64)).collect())
     }
 
     /// When an instance was first called by forecast; none when that never happened.
     pub async fn wakes_first_forecast_at(&self) -> Result<Option<Timestamp>, StoreError> {
         let sql = "SELECT min(called_at) FROM wakes WHERE reason = 'forecast'";
-        let at: Option<i64> =
-            sqlx::query_scalar(sql).fetch_one(&self.pool).await.during("look for the first wake by forecast")?;
+        let at: Option<i64> = sqlx::query_scalar(sql)
+            .fetch_one(&self.pool)
+            .await
+            .during("look for the first wake by forecast")?;
         Place { table: "wakes", row: "first by forecast" }.time_opt("called_at", at)
     }
 }

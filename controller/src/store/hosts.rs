@@ -25,6 +25,8 @@ pub struct HostRow {
 
 const HOUR_MS: i64 = 3_600_000;
 
+type Row = (String, String, String, f64, String, String, i64, i64, i64);
+
 impl Store {
     /// Keeps what an agent says of itself, and moves the instances it lists to its host. Returns the instances
     /// that another host listed before.
@@ -78,22 +80,22 @@ impl Store {
     pub async fn hosts_list(&self) -> Result<Vec<HostRow>, StoreError> {
         let sql = "SELECT host_id, host_class, zone, cores, agent_version, journal_id, connected_at, last_seen_at, \
                    (SELECT count(*) FROM instances WHERE instances.host_id = hosts.host_id) FROM hosts ORDER BY host_id";
-        type Row = (String, String, String, f64, String, String, i64, i64, i64);
         let rows: Vec<Row> = sqlx::query_as(sql).fetch_all(&self.pool).await.during("list hosts")?;
-        let read = rows.into_iter().map(|(id, class, zone, cores, version, journal_id, connected, seen, count)| {
-            let at = Place { table: "hosts", row: &id };
-            Ok(HostRow {
-                host: at.parse("host_id", &id)?,
-                class,
-                zone,
-                cores,
-                agent_version: version,
-                journal_id,
-                connected_at: at.time("connected_at", connected)?,
-                last_seen_at: at.time("last_seen_at", seen)?,
-                instances: count as u32,
-            })
-        });
+        let read =
+            rows.into_iter().map(|(id, class, zone, cores, version, journal_id, connected, seen, count)| {
+                let at = Place { table: "hosts", row: &id };
+                Ok(HostRow {
+                    host: at.parse("host_id", &id)?,
+                    class,
+                    zone,
+                    cores,
+                    agent_version: version,
+                    journal_id,
+                    connected_at: at.time("connected_at", connected)?,
+                    last_seen_at: at.time("last_seen_at", seen)?,
+                    instances: count as u32,
+                })
+            });
         read.collect()
     }
 

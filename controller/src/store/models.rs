@@ -140,12 +140,13 @@ impl Store {
 
     /// The profiles of a version, in order of instance.
     pub async fn profiles_of(&self, version: u64) -> Result<Vec<(InstanceId, Profile)>, StoreError> {
-        let rows: Vec<(String, Vec<u8>)> =
-            sqlx::query_as("SELECT instance_id, profile FROM profiles WHERE version = ? ORDER BY instance_id")
-                .bind(version as i64)
-                .fetch_all(&self.pool)
-                .await
-                .during("read profiles")?;
+        let rows: Vec<(String, Vec<u8>)> = sqlx::query_as(
+            "SELECT instance_id, profile FROM profiles WHERE version = ? ORDER BY instance_id",
+        )
+        .bind(version as i64)
+        .fetch_all(&self.pool)
+        .await
+        .during("read profiles")?;
         let read = rows.into_iter().map(|(id, blob)| {
             let at = Place { table: "profiles", row: &id };
             let profile = Profile::decode(&blob).map_err(|e| at.bad(format!("profile {e}")))?;

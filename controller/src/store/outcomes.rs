@@ -22,7 +22,9 @@ pub struct OutcomeRow {
 
 type Row = (String, String, Option<i64>, f64, f64, f64, i64);
 
-fn from_row((id, verdict, arrived_at, idle_s, waited_s, saved_s, judged_at): Row) -> Result<OutcomeRow, StoreError> {
+fn from_row(
+    (id, verdict, arrived_at, idle_s, waited_s, saved_s, judged_at): Row,
+) -> Result<OutcomeRow, StoreError> {
     let at = Place { table: "outcomes", row: &id };
     let arrived = || -> Result<Timestamp, StoreError> {
         at.time_opt("arrived_at", arrived_at)?.ok_or_else(|| at.bad("arrived_at is missing"))
@@ -61,7 +63,11 @@ impl Store {
     }
 
     /// Verdicts on wakes created in `[from, to)`, in order of wake.
-    pub async fn outcomes_between(&self, from: Timestamp, to: Timestamp) -> Result<Vec<OutcomeRow>, StoreError> {
+    pub async fn outcomes_between(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<OutcomeRow>, StoreError> {
         let sql = "SELECT o.wake_id, verdict, arrived_at, idle_s, waited_s, saved_s, judged_at FROM outcomes o \
                    JOIN wakes w USING (wake_id) WHERE w.created_at >= ? AND w.created_at < ? ORDER BY o.wake_id";
         let rows: Vec<Row> = sqlx::query_as(sql)

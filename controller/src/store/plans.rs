@@ -92,14 +92,16 @@ impl Store {
         }
         sqlx::query("DELETE FROM omissions").execute(&mut *tx).await.during("forget old omissions")?;
         for omission in &plan.omissions {
-            sqlx::query("INSERT OR REPLACE INTO omissions (instance_id, plan_id, code, detail) VALUES (?, ?, ?, ?)")
-                .bind(omission.instance.as_str())
-                .bind(plan_id)
-                .bind(omission.reason.code())
-                .bind(omission.reason.to_string())
-                .execute(&mut *tx)
-                .await
-                .during("keep an omission")?;
+            sqlx::query(
+                "INSERT OR REPLACE INTO omissions (instance_id, plan_id, code, detail) VALUES (?, ?, ?, ?)",
+            )
+            .bind(omission.instance.as_str())
+            .bind(plan_id)
+            .bind(omission.reason.code())
+            .bind(omission.reason.to_string())
+            .execute(&mut *tx)
+            .await
+            .during("keep an omission")?;
         }
         tx.commit().await.during("commit a plan")?;
         Ok(plan_id)
@@ -129,7 +131,11 @@ impl Store {
     }
 
     /// Planned wakes that are to serve in `[from, to)`, in order of time.
-    pub async fn planned_between(&self, from: Timestamp, to: Timestamp) -> Result<Vec<PlannedRow>, StoreError> {
+    pub async fn planned_between(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<PlannedRow>, StoreError> {
         type Row = (String, i64, i64, i64, String, i64, i64, f64, String, Option<String>);
         let sql = "SELECT instance_id, hour_at, serve_at, plan_id, host_id, due_at, expires_at, probability, why, wake_id \
                    FROM planned WHERE serve_at >= ? AND serve_at < ? ORDER BY serve_at, instance_id";
@@ -139,21 +145,23 @@ impl Store {
             .fetch_all(&self.pool)
             .await
             .during("read planned wakes")?;
-        let read = rows.into_iter().map(|(id, hour_at, serve_at, plan_id, host, due_at, expires_at, probability, why, wake)| {
-            let at = Place { table: "planned", row: &id };
-            Ok(PlannedRow {
-                instance: at.parse("instance_id", &id)?,
-                host: at.parse("host_id", &host)?,
-                plan_id,
-                due_at: at.time("due_at", due_at)?,
-                hour_at: at.time("hour_at", hour_at)?,
-                serve_at: at.time("serve_at", serve_at)?,
-                expires_at: at.time("expires_at", expires_at)?,
-                probability,
-                why,
-                wake: at.parse_opt("wake_id", wake.as_deref())?,
-            })
-        });
+        let read = rows.into_iter().map(
+            |(id, hour_at, serve_at, plan_id, host, due_at, expires_at, probability, why, wake)| {
+                let at = Place { table: "planned", row: &id };
+                Ok(PlannedRow {
+                    instance: at.parse("instance_id", &id)?,
+                    host: at.parse("host_id", &host)?,
+                    plan_id,
+                    due_at: at.time("due_at", due_at)?,
+                    hour_at: at.time("hour_at", hour_at)?,
+                    serve_at: at.time("serve_at", serve_at)?,
+                    expires_at: at.time("expires_at", expires_at)?,
+                    probability,
+                    why,
+                    wake: at.parse_opt("wake_id", wake.as_deref())?,
+                })
+            },
+        );
         read.collect()
     }
 

@@ -22,7 +22,8 @@ impl Store {
         let mut tx = self.begin().await?;
         let mut rows = 0;
         for statement in STATEMENTS {
-            let done = sqlx::query(statement).bind(ms(before)).execute(&mut *tx).await.during("forget old rows")?;
+            let done =
+                sqlx::query(statement).bind(ms(before)).execute(&mut *tx).await.during("forget old rows")?;
             rows += done.rows_affected();
         }
         tx.commit().await.during("commit a pruning")?;

@@ -38,7 +38,11 @@ impl Place<'_> {
         text.map(|text| self.parse(column, text)).transpose()
     }
 
-    pub(crate) fn json<T: serde::de::DeserializeOwned>(self, column: &str, text: &str) -> Result<T, StoreError> {
+    pub(crate) fn json<T: serde::de::DeserializeOwned>(
+        self,
+        column: &str,
+        text: &str,
+    ) -> Result<T, StoreError> {
         serde_json::from_str(text).map_err(|e| self.bad(format!("{column} is not what was expected: {e}")))
     }
 }

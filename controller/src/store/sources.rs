@@ -29,7 +29,11 @@ impl Store {
                 .fetch_optional(&self.pool)
                 .await
                 .during("read a source's position")?;
-        Ok(row.map(|(fingerprint, offset, line)| Position { fingerprint, offset: offset as u64, line: line as u64 }))
+        Ok(row.map(|(fingerprint, offset, line)| Position {
+            fingerprint,
+            offset: offset as u64,
+            line: line as u64,
+        }))
     }
 
     pub async fn sources_list(&self) -> Result<Vec<SourceRow>, StoreError> {

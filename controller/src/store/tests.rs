@@ -109,7 +109,8 @@ async fn what_was_committed_is_there_after_a_restart_and_ends_once() {
     let (dir, store) = store().await;
     let rule = RetryRule::default();
     store.host_hello(&hello(&["dev1"]), t(0)).await.expect("kept");
-    let (wake, _, _) = store.wake_request(&new_wake(1, "dev1", Reason::Demand, 0), &rule).await.expect("queued");
+    let (wake, _, _) =
+        store.wake_request(&new_wake(1, "dev1", Reason::Demand, 0), &rule).await.expect("queued");
     store.wake_step(wake.id, &dispatch(1), &rule).await.expect("dispatched");
     store.close().await;
 

@@ -42,7 +42,10 @@ fn from_row((wake_id, seq, at, event, from, to, epoch, detail): Row) -> Result<T
     })
 }
 
-pub(super) async fn append(tx: &mut Transaction<'static, Sqlite>, moved: &Transition) -> Result<(), StoreError> {
+pub(super) async fn append(
+    tx: &mut Transaction<'static, Sqlite>,
+    moved: &Transition,
+) -> Result<(), StoreError> {
     let sql = "INSERT INTO transitions (wake_id, seq, at, event, from_state, to_state, epoch, detail) \
                VALUES (?1, 1 + (SELECT count(*) FROM transitions WHERE wake_id = ?1), ?2, ?3, ?4, ?5, ?6, ?7)";
     sqlx::query(sql)
@@ -73,7 +76,11 @@ impl Store {
     }
 
     /// All moves in a span, ordered by time: what an oracle reads.
-    pub async fn transitions_between(&self, from: Timestamp, to: Timestamp) -> Result<Vec<Transition>, StoreError> {
+    pub async fn transitions_between(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<Transition>, StoreError> {
         let sql = "SELECT wake_id, seq, at, event, from_state, to_state, epoch, detail FROM transitions \
                    WHERE at >= ? AND at < ? ORDER BY at, wake_id, seq";
         let rows: Vec<Row> = sqlx::query_as(sql)

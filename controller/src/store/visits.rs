@@ -7,9 +7,9 @@ use reveille_proto::InstanceId;
 use sqlx::{Sqlite, Transaction};
 
 use super::{
-    Store, StoreError,
+    Store, StoreError, activity,
     error::During,
-    instances, activity,
+    instances,
     row::{Place, ms},
     sources,
 };
@@ -35,7 +35,12 @@ const COLUMNS: &str = "instance_id, arrived_at, departed_at, asked_at";
 
 impl Store {
     /// Folds a batch of a log into visits and activity and keeps how far the log was read, all or nothing.
-    pub async fn visits_absorb(&self, batch: &Batch, gap: SignedDuration, at: Timestamp) -> Result<(), StoreError> {
+    pub async fn visits_absorb(
+        &self,
+        batch: &Batch,
+        gap: SignedDuration,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
         let mut by_instance: BTreeMap<&InstanceId, Vec<Sighting>> = BTreeMap::new();
         for sighting in &batch.sightings {
             by_instance.entry(&sighting.instance).or_default().push(sighting.clone());

@@ -196,7 +196,12 @@ impl Store {
     }
 
     /// The first `limit` queued wakes of the instances on `host` whose time has come, in order of the queue.
-    pub async fn wakes_due(&self, host: &HostId, now: Timestamp, limit: u32) -> Result<Vec<Wake>, StoreError> {
+    pub async fn wakes_due(
+        &self,
+        host: &HostId,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Wake>, StoreError> {
         let sql = "SELECT wakes.* FROM wakes JOIN instances USING (instance_id) \
                    WHERE wakes.state = 'queued' AND instances.host_id = ?1 AND wakes.due_at <= ?2 \
                    AND wakes.not_before <= ?2 AND wakes.expires_at > ?2 \
@@ -214,7 +219,8 @@ impl Store {
     /// Wakes that hold a permit.
     pub async fn wakes_running(&self) -> Result<Vec<Wake>, StoreError> {
         let sql = "SELECT * FROM wakes WHERE state IN ('dispatched', 'calling', 'starting') ORDER BY wake_id";
-        let rows = sqlx::query_as::<_, Row>(sql).fetch_all(&self.pool).await.during("read the running wakes")?;
+        let rows =
+            sqlx::query_as::<_, Row>(sql).fetch_all(&self.pool).await.during("read the running wakes")?;
         rows.into_iter().map(Row::into_wake).collect()
     }
 
@@ -281,11 +287,8 @@ impl Store {
                    LEFT JOIN hosts USING (host_id) \
                    WHERE wakes.end_reason = 'woken' AND wakes.serving_at >= wakes.dispatched_at \
                    ORDER BY wakes.ended_at DESC LIMIT ?";
-        let rows: Vec<(String, i64)> = sqlx::query_as(sql)
-            .bind(limit)
-            .fetch_all(&self.pool)
-            .await
-            .during("read serving times")?;
+        let rows: Vec<(String, i64)> =
+            sqlx::query_as(sql).bind(limit).fetch_all(&self.pool).await.during("read serving times")?;
         Ok(rows.into_iter().map(|(class, ms)| (class, jiff::SignedDuration::from_millis(ms))).collect())
     }
 

@@ -31,10 +31,16 @@ impl Dispatch {
     }
 
     /// Starts what may start on one host. Returns how many were sent.
-    async fn host(&self, host: &HostId, live: &LiveHost, running: &mut RunningByHost) -> Result<u32, StoreError> {
+    async fn host(
+        &self,
+        host: &HostId,
+        live: &LiveHost,
+        running: &mut RunningByHost,
+    ) -> Result<u32, StoreError> {
         let policy = self.shared.policy();
         let now = self.shared.clock.now();
-        let due = self.shared.store.wakes_due(host, now, policy.host_wakes_max.saturating_mul(4).max(16)).await?;
+        let due =
+            self.shared.store.wakes_due(host, now, policy.host_wakes_max.saturating_mul(4).max(16)).await?;
         let mut sent = 0;
         for wake in due {
             if let Some(why) = held_back(&wake, &policy) {
@@ -124,7 +130,8 @@ fn held_back(wake: &Wake, policy: &Policy) -> Option<String> {
 
 /// What the grant was decided from, kept with the move: oracles and people read it there.
 fn grant_note(live: &LiveHost, permit: Permit, active: usize, policy: &Policy) -> String {
-    let (cpu, at) = live.load.map_or((f64::NAN, Timestamp::UNIX_EPOCH), |load| (load.cpu_percent, load.measured_at));
+    let (cpu, at) =
+        live.load.map_or((f64::NAN, Timestamp::UNIX_EPOCH), |load| (load.cpu_percent, load.measured_at));
     format!(
         "cpu_percent={cpu:.1} load_at={at} expected_percent={:.1} ceiling_percent={} active={active} limit={}",
         permit.cpu_percent_expected, policy.cpu_ceiling_percent, permit.limit

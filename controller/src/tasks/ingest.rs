@@ -112,12 +112,11 @@ impl Ingest {
 
     async fn follow(&mut self, source: &SourceConfig) -> Result<(), TaskError> {
         // A follower that is not put back below is made again from what the store holds.
-        let mut follower = match self.followers.remove(&source.path) {
-            Some(follower) => follower,
-            None => {
-                let from = self.shared.store.source_position(&source.path).await?;
-                Follower::new(&self.miner, source, from)?
-            }
+        let mut follower = if let Some(follower) = self.followers.remove(&source.path) {
+            follower
+        } else {
+            let from = self.shared.store.source_position(&source.path).await?;
+            Follower::new(&self.miner, source, from)?
         };
         let (follower, read) = self
             .absorb(move |sink| {

@@ -73,7 +73,8 @@ impl Plan {
         let Some(serving) = self.shared.store.model_serving().await? else { return Ok(None) };
         if self.model.as_ref().is_none_or(|model| model.version != serving.version) {
             let profiles = self.shared.store.profiles_of(serving.version).await?.into_iter().collect();
-            self.model = Some(Model { version: serving.version, rule: serving.rule, profiles: Arc::new(profiles) });
+            self.model =
+                Some(Model { version: serving.version, rule: serving.rule, profiles: Arc::new(profiles) });
         }
         Ok(self.model.clone())
     }
@@ -229,6 +230,10 @@ impl Task for Plan {
             info!(plan_id, mode = plan.mode.as_str(), wakes = plan.wakes.len(), queued, "plan made");
         }
         self.shared.signals.dispatch.notify_one();
-        Ok(format!("plan {plan_id}: {} wakes, {} left out, {queued} queued", plan.wakes.len(), plan.omissions.len()))
+        Ok(format!(
+            "plan {plan_id}: {} wakes, {} left out, {queued} queued",
+            plan.wakes.len(),
+            plan.omissions.len()
+        ))
     }
 }

@@ -33,7 +33,12 @@ pub trait Task: Send {
 }
 
 /// Activates `task` until `shutdown`; an activation under way is finished first.
-pub async fn run<T: Task>(mut task: T, shared: Shared, signal: fn(&Shared) -> Option<&Notify>, shutdown: CancellationToken) {
+pub async fn run<T: Task>(
+    mut task: T,
+    shared: Shared,
+    signal: fn(&Shared) -> Option<&Notify>,
+    shutdown: CancellationToken,
+) {
     while !shutdown.is_cancelled() {
         let activated = task.activate().await;
         shared.metrics.task_activated(T::NAME, activated.is_err());

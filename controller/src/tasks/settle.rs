@@ -40,7 +40,8 @@ async fn heard(shared: &Shared, event: AgentEvent) -> Result<(), StoreError> {
     match event {
         AgentEvent::Connected { host, journal_id } => reconnected(shared, &host, &journal_id).await,
         AgentEvent::Progress { host, progress } => {
-            let event = Event::Progress { attempt: progress.attempt, phase: progress.phase, at: shared.clock.now() };
+            let event =
+                Event::Progress { attempt: progress.attempt, phase: progress.phase, at: shared.clock.now() };
             stepped(shared, &host, progress.wake, &event).await.map(|_| ())
         }
         AgentEvent::Result { host, result } => ended(shared, &host, &result).await,
@@ -52,7 +53,8 @@ async fn reconnected(shared: &Shared, host: &HostId, journal_id: &str) -> Result
     for wake in shared.store.wakes_running().await? {
         if wake.state.run().is_some_and(|run| run.host == *host) {
             let now = shared.clock.now();
-            let event = Event::Reconnected { epoch: shared.epoch, journal_id: journal_id.to_owned(), at: now };
+            let event =
+                Event::Reconnected { epoch: shared.epoch, journal_id: journal_id.to_owned(), at: now };
             stepped(shared, host, wake.id, &event).await?;
         }
     }
@@ -66,7 +68,9 @@ async fn ended(shared: &Shared, host: &HostId, result: &AttemptResult) -> Result
     if let Some((wake, end)) = wake.and_then(|wake| wake.state.ended().map(|end| (wake, end))) {
         info!(wake_id = %wake.id, instance_id = %wake.instance, host_id = %host, %end, detail = wake.detail, "wake ended");
         shared.metrics.wake_ended(end);
-        if let (Some(sent), Some(serving)) = (wake.dispatched_at, wake.serving_at.filter(|_| end == End::Woken)) {
+        if let (Some(sent), Some(serving)) =
+            (wake.dispatched_at, wake.serving_at.filter(|_| end == End::Woken))
+        {
             shared.metrics.wake_took(wake.reason, serving.duration_since(sent).as_secs_f64());
         }
     }
@@ -77,7 +81,12 @@ async fn ended(shared: &Shared, host: &HostId, result: &AttemptResult) -> Result
 }
 
 /// Steps and performs. `None` when the wake is unknown or the event impossible: said, and nothing more.
-async fn stepped(shared: &Shared, host: &HostId, id: WakeId, event: &Event) -> Result<Option<Wake>, StoreError> {
+async fn stepped(
+    shared: &Shared,
+    host: &HostId,
+    id: WakeId,
+    event: &Event,
+) -> Result<Option<Wake>, StoreError> {
     match shared.store.wake_step(id, event, &shared.config.wake.retry_rule()).await {
         Ok((wake, effects)) => {
             debug!(wake_id = %id, instance_id = %wake.instance, host_id = %host, event = event.name(), state = wake.state.name());
@@ -111,7 +120,8 @@ impl Settle {
         for id in &overdue {
             let Some(wake) = self.shared.store.wake_get(*id).await? else { continue };
             let host = wake.state.run().map(|run| run.host.clone());
-            let host_connected = host.is_some_and(|host| self.shared.fleet.live(&host).is_some_and(|l| l.connected));
+            let host_connected =
+                host.is_some_and(|host| self.shared.fleet.live(&host).is_some_and(|l| l.connected));
             let (wake, effects) =
                 self.shared.store.wake_step(*id, &Event::Tick { at: now, host_connected }, &rule).await?;
             if let Some(end) = wake.state.ended() {
@@ -178,6 +188,10 @@ impl Task for Settle {
         let swept = self.sweep().await?;
         let judged = self.judge().await?;
         self.keep_load().await?;
-        Ok(if swept + judged > 0 { format!("{swept} past their time, {judged} judged") } else { String::new() })
+        Ok(if swept + judged > 0 {
+            format!("{swept} past their time, {judged} judged")
+        } else {
+            String::new()
+        })
     }
 }

@@ -68,7 +68,9 @@ impl fmt::Display for Closed {
             }
             Self::Pressure { percent } => write!(f, "CPU pressure is {percent:.0} %"),
             Self::HostFull { active, limit } => write!(f, "{active} of {limit} wakes are in progress"),
-            Self::FleetFull { active, max } => write!(f, "{active} of {max} wakes of the fleet are in progress"),
+            Self::FleetFull { active, max } => {
+                write!(f, "{active} of {max} wakes of the fleet are in progress")
+            }
         }
     }
 }
@@ -92,7 +94,14 @@ impl HostGate {
     }
 
     /// Takes a new load sample into account. `active` wakes are in progress.
-    pub fn observe(&mut self, load: &Load, active: u32, policy: &Policy, rule: &ThrottleRule, now: Timestamp) {
+    pub fn observe(
+        &mut self,
+        load: &Load,
+        active: u32,
+        policy: &Policy,
+        rule: &ThrottleRule,
+        now: Timestamp,
+    ) {
         if load.cpu_percent >= policy.cpu_ceiling_percent {
             self.limit = (self.limit / 2).max(rule.limit_start);
             self.calm_since = None;
@@ -229,7 +238,15 @@ mod tests {
         let policy = Policy::default();
         let gate = HostGate::new(&rule);
         let at = |load: Option<&Load>| {
-            admit(&Admission { gate: &gate, load, running: &[], fleet_active: 0, policy: &policy, rule: &rule, now: t(0) })
+            admit(&Admission {
+                gate: &gate,
+                load,
+                running: &[],
+                fleet_active: 0,
+                policy: &policy,
+                rule: &rule,
+                now: t(0),
+            })
         };
         assert_eq!(at(None), Err(Closed::NoLoad));
         assert_eq!(at(Some(&load(1.0, t(-30)))), Err(Closed::StaleLoad { age_s: 30 }));

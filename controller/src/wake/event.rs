@@ -9,18 +9,46 @@ use reveille_proto::{
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// The throttle gave a permit on `host`; `grant` says what the decision was made from.
-    Dispatch { host: HostId, epoch: u64, journal_id: String, at: Timestamp, deadline_at: Timestamp, grant: String },
+    Dispatch {
+        host: HostId,
+        epoch: u64,
+        journal_id: String,
+        at: Timestamp,
+        deadline_at: Timestamp,
+        grant: String,
+    },
     /// The agent says how far it is.
-    Progress { attempt: u32, phase: Phase, at: Timestamp },
+    Progress {
+        attempt: u32,
+        phase: Phase,
+        at: Timestamp,
+    },
     /// The agent says how the attempt ended. `jitter` in `[0, 1)` spreads a retry.
-    Result { result: AttemptResult, at: Timestamp, jitter: f64 },
+    Result {
+        result: AttemptResult,
+        at: Timestamp,
+        jitter: f64,
+    },
     /// The agent's stream is up again, under this epoch, with this journal.
-    Reconnected { epoch: u64, journal_id: String, at: Timestamp },
+    Reconnected {
+        epoch: u64,
+        journal_id: String,
+        at: Timestamp,
+    },
     /// Somebody asks for an instance whose wake is under way.
-    Join { by: String, at: Timestamp },
-    Cancel { by: String, at: Timestamp },
+    Join {
+        by: String,
+        at: Timestamp,
+    },
+    Cancel {
+        by: String,
+        at: Timestamp,
+    },
     /// Looks at the time: expiry of a queued wake, deadline of a running one.
-    Tick { at: Timestamp, host_connected: bool },
+    Tick {
+        at: Timestamp,
+        host_connected: bool,
+    },
 }
 
 impl Event {
@@ -53,7 +81,9 @@ impl Event {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
     /// Send the command of the current run to its host.
-    SendWake { look_only: bool },
+    SendWake {
+        look_only: bool,
+    },
     SendCancel,
     /// A permit is free, or something is due: look at the queue.
     LookAtQueue,

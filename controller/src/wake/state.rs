@@ -143,14 +143,28 @@ pub enum Endpoint {
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum State {
     /// Waits for a permit; not before `not_before`.
-    Queued { attempt: u32, failures: u32, not_before: Timestamp },
+    Queued {
+        attempt: u32,
+        failures: u32,
+        not_before: Timestamp,
+    },
     /// The command is on its way or with the agent; nothing has been called as far as is known.
-    Dispatched { run: Run },
+    Dispatched {
+        run: Run,
+    },
     /// The agent has written down that it is about to call.
-    Calling { run: Run },
+    Calling {
+        run: Run,
+    },
     /// Called; waiting until it serves.
-    Starting { run: Run, endpoint: Endpoint },
-    Ended { end: End, at: Timestamp },
+    Starting {
+        run: Run,
+        endpoint: Endpoint,
+    },
+    Ended {
+        end: End,
+        at: Timestamp,
+    },
 }
 
 impl State {

@@ -30,7 +30,7 @@ pub fn step(wake: &Wake, event: &Event, rule: &RetryRule) -> Stepped {
     let next = wake.clone();
     match event {
         Event::Dispatch { .. } => dispatch(next, event),
-        Event::Progress { attempt, phase, at } => progress(next, *attempt, *phase, *at),
+        Event::Progress { attempt, phase, at } => Ok((progress(next, *attempt, *phase, *at), Vec::new())),
         Event::Result { result, at, jitter } => Ok(attempt_ended(next, result, *at, *jitter, rule)),
         Event::Reconnected { epoch, journal_id, .. } => Ok(reconnected(next, *epoch, journal_id)),
         Event::Join { by, at } => join(next, by, *at),
@@ -77,21 +77,23 @@ fn dispatch(mut wake: Wake, event: &Event) -> Stepped {
     Ok((wake, vec![Effect::SendWake { look_only: false }]))
 }
 
-fn progress(mut wake: Wake, attempt: u32, phase: Phase, at: Timestamp) -> Stepped {
+fn progress(mut wake: Wake, attempt: u32, phase: Phase, at: Timestamp) -> Wake {
     let Some(run) = wake.state.run().filter(|run| run.attempt == attempt).cloned() else {
         // Late word of an attempt that is over: nothing to learn from it.
-        return Ok((wake, Vec::new()));
+        return wake;
     };
     let state = match (phase, &wake.state) {
         (Phase::Calling, State::Dispatched { .. }) => State::Calling { run },
-        (Phase::Accepted, State::Dispatched { .. } | State::Calling { .. })
-        | (Phase::Accepted, State::Starting { endpoint: Endpoint::Unknown, .. }) => {
-            State::Starting { run, endpoint: Endpoint::Accepted }
-        }
+        (
+            Phase::Accepted,
+            State::Dispatched { .. }
+            | State::Calling { .. }
+            | State::Starting { endpoint: Endpoint::Unknown, .. },
+        ) => State::Starting { run, endpoint: Endpoint::Accepted },
         (Phase::Unknown, State::Dispatched { .. } | State::Calling { .. }) => {
             State::Starting { run, endpoint: Endpoint::Unknown }
         }
-        _ => return Ok((wake, Vec::new())),
+        _ => return wake,
     };
     wake.detail = match &state {
         State::Calling { run } => format!("{} is calling the wake endpoint", run.host),
@@ -102,7 +104,7 @@ fn progress(mut wake: Wake, attempt: u32, phase: Phase, at: Timestamp) -> Steppe
     };
     wake.called_at.get_or_insert(at);
     wake.state = state;
-    Ok((wake, Vec::new()))
+    wake
 }
 
 fn attempt_ended(

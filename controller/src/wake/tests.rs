@@ -115,7 +115,9 @@ fn a_hot_host_refuses_without_spending_attempts() {
     for n in 1..=5u32 {
         let at = i64::from(n) * 100;
         wake = step(&wake, &dispatch(at), &rule).expect("legal").0;
-        wake = step(&wake, &result(n, Outcome::Refused, edge::Effect::None, true, at + 1), &rule).expect("legal").0;
+        wake = step(&wake, &result(n, Outcome::Refused, edge::Effect::None, true, at + 1), &rule)
+            .expect("legal")
+            .0;
         assert!(matches!(wake.state, State::Queued { failures: 0, .. }), "{:?}", wake.state);
     }
     let refused_for_good = result(6, Outcome::Refused, edge::Effect::None, false, 701);
@@ -196,7 +198,8 @@ fn any_event() -> impl Strategy<Value = Event> {
         Outcome::TimedOut,
         Outcome::Cancelled,
     ]);
-    let effect = prop::sample::select(vec![edge::Effect::None, edge::Effect::Unknown, edge::Effect::Accepted]);
+    let effect =
+        prop::sample::select(vec![edge::Effect::None, edge::Effect::Unknown, edge::Effect::Accepted]);
     let phase = prop::sample::select(vec![
         Phase::Received,
         Phase::Eligible,

@@ -200,8 +200,10 @@ pub(super) fn line(bytes: &mut Vec<u8>, value: &impl Serialize) {
 
 #[cfg(test)]
 mod tests {
+    use reveille_proto::v1;
+
     use super::*;
-    use crate::execute::harness::{at, order};
+    use crate::execute::harness::{at, ending, order};
 
     fn open(dir: &Path, id: &str) -> (JournalFile, Book) {
         JournalFile::open(dir, id, at(0)).expect("opened")
@@ -265,6 +267,21 @@ mod tests {
         drop(file);
         let (file, book) = open(dir.path(), "b");
         assert_eq!((file.id(), book.entries().count(), file.bad_lines()), ("a", 3, 0));
+    }
+
+    #[test]
+    fn what_was_acknowledged_long_ago_is_dropped_when_it_is_opened() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (mut file, _) = open(dir.path(), "a");
+        let (wake, attempt) = (order(1, 1).wake, 1);
+        let ending = ending(v1::Outcome::Woken, v1::Effect::Accepted, at(1));
+        let mut lines = received(1);
+        line(&mut lines, &Record::Done { wake, attempt, ending });
+        line(&mut lines, &Record::Acked { wake, attempt, at: at(2) });
+        file.append(&lines, true).expect("written");
+        drop(file);
+        let count = |now| JournalFile::open(dir.path(), "b", now).expect("opened").1.entries().count();
+        assert_eq!((count(at(3600)), count(at(25 * 3600))), (1, 0));
     }
 
     #[test]

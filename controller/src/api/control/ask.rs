@@ -67,7 +67,9 @@ impl Control {
         })?;
         if row.host.is_none() {
             let advice = "list it in the configuration of the agent on its host";
-            return Err(ControlError::Conflict(format!("no agent lists {instance}, so nobody can wake it; {advice}")));
+            return Err(ControlError::Conflict(format!(
+                "no agent lists {instance}, so nobody can wake it; {advice}"
+            )));
         }
         let max = self.shared.config.wake.queue_depth_max;
         // Joining adds nothing to the queue.

@@ -35,7 +35,8 @@ impl Control {
         let running = running_by_host(&wakes);
         let live: BTreeMap<HostId, LiveHost> = self.shared.fleet.all().into_iter().collect();
         let policy = self.shared.policy();
-        let yard = Yard { policy: &policy, rule: &self.shared.config.throttle, fleet_active, now: self.now() };
+        let yard =
+            Yard { policy: &policy, rule: &self.shared.config.throttle, fleet_active, now: self.now() };
         let none = Vec::new();
         let views = rows.into_iter().map(|row| {
             let running = running.get(&row.host).unwrap_or(&none);
@@ -46,7 +47,11 @@ impl Control {
     }
 
     /// In order of id.
-    pub async fn instances(&self, asked: u32, after: Option<&InstanceId>) -> Result<InstancePage, ControlError> {
+    pub async fn instances(
+        &self,
+        asked: u32,
+        after: Option<&InstanceId>,
+    ) -> Result<InstancePage, ControlError> {
         let size = page_size(asked)?;
         let rows = self.shared.store.instances_list(after, size + 1).await?;
         let (rows, next_page_token) = split_page(rows, size, |row| row.instance.to_string());

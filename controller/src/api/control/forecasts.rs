@@ -90,7 +90,9 @@ impl Control {
 
     async fn serving(&self) -> Result<Arc<Serving>, ControlError> {
         let model = self.shared.store.model_serving().await?.ok_or_else(|| {
-            ControlError::NotFound("no model is in service yet; it is fitted from the logs, see `reveille train`".into())
+            ControlError::NotFound(
+                "no model is in service yet; it is fitted from the logs, see `reveille train`".into(),
+            )
         })?;
         // Held while loading: however many ask at once, the profiles are read once.
         let mut kept = self.serving.lock().await;
@@ -104,13 +106,20 @@ impl Control {
     }
 }
 
-fn forecast_one(serving: &Serving, instance: &InstanceId, span: &Span) -> Result<Vec<ForecastView>, ControlError> {
+fn forecast_one(
+    serving: &Serving,
+    instance: &InstanceId,
+    span: &Span,
+) -> Result<Vec<ForecastView>, ControlError> {
     let silent = |why: String| ControlError::NotFound(format!("there is no forecast for {instance}: {why}"));
     let profile = serving.profile(instance).ok_or_else(|| silent("the model does not know it".into()))?;
     let forecast = forecast_span(profile, &serving.rule, span.at, span.within);
     let forecast = forecast.map_err(|abstain| silent(abstain.to_string()))?;
-    let view =
-        ForecastView { instance_id: instance.to_string(), probability: forecast.probability, why: forecast.why.to_string() };
+    let view = ForecastView {
+        instance_id: instance.to_string(),
+        probability: forecast.probability,
+        why: forecast.why.to_string(),
+    };
     Ok(vec![view])
 }
 

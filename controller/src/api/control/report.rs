@@ -17,6 +17,8 @@ use crate::{
 
 /// Span of a report that names none.
 const PERIOD_DEFAULT: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// Read before the baseline, so that the scorecard sees that the log reaches back to its start.
+const BEFORE_BASELINE: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Wakes are created at most so long before they are due.
 const CREATED_BEFORE_DUE_MAX: SignedDuration = SignedDuration::from_hours(48);
 /// A wake started later than this after it was due was kept waiting.
@@ -24,7 +26,11 @@ const DELAYED_AFTER: SignedDuration = SignedDuration::from_secs(60);
 
 impl Control {
     /// Without `to`, up to now; without `from`, the seven days before `to`.
-    pub async fn report(&self, from: Option<Timestamp>, to: Option<Timestamp>) -> Result<Scorecard, ControlError> {
+    pub async fn report(
+        &self,
+        from: Option<Timestamp>,
+        to: Option<Timestamp>,
+    ) -> Result<Scorecard, ControlError> {
         let to = to.unwrap_or_else(|| self.now());
         let from = from.unwrap_or_else(|| to.saturating_sub(PERIOD_DEFAULT).unwrap_or(to));
         if from >= to {
@@ -58,8 +64,8 @@ async fn visits(
     first_act_wake_at: Option<Timestamp>,
 ) -> Result<Vec<Visit>, StoreError> {
     let acted_at = first_act_wake_at.unwrap_or(to);
-    let month = SignedDuration::from_hours(24 * BASELINE_DAYS);
-    let baseline_from = acted_at.saturating_sub(month).unwrap_or(Timestamp::MIN);
+    let reach = SignedDuration::from_hours(24 * BASELINE_DAYS) + BEFORE_BASELINE;
+    let baseline_from = acted_at.saturating_sub(reach).unwrap_or(Timestamp::MIN);
     if acted_at < from {
         let mut visits = store.visits_between(baseline_from, acted_at).await?;
         visits.extend(store.visits_between(from, to).await?);

@@ -16,7 +16,10 @@ impl Tokens {
     }
 }
 
-fn interceptor(token: Token, refusal: &'static str) -> impl Interceptor + Clone + Send + Sync + 'static + use<> {
+fn interceptor(
+    token: Token,
+    refusal: &'static str,
+) -> impl Interceptor + Clone + Send + Sync + 'static + use<> {
     move |request: Request<()>| {
         let header = request.metadata().get("authorization").and_then(|value| value.to_str().ok());
         if header.and_then(bearer).is_some_and(|secret| token.admits(secret)) {

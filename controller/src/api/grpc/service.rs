@@ -22,6 +22,12 @@ pub struct ControlService {
     control: Control,
 }
 
+impl ControlService {
+    pub fn new(control: Control) -> Self {
+        Self { control }
+    }
+}
+
 /// The service behind the operator's token.
 pub fn control_service(
     control: Control,
@@ -30,7 +36,10 @@ pub fn control_service(
     control_server::ControlServer<ControlService>,
     impl Interceptor + Clone + Send + Sync + 'static + use<>,
 > {
-    control_server::ControlServer::with_interceptor(ControlService { control }, tokens.operator_interceptor())
+    control_server::ControlServer::with_interceptor(
+        ControlService::new(control),
+        tokens.operator_interceptor(),
+    )
 }
 
 #[tonic::async_trait]

@@ -69,9 +69,8 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 pub fn http_router(control: Control, tokens: &Tokens, ready: watch::Receiver<bool>) -> Router {
     let shared = control.shared.clone();
     let (v1, openapi) = v1().split_for_parts();
-    let v1 = v1
-        .with_state(control)
-        .route_layer(from_fn_with_state(tokens.operator.clone(), guard::authorize));
+    let v1 =
+        v1.with_state(control).route_layer(from_fn_with_state(tokens.operator.clone(), guard::authorize));
     Router::new()
         .merge(v1)
         .route("/v1/openapi.json", get(move || std::future::ready(Json(openapi.clone()))))
@@ -86,7 +85,11 @@ pub fn http_router(control: Control, tokens: &Tokens, ready: watch::Receiver<boo
 }
 
 async fn unknown_route() -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "no_such_route", "there is no such route; /v1/openapi.json lists them")
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "no_such_route",
+        "there is no such route; /v1/openapi.json lists them",
+    )
 }
 
 async fn unknown_method() -> Problem {

@@ -45,7 +45,11 @@ async fn service(shared: &Shared) -> Result<Registry, StoreError> {
     let connected = hosts.iter().filter(|(_, live)| live.connected).count();
     registry.register("hosts_connected", "Hosts with an open session", gauge(connected as i64));
     let model = shared.store.model_serving().await?;
-    registry.register("model_version", "Version of the model in service; 0 is none", gauge(model.map_or(0, |m| m.version as i64)));
+    registry.register(
+        "model_version",
+        "Version of the model in service; 0 is none",
+        gauge(model.map_or(0, |m| m.version as i64)),
+    );
     registry.register("epoch", "Number of this start of a controller", gauge(shared.epoch as i64));
     Ok(registry)
 }
@@ -57,7 +61,11 @@ fn gauge(value: i64) -> Gauge {
 }
 
 /// One gauge per known name; those without a count are 0, so that a series never disappears.
-fn gauges<'a>(label: &'static str, names: impl IntoIterator<Item = &'a str>, counts: Vec<(String, u64)>) -> Gauges {
+fn gauges<'a>(
+    label: &'static str,
+    names: impl IntoIterator<Item = &'a str>,
+    counts: Vec<(String, u64)>,
+) -> Gauges {
     let family = Gauges::default();
     for name in names {
         family.get_or_create(&[(label, name.to_owned())]).set(0);

@@ -54,7 +54,8 @@ async fn wake_instance(
     Body(body): Body<WakeBody>,
 ) -> Result<impl IntoResponse, ControlError> {
     let reason = body.reason.as_deref().map_or(Ok(Reason::Demand), str::parse);
-    let reason = reason.map_err(|problem: String| ControlError::invalid("reason", format!("is {problem}")))?;
+    let reason =
+        reason.map_err(|problem: String| ControlError::invalid("reason", format!("is {problem}")))?;
     let asked = control.wake_instance(&instance, &by, reason).await?;
     let location = format!("/v1/wakes/{}", asked.wake.wake_id);
     Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(asked)))

@@ -28,7 +28,9 @@ pub fn page_size(asked: u32) -> Result<u32, ControlError> {
     match asked {
         0 => Ok(PAGE_SIZE_DEFAULT),
         1..=PAGE_SIZE_MAX => Ok(asked),
-        _ => Err(ControlError::invalid("page_size", format!("is {asked}; at most {PAGE_SIZE_MAX} are given"))),
+        _ => {
+            Err(ControlError::invalid("page_size", format!("is {asked}; at most {PAGE_SIZE_MAX} are given")))
+        }
     }
 }
 

@@ -46,7 +46,8 @@ pub struct PolicyChangeView {
 
 impl PolicyView {
     pub(crate) fn new(policy: &Policy, set: Vec<PolicyRow>) -> Self {
-        let mut set: BTreeMap<String, PolicyRow> = set.into_iter().map(|row| (row.key.clone(), row)).collect();
+        let mut set: BTreeMap<String, PolicyRow> =
+            set.into_iter().map(|row| (row.key.clone(), row)).collect();
         let entries = policy.entries().into_iter().map(|(key, value)| {
             let row = set.remove(&key);
             let (changed_at, changed_by) = row.map(|row| (row.changed_at, row.changed_by)).unzip();
