@@ -3,13 +3,16 @@
 use std::{fmt::Write as _, fs, path::PathBuf, process::Output};
 
 use jiff::Timestamp;
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
+use nix::unistd::Pid;
 use serde_json::Value;
 
-use super::{Process, Stage, page::page, ports::free_ports, programs, until};
+use super::{
+    Process, Stage,
+    instances::{kill_instances, living_instances},
+    page::page,
+    ports::free_ports,
+    programs, until,
+};
 
 /// How long a process may take to answer for the first time on a busy machine.
 const START_S_MAX: u64 = 60;
@@ -138,7 +141,7 @@ impl Installation {
         answer.is_ok_and(|answer| answer.contains(&format!("instance dev{n}\n")))
     }
 
-    /// A line for every instance, written to the access log now, `hours` later or earlier than it says.
+    /// Appends a visit of every instance at `at` to the access log.
     pub(crate) fn users_come(&self, at: Timestamp) {
         let when = at.strftime("%d/%b/%Y:%H:%M:%S %z");
         let mut lines = String::new();
@@ -152,22 +155,12 @@ impl Installation {
         fs::write(&log, text).expect("a log that can be written");
     }
 
-    /// Processes that hold the agent's lock of an instance: these outlive the agent.
     pub(crate) fn living_instances(&self) -> Vec<Pid> {
-        let Ok(state_dir) = self.file("agent").canonicalize() else { return Vec::new() };
-        let holds = |id: &i32| {
-            let input = fs::read_link(format!("/proc/{id}/fd/0"));
-            input.is_ok_and(|file| file.starts_with(&state_dir))
-        };
-        let processes = fs::read_dir("/proc").expect("a process file system");
-        let ids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-        ids.filter(holds).map(Pid::from_raw).collect()
+        living_instances(&self.file("agent"))
     }
 
     pub(crate) fn kill_instances(&self) {
-        for id in self.living_instances() {
-            let _ = kill(id, Signal::SIGKILL);
-        }
+        kill_instances(&self.file("agent"));
     }
 }
 

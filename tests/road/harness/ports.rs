@@ -7,7 +7,7 @@ const FROM: u16 = 20_000;
 const TO: u16 = 30_000;
 
 /// The first of `count` free ports in a row. Where the search begins differs from process to process.
-pub(super) fn free_ports(count: u16) -> u16 {
+pub(crate) fn free_ports(count: u16) -> u16 {
     let rows = (TO - FROM) / count;
     let begin = std::process::id() % u32::from(rows);
     let row = |n: u16| FROM + (begin as u16 + n) % rows * count;
