@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 
 use crate::harness::{Stage, programs};
 
-/// Names a directory with whole logs (`*.log.gz`) to count as well.
-const REAL_LOGS: &str = "REVEILLE_REAL_LOGS";
+/// Names a directory with whole logs (`*.log.gz`) to count as well. Not `REVEILLE_...`: those are the controller's keys.
+const REAL_LOGS: &str = "ROAD_REAL_LOGS";
 
 /// A gap of the default 120 minutes ends a visit.
 const GAP_S: i64 = 7200;

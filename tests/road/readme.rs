@@ -157,8 +157,11 @@ impl Reader {
         let script = [&self.exports[..], &[self.moved(command)]].concat().join("\n");
         shell.arg("-euo").arg("pipefail").arg("-c").arg(script).kill_on_drop(true);
         // A machine that others use too still has to wake the one instance that is waited for.
-        shell.env("REVEILLE_POLICY__CPU_CEILING_PERCENT", "95").env("REVEILLE_WAKE__ATTEMPTS_MAX", "50");
-        shell.env("REVEILLE_AGENT__GUARD__CPU_CEILING_PERCENT", "100");
+        if command.starts_with("reveille-agent ") {
+            shell.env("REVEILLE_AGENT__GUARD__CPU_CEILING_PERCENT", "100");
+        } else {
+            shell.env("REVEILLE_POLICY__CPU_CEILING_PERCENT", "95").env("REVEILLE_WAKE__ATTEMPTS_MAX", "50");
+        }
         shell
     }
 

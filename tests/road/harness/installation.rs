@@ -18,14 +18,17 @@ use super::{
 const START_S_MAX: u64 = 60;
 
 /// Settings that let a small busy machine carry out many small wakes: whatever it measures, the throttle is obeyed.
-const SETTINGS: [(&str, &str); 6] = [
+const SETTINGS: [(&str, &str); 5] = [
     ("REVEILLE_VISITS__LOG_LAG_S", "0"),
     ("REVEILLE_WAKE__ATTEMPTS_MAX", "50"),
     ("REVEILLE_WAKE__BACKOFF_BASE_S", "1"),
     ("REVEILLE_WAKE__BACKOFF_MAX_S", "2"),
     ("REVEILLE_THROTTLE__WAKE_COST_CORES", "0.1"),
-    ("REVEILLE_AGENT__GUARD__CPU_CEILING_PERCENT", "100"),
 ];
+
+/// The same for the agent: the ceiling is the controller's.
+const AGENT_SETTINGS: [(&str, &str); 2] =
+    [("REVEILLE_AGENT__GUARD__CPU_CEILING_PERCENT", "100"), ("REVEILLE_AGENT__GUARD__WAKES_MAX", "4")];
 
 #[derive(Debug)]
 pub(crate) struct Installation {
@@ -38,7 +41,7 @@ pub(crate) struct Installation {
 }
 
 impl Installation {
-    /// Writes its files; nothing runs yet. `settings` are environment variables of controller and agent.
+    /// Writes its files; nothing runs yet. `settings` are environment variables of the controller.
     pub(crate) async fn write(instances: u16, burn_s: u32, settings: &[(&str, &str)]) -> Self {
         let stage = Stage::enter().await;
         let port_base = free_ports(instances + 2) + 2;
@@ -81,7 +84,7 @@ impl Installation {
     /// Starts the agent and waits until the controller knows it as connected.
     pub(crate) async fn start_agent(&mut self) {
         let mut command = self.stage.command(&programs().agent);
-        command.arg("--config").arg(self.file("agent.toml")).envs(self.settings.clone());
+        command.arg("--config").arg(self.file("agent.toml")).envs(AGENT_SETTINGS);
         self.agent = Some(self.stage.start("agent", command));
         until("the agent is connected", START_S_MAX, async || {
             let ended = self.agent.as_mut().and_then(Process::ended);
