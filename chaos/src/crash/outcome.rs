@@ -15,6 +15,8 @@ pub struct CrashOutcome {
     pub kills: BTreeMap<String, u64>,
     /// Kills that were meant; fewer happened when the wakes were over before.
     pub kills_asked: u32,
+    /// Kills just before which a wake was seen in progress.
+    pub kills_under_load: u64,
     pub instances: u32,
     /// Wakes the controller knows of.
     pub wakes: u64,
@@ -45,7 +47,7 @@ impl CrashOutcome {
             || self.permits_left.values().any(|left| *left > 0);
         self.verdict = if broken {
             Verdict::Violated
-        } else if killed < u64::from(self.kills_asked) || self.calls == 0 {
+        } else if killed < u64::from(self.kills_asked) || self.kills_under_load == 0 || self.calls == 0 {
             Verdict::Inconclusive
         } else {
             Verdict::Held
@@ -64,6 +66,7 @@ impl CrashOutcome {
             "kills".to_owned(),
             format!("{killed} of {} ({})", self.kills_asked, counts(&self.kills)),
         ]);
+        table.add_row(["  with wakes in progress".to_owned(), self.kills_under_load.to_string()]);
         table.add_row(["instances asked for".to_owned(), self.instances.to_string()]);
         table.add_row(["wakes".to_owned(), format!("{} ({})", self.wakes, counts(&self.by_end))]);
         table.add_row(["without a wake".to_owned(), self.without_wake.len().to_string()]);
@@ -90,6 +93,7 @@ mod tests {
             wall_s: 1.0,
             kills: BTreeMap::from([("controller".into(), 3)]),
             kills_asked: 3,
+            kills_under_load: 2,
             instances: 2,
             wakes: 2,
             by_end: BTreeMap::from([("woken".into(), 2)]),
@@ -115,6 +119,7 @@ mod tests {
         assert_eq!(verdict(|_| {}), Verdict::Held);
         assert_eq!(verdict(|o| o.kills_asked = 4), Verdict::Inconclusive);
         assert_eq!(verdict(|o| o.calls = 0), Verdict::Inconclusive);
+        assert_eq!(verdict(|o| o.kills_under_load = 0), Verdict::Inconclusive);
         assert_eq!(verdict(|o| o.called_twice.extend([("dev001".to_owned(), 2)])), Verdict::Violated);
         assert_eq!(verdict(|o| o.permits_left.extend([("host-1".to_owned(), 1)])), Verdict::Violated);
         assert_eq!(verdict(|o| o.without_end.push("w".into())), Verdict::Violated);

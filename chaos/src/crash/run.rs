@@ -104,7 +104,8 @@ impl Bench {
             recorder,
             watch,
             control,
-            kills,
+            kills: BTreeMap::new(),
+            kills_under_load: 0,
             pages_stop,
         })
     }
