@@ -18,7 +18,7 @@ struct Sample {
 pub fn check(events: &[Event]) -> Checked {
     let mut checked =
         Checked::new("S2", "no grant on a host whose newest load is at its ceiling, stale or missing");
-    let mut settings = Settings::default();
+    let mut settings = Settings::before(events);
     let mut granted = BTreeSet::new();
     let mut samples: BTreeMap<&str, VecDeque<Sample>> = BTreeMap::new();
     for event in events {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Checked, Settings};
+use super::Checked;
 use crate::history::{Event, Function};
 
 /// Groups by (instance, window) what the endpoints' side of the socket wrote. A window is one sleep of the instance: a
@@ -10,11 +10,9 @@ use crate::history::{Event, Function};
 pub fn check(events: &[Event]) -> Checked {
     let mut checked =
         Checked::new("S4", "at most one effect per instance and window, retries share their key");
-    let mut settings = Settings::default();
     let mut first: BTreeMap<(&str, &str), &Event> = BTreeMap::new();
     let mut key_of: BTreeMap<&str, &Event> = BTreeMap::new();
     for event in events {
-        settings.follow(event);
         if matches!(event.f, Function::CallEndpoint | Function::EndpointEffect) {
             same_key(&mut checked, &mut key_of, event);
         }

@@ -6,6 +6,7 @@ pub mod controller;
 pub mod load;
 pub mod outcome;
 pub mod progress;
+pub mod pulse;
 pub mod run;
 pub mod spec;
 pub mod table;

@@ -44,6 +44,10 @@ pub struct Played {
     pub speed: f64,
     /// Real seconds it took, with the back-fill.
     pub wall_s: f64,
+    /// The longest a task had to wait for its turn on this machine, in real milliseconds.
+    pub late_ms_max: u64,
+    /// How exact the judges could be, in seconds of the world.
+    pub transit_s: f64,
     pub instances: usize,
     pub before: Before,
     pub asked_per_day: f64,

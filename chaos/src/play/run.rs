@@ -19,12 +19,13 @@ use super::{
     control::Control,
     controller::Controller,
     outcome::{self, Before, WakeCounts},
+    pulse::Pulse,
     watch::Watch,
 };
 use crate::{
     experiment::Verdict,
     history::{Entry, Function, Header, History, Key, Kind, Recorder},
-    oracle,
+    oracle::{self, Settings},
     world::{AccessLog, Live, Tap, UserRecord, World, serve, spec::HISTORY_DAYS},
 };
 
@@ -113,6 +114,7 @@ struct Ended {
 #[derive(Debug)]
 struct Stage {
     live: Live,
+    pulse: Pulse,
     recorder: Recorder,
     watch: Watch,
     controller: Controller,
@@ -154,6 +156,7 @@ impl Stage {
         let watch = Watch::new(control, recorder.clone());
         Ok(Self {
             live,
+            pulse: Pulse::start(world_stop.clone()),
             recorder,
             watch,
             controller,
@@ -249,6 +252,9 @@ impl Stage {
         self.controller.stopped().await?;
         self.world_stop.cancel();
         self.log.await.context("the log writer panicked")?.context("failed to write the access log")?;
+        let late_ms = self.pulse.late_ms_max();
+        let exact = Settings { transit_s: spec.transit_s(late_ms), ..spec.settings() };
+        self.recorder.record(exact.entry());
         self.recorder.finish().context("failed to write the history")?;
         let ended = ended?;
         let history = History::read(&self.history)?;
@@ -260,6 +266,8 @@ impl Stage {
             to: ended.to,
             speed: spec.speed,
             wall_s: 0.0,
+            late_ms_max: late_ms,
+            transit_s: exact.transit_s,
             instances: spec.world.instances,
             before: Before::new(spec, before),
             asked_per_day: ended.users.asked() as f64 / days(ended.from, ended.to),

@@ -17,6 +17,10 @@ pub fn render(played: &Played) -> String {
         "{} of {} instances, seed {}, {} to {} at {:.0}x in {:.0} s",
         played.experiment, played.instances, played.seed, played.from, played.to, played.speed, played.wall_s
     );
+    let exact = format!(
+        "judged to {:.0} s of the world (this machine was up to {} ms late)",
+        played.transit_s, played.late_ms_max
+    );
     let tables = [users(played), hosts(played), invariants(&played.invariants)];
     let faults = played.faults.iter();
     let faults = faults.map(|f| format!("fault {}: hit {} of {} times", f.kind, f.hits, f.opportunities));
@@ -25,6 +29,7 @@ pub fn render(played: &Played) -> String {
     let kept = played.kept.iter().map(|kept| format!("kept in {}", kept.display()));
     let mut lines = vec![title];
     lines.extend(tables.iter().map(Table::to_string));
+    lines.push(exact);
     lines.extend(faults);
     lines.extend(problems);
     lines.extend(played.invariants.iter().flat_map(violations));

@@ -1,9 +1,17 @@
 //! Builds the controller from its configuration, runs it, and drains it.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    fs::{File, TryLockError},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use rand::{SeedableRng, rngs::StdRng};
-use reveille_proto::{clock::Clock, v1::fleet_server::FleetServer};
+use reveille_proto::{
+    clock::Clock,
+    v1::{control_server::ControlServer, fleet_server::FleetServer},
+};
 use tokio::{net::TcpListener, sync::watch};
 use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -12,7 +20,7 @@ use tracing::{info, warn};
 
 use super::Shared;
 use crate::{
-    api::{self, AuthError, Control, Tokens},
+    api::{self, AuthError, Control, ControlService, Tokens},
     config::{Config, ConfigError},
     fleet::{AgentEvent, FleetService},
     store::{Store, StoreError},
@@ -46,6 +54,9 @@ pub enum AppError {
     Config(#[from] ConfigError),
     #[error("failed to make the data directory {path}")]
     DataDir { path: PathBuf, source: std::io::Error },
+    /// Two controllers on one embedded database would both dispatch.
+    #[error("another controller uses {path}")]
+    Locked { path: PathBuf },
     #[error(transparent)]
     Tokens(#[from] AuthError),
     #[error(transparent)]
@@ -68,6 +79,8 @@ pub struct App {
     http_addr: SocketAddr,
     grpc_addr: SocketAddr,
     database: PathBuf,
+    /// Held as long as the controller lives; the system lets go of it when the process dies.
+    lock: File,
 }
 
 async fn listen(key: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), AppError> {
@@ -77,12 +90,25 @@ async fn listen(key: &'static str, address: SocketAddr) -> Result<(TcpListener, 
     Ok((listener, bound))
 }
 
+/// Takes the data directory for this process.
+fn lock(dir: &Path) -> Result<File, AppError> {
+    let failed = |source| AppError::DataDir { path: dir.to_owned(), source };
+    let path = dir.join("controller.lock");
+    let file = File::options().create(true).write(true).truncate(false).open(path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(AppError::Locked { path: dir.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
 impl App {
     /// Opens the database, reads the tokens, binds the ports.
     pub async fn build(config: Config, seams: Seams) -> Result<Self, AppError> {
         config.check()?;
         let dir = config.data_dir()?;
         std::fs::create_dir_all(&dir).map_err(|source| AppError::DataDir { path: dir.clone(), source })?;
+        let lock = lock(&dir)?;
         let tokens = Tokens::load_or_create(&config, &dir)?;
         let (http, http_addr) = listen("http", config.listen.http).await?;
         let (grpc, grpc_addr) = listen("grpc", config.listen.grpc).await?;
@@ -94,7 +120,7 @@ impl App {
         for instance in &instances {
             shared.store.instance_describe(&instance.id, &instance.cohort, &instance.time_zone).await?;
         }
-        Ok(Self { shared, tokens, http, grpc, http_addr, grpc_addr, database })
+        Ok(Self { shared, tokens, http, grpc, http_addr, grpc_addr, database, lock })
     }
 
     pub fn http_addr(&self) -> SocketAddr {
@@ -105,7 +131,7 @@ impl App {
         self.grpc_addr
     }
 
-    pub fn database(&self) -> &std::path::Path {
+    pub fn database(&self) -> &Path {
         &self.database
     }
 
@@ -130,6 +156,7 @@ impl App {
         let http = axum::serve(self.http, router).with_graceful_shutdown(shutdown.clone().cancelled_owned());
         let (health, health_service) = tonic_health::server::health_reporter();
         health.set_serving::<FleetServer<FleetService>>().await;
+        health.set_serving::<ControlServer<ControlService>>().await;
         let fleet = FleetServer::with_interceptor(service, self.tokens.agent_interceptor());
         let grpc = Server::builder()
             // Agents ping every 30 s; without leave, a server answers that with GOAWAY.
@@ -154,6 +181,7 @@ impl App {
             warn!("tasks did not end in time");
         }
         self.shared.store.close().await;
+        drop(self.lock);
         served
     }
 }

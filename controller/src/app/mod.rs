@@ -7,3 +7,6 @@ mod shared;
 pub use build::{App, AppError, Seams};
 pub use metrics::Metrics;
 pub use shared::{PolicyChangeError, Shared, Signals};
+
+#[cfg(test)]
+mod tests;

@@ -64,6 +64,7 @@ impl From<AppError> for Failure {
         match error {
             AppError::Config(_)
             | AppError::DataDir { .. }
+            | AppError::Locked { .. }
             | AppError::Tokens(_)
             | AppError::Listen { .. } => Self::file(error),
             AppError::Store(_) | AppError::Task(_) | AppError::Serve(_) => Self::internal(error),

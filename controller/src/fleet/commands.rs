@@ -21,6 +21,9 @@ pub(super) fn configure(policy: &Policy, load_interval_ms: u32) -> v1::Configure
 /// Each returns whether the message is on its way; a host that is not connected hears it when it is back.
 impl Registry {
     /// The command of the wake's present run; `false` also when it has none.
+    ///
+    /// The session may have changed since the wake was stepped: an agent with another journal than the run's cannot
+    /// know what was called, and may only look.
     pub fn send_wake(&self, wake: &Wake, look_only: bool) -> bool {
         let Some(run) = wake.state.run() else { return false };
         let command = v1::Wake {
@@ -33,7 +36,10 @@ impl Registry {
             idempotency_key: wake.id.to_string(),
             look_only,
         };
-        self.send(&run.host, Kind::Wake(command))
+        self.send_with(&run.host, |live| {
+            let look_only = look_only || live.journal_id != run.journal_id;
+            Kind::Wake(v1::Wake { look_only, ..command })
+        })
     }
 
     pub fn send_cancel(&self, host: &HostId, wake: WakeId, epoch: u64) -> bool {

@@ -124,10 +124,19 @@ impl Registry {
 
     /// Puts a message on its way; `false` when the host is not connected. An agent that does not keep up is cut off.
     pub(super) fn send(&self, host: &HostId, message: v1::controller_message::Kind) -> bool {
+        self.send_with(host, |_| message)
+    }
+
+    /// As [`Registry::send`], with a message made for the session that gets it.
+    pub(super) fn send_with(
+        &self,
+        host: &HostId,
+        message: impl FnOnce(&LiveHost) -> v1::controller_message::Kind,
+    ) -> bool {
         let mut hosts = self.lock();
         let Some(entry) = hosts.get_mut(host) else { return false };
         let Some(outbox) = &entry.outbox else { return false };
-        let sent = outbox.try_send(v1::ControllerMessage { kind: Some(message) }).is_ok();
+        let sent = outbox.try_send(v1::ControllerMessage { kind: Some(message(&entry.live)) }).is_ok();
         if !sent {
             entry.outbox = None;
             entry.live.connected = false;

@@ -13,7 +13,7 @@
 //! ```
 //!
 //! A permit is a row in `dispatched`, `calling` or `starting`: it cannot leak, because leaving the row returns it.
-//! [`step`] is pure: an impossible event is an error with a name, a repeated one changes nothing.
+//! [`step()`] is pure: an impossible event is an error with a name, a repeated one changes nothing.
 
 mod event;
 mod state;

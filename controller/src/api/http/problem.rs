@@ -48,7 +48,7 @@ impl Problem {
     }
 }
 
-/// Status and the problem itself; [`render`] writes the body, because it knows the path.
+/// Status and the problem itself; `render` writes the body, because it knows the path.
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = self.status().into_response();

@@ -25,7 +25,7 @@ async fn a_wake_is_asked_for_followed_and_called_off() {
     let over_http = desk.get(&format!("/v1/wakes/{}", wake.wake_id)).await.ok(200);
     assert_eq!(over_http["instance_id"], "dev1");
     let list = service.list_wakes(Request::new(v1::ListWakesRequest::default())).await.unwrap().into_inner();
-    assert_eq!(list.wakes, [wake.clone()]);
+    assert_eq!(list.wakes, std::slice::from_ref(&wake));
     let request = v1::CancelWakeRequest { wake_id: wake.wake_id.clone() };
     let ended = service.cancel_wake(Request::new(request.clone())).await.unwrap().into_inner();
     assert_eq!((ended.state.as_str(), ended.end.as_str()), ("ended", "cancelled"));

@@ -1,0 +1,314 @@
+//! The running controller as an agent sees it: a real socket, a real database, restarts.
+
+use std::{path::Path, time::Duration};
+
+use jiff::SignedDuration;
+use reveille_proto::{
+    InstanceId, PROTOCOL_VERSION, WakeId,
+    clock::Clock,
+    v1::{
+        self, AgentMessage, agent_message::Kind as Up, controller_message::Kind as Down,
+        fleet_client::FleetClient,
+    },
+};
+use tokio::{sync::mpsc, task::JoinHandle};
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Status, Streaming, transport::Channel};
+
+use super::{App, AppError, Seams, Shared};
+use crate::{
+    config::Config,
+    store::NewWake,
+    wake::{End, Reason, State, Wake},
+};
+
+/// Longer than anything here takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn config(dir: &Path) -> Config {
+    let mut config = Config::default();
+    config.listen.http = ([127, 0, 0, 1], 0).into();
+    config.listen.grpc = ([127, 0, 0, 1], 0).into();
+    config.store.data_dir = Some(dir.to_owned());
+    config.wake.dispatch_interval_ms = 50;
+    config
+}
+
+/// A controller in the background.
+struct Running {
+    shared: Shared,
+    grpc: String,
+    token: String,
+    shutdown: CancellationToken,
+    task: JoinHandle<Result<(), AppError>>,
+}
+
+impl Running {
+    async fn start(dir: &Path) -> Self {
+        let app = App::build(config(dir), Seams { clock: Clock::system(), seed: 1 }).await.expect("builds");
+        let shared = app.shared().clone();
+        let grpc = format!("http://{}", app.grpc_addr());
+        let token = std::fs::read_to_string(dir.join("agent.token")).expect("made at the start");
+        let shutdown = CancellationToken::new();
+        let task = tokio::spawn(app.run(shutdown.clone()));
+        Self { shared, grpc, token: token.trim().to_owned(), shutdown, task }
+    }
+
+    /// As a crash leaves it: nothing is finished.
+    async fn crash(self) {
+        self.task.abort();
+        drop(self.task.await);
+        self.shutdown.cancel();
+        self.shared.store.close().await;
+    }
+
+    async fn request(&self, instance: &str) -> WakeId {
+        let now = self.shared.clock.now();
+        let new = NewWake {
+            id: self.shared.wake_id(now),
+            instance: InstanceId::new(instance).expect("valid"),
+            reason: Reason::Demand,
+            requested_by: "test".into(),
+            plan_id: None,
+            probability: None,
+            created_at: now,
+            due_at: now,
+            serve_at: None,
+            expires_at: now + SignedDuration::from_mins(10),
+        };
+        let rule = self.shared.config.wake.retry_rule();
+        let (wake, _, _) = self.shared.store.wake_request(&new, &rule).await.expect("queued");
+        self.shared.signals.dispatch.notify_one();
+        wake.id
+    }
+
+    /// The wake once `level` holds for it.
+    async fn wake_when(&self, id: WakeId, level: impl Fn(&Wake) -> bool) -> Wake {
+        let looking = async {
+            loop {
+                let wake = self.shared.store.wake_get(id).await.expect("readable").expect("there");
+                if level(&wake) {
+                    return wake;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, looking).await.expect("the level is reached")
+    }
+}
+
+/// An agent's end of the stream, by hand.
+struct FakeAgent {
+    up: mpsc::Sender<AgentMessage>,
+    down: Streaming<v1::ControllerMessage>,
+}
+
+fn hello(protocol_version: u32) -> v1::Hello {
+    v1::Hello {
+        protocol_version,
+        agent_version: "test".into(),
+        host_id: "h1".into(),
+        cores: 8.0,
+        journal_id: "j1".into(),
+        inventory: vec![v1::InventoryItem { instance_id: "dev1".into(), ..Default::default() }],
+        ..Default::default()
+    }
+}
+
+impl FakeAgent {
+    async fn connect(controller: &Running, hello: v1::Hello, token: &str) -> Result<Self, Status> {
+        let channel = Channel::from_shared(controller.grpc.clone()).expect("a URL").connect().await;
+        let mut client = FleetClient::new(channel.expect("a controller answers"));
+        let (up, messages) = mpsc::channel(16);
+        up.send(AgentMessage { kind: Some(Up::Hello(hello)) }).await.expect("room");
+        let mut request = Request::new(ReceiverStream::new(messages));
+        let bearer = format!("Bearer {token}").parse().expect("ascii");
+        request.metadata_mut().insert("authorization", bearer);
+        let down = client.session(request).await?.into_inner();
+        Ok(Self { up, down })
+    }
+
+    async fn welcomed(controller: &Running) -> Self {
+        let mut agent =
+            Self::connect(controller, hello(PROTOCOL_VERSION), &controller.token).await.expect("connects");
+        assert!(matches!(agent.next().await, Down::Welcome(_)));
+        agent
+    }
+
+    async fn next(&mut self) -> Down {
+        let message = tokio::time::timeout(PATIENCE, self.down.message()).await.expect("in time");
+        message.expect("no error").expect("not the end").kind.expect("a kind")
+    }
+
+    async fn next_wake(&mut self) -> v1::Wake {
+        loop {
+            if let Down::Wake(wake) = self.next().await {
+                return wake;
+            }
+        }
+    }
+
+    async fn say(&self, kind: Up) {
+        self.up.send(AgentMessage { kind: Some(kind) }).await.expect("the session is up");
+    }
+
+    async fn load(&self, controller: &Running, cpu_percent: f64) {
+        let measured_at_ms = controller.shared.clock.now().as_millisecond();
+        self.say(Up::Load(v1::Load { measured_at_ms, cpu_percent, cores: 8.0, ..Default::default() })).await;
+    }
+
+    async fn served(&self, controller: &Running, wake: &v1::Wake) {
+        let now = controller.shared.clock.now().as_millisecond();
+        let result = v1::Result {
+            wake_id: wake.wake_id.clone(),
+            epoch: wake.epoch,
+            attempt: wake.attempt,
+            outcome: v1::Outcome::Woken.into(),
+            effect: v1::Effect::Accepted.into(),
+            at_ms: now,
+            called_at_ms: Some(now),
+            serving_at_ms: Some(now),
+            ..Default::default()
+        };
+        self.say(Up::Result(result)).await;
+    }
+
+    async fn next_ack(&mut self) -> v1::ResultAck {
+        loop {
+            if let Down::ResultAck(ack) = self.next().await {
+                return ack;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_incompatible_agent_is_refused_with_the_reason() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let controller = Running::start(dir.path()).await;
+    let mut agent = FakeAgent::connect(&controller, hello(99), &controller.token).await.expect("connects");
+    let Down::Refused(refused) = agent.next().await else { panic!("must be refused") };
+    assert_eq!(refused.code(), v1::refused::Code::Protocol);
+    assert!(refused.detail.contains("99"), "{}", refused.detail);
+    assert!(agent.down.message().await.expect("no error").is_none(), "the stream ends");
+
+    let mut nameless = hello(PROTOCOL_VERSION);
+    nameless.inventory[0].instance_id = "a b".into();
+    let mut agent = FakeAgent::connect(&controller, nameless, &controller.token).await.expect("connects");
+    let Down::Refused(refused) = agent.next().await else { panic!("must be refused") };
+    assert!(refused.detail.contains("hello.inventory[0].instance_id"), "{}", refused.detail);
+    controller.crash().await;
+}
+
+#[tokio::test]
+async fn an_agent_without_the_token_gets_no_session() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let controller = Running::start(dir.path()).await;
+    let denied = FakeAgent::connect(&controller, hello(PROTOCOL_VERSION), "wrong").await;
+    assert_eq!(denied.err().map(|status| status.code()), Some(tonic::Code::Unauthenticated));
+    controller.crash().await;
+}
+
+#[tokio::test]
+async fn nothing_starts_without_a_load_and_a_wake_ends_with_an_acknowledged_result() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let controller = Running::start(dir.path()).await;
+    let mut agent = FakeAgent::welcomed(&controller).await;
+    let id = controller.request("dev1").await;
+    agent.load(&controller, 95.0).await;
+    // The gate has been asked, and said no.
+    controller.shared.signals.dispatch.notify_one();
+    let gate_closed = async {
+        loop {
+            let mut figures = String::new();
+            controller.shared.metrics.encode(&mut figures).expect("encodes");
+            if figures.contains("reason=\"over_ceiling\"") {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, gate_closed).await.expect("the closed gate is counted");
+    let queued = controller.shared.store.wake_get(id).await.expect("readable").expect("there");
+    assert!(matches!(queued.state, State::Queued { .. }), "{:?}", queued.state);
+
+    agent.load(&controller, 20.0).await;
+    let command = agent.next_wake().await;
+    assert_eq!((command.wake_id.as_str(), command.look_only), (id.to_string().as_str(), false));
+    agent.served(&controller, &command).await;
+    assert_eq!(agent.next_ack().await.wake_id, id.to_string());
+    let ended = controller.wake_when(id, |wake| wake.state.ended().is_some()).await;
+    assert_eq!(ended.state.ended(), Some(End::Woken));
+    // Said again, it is acknowledged again and changes nothing.
+    agent.served(&controller, &command).await;
+    agent.next_ack().await;
+    let again = controller.shared.store.wake_get(id).await.expect("readable").expect("there");
+    assert_eq!(again, ended);
+    controller.crash().await;
+}
+
+#[tokio::test]
+async fn a_crashed_controller_goes_on_with_the_wake_under_a_higher_epoch() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let controller = Running::start(dir.path()).await;
+    let mut agent = FakeAgent::welcomed(&controller).await;
+    agent.load(&controller, 10.0).await;
+    let id = controller.request("dev1").await;
+    let first = agent.next_wake().await;
+    controller.crash().await;
+    drop(agent);
+
+    let controller = Running::start(dir.path()).await;
+    let mut agent = FakeAgent::welcomed(&controller).await;
+    let again = agent.next_wake().await;
+    assert_eq!((&again.wake_id, again.attempt, again.look_only), (&first.wake_id, first.attempt, false));
+    assert!(again.epoch > first.epoch);
+    // The journal says it was over before the crash: its result still carries the old epoch.
+    agent.served(&controller, &first).await;
+    agent.next_ack().await;
+    let ended = controller.wake_when(id, |wake| wake.state.ended().is_some()).await;
+    assert_eq!(ended.state.ended(), Some(End::Woken));
+    controller.crash().await;
+}
+
+#[tokio::test]
+async fn another_journal_is_told_to_look_only() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let controller = Running::start(dir.path()).await;
+    let mut agent = FakeAgent::welcomed(&controller).await;
+    agent.load(&controller, 10.0).await;
+    controller.request("dev1").await;
+    agent.next_wake().await;
+    drop(agent);
+    let fresh = v1::Hello { journal_id: "j2".into(), ..hello(PROTOCOL_VERSION) };
+    let mut agent = FakeAgent::connect(&controller, fresh, &controller.token).await.expect("connects");
+    assert!(agent.next_wake().await.look_only);
+    controller.crash().await;
+}
+
+#[tokio::test]
+async fn a_second_controller_on_the_same_data_is_told_so() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let controller = Running::start(dir.path()).await;
+    let second = App::build(config(dir.path()), Seams { clock: Clock::system(), seed: 2 }).await;
+    assert!(matches!(second.err(), Some(AppError::Locked { .. })));
+    controller.crash().await;
+}
+
+#[tokio::test]
+async fn a_change_of_policy_reaches_the_agents() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let controller = Running::start(dir.path()).await;
+    let mut agent = FakeAgent::welcomed(&controller).await;
+    controller.shared.policy_set("cpu_ceiling_percent", "55", "ann").await.expect("allowed");
+    let configured = loop {
+        if let Down::Configure(configure) = agent.next().await {
+            break configure;
+        }
+    };
+    assert!((configured.cpu_ceiling_percent - 55.0).abs() < f64::EPSILON);
+    let changes = controller.shared.store.policy_changes(5).await.expect("readable");
+    assert_eq!(changes[0].changed_by, "ann");
+    controller.crash().await;
+}
