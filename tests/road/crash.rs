@@ -21,6 +21,7 @@ async fn no_kill_loses_doubles_or_leaks_a_wake() {
 
     let kills: u64 = outcome.kills.values().sum();
     assert_eq!(kills, u64::from(KILLS), "every kill found a living process\n{text}");
+    assert!(outcome.kills_under_load > 0, "no kill found a wake in progress\n{text}");
     for kind in ["controller", "agent-", "portal"] {
         assert!(outcome.kills.keys().any(|name| name.starts_with(kind)), "no {kind} was killed\n{text}");
     }

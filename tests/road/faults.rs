@@ -8,13 +8,14 @@ use toml::Table;
 use crate::harness::{Installation, until};
 
 /// Long enough that a kill finds the start in progress.
-const BURN_S: u32 = 5;
+const BURN_S: u32 = 4;
 
 const ENDED_S_MAX: u64 = 240;
 
 /// An installation that only does what it is asked to, and notes every start of a process.
 async fn on_demand(instances: u16) -> Installation {
-    let installation = Installation::write(instances, BURN_S, &[("REVEILLE_POLICY__MODE", "forecast-only")]).await;
+    let installation =
+        Installation::write(instances, BURN_S, &[("REVEILLE_POLICY__MODE", "forecast-only")]).await;
     note_starts(&installation);
     installation
 }
@@ -49,6 +50,10 @@ async fn ask_for(installation: &Installation, name: &str) {
     assert_eq!(asked["instance_id"], name, "{asked}");
 }
 
+async fn is_open(installation: &Installation, name: &str) -> bool {
+    installation.wakes().await.iter().any(|wake| wake["instance_id"] == name && wake["end"].is_null())
+}
+
 async fn all_end_woken_with_one_start_each(installation: &Installation, wakes: usize) {
     until("all wakes have ended", ENDED_S_MAX, async || {
         let all = installation.wakes().await;
@@ -77,6 +82,7 @@ async fn an_agent_killed_while_a_process_starts_finds_it_again() {
     ask_for(&installation, "dev1").await;
     started(&installation, "dev1").await;
     installation.take_agent().kill().await;
+    assert!(is_open(&installation, "dev1").await, "the kill comes too late to show anything");
     installation.start_agent().await;
 
     // And a late one: the controller knows that it starts.
@@ -88,6 +94,7 @@ async fn an_agent_killed_while_a_process_starts_finds_it_again() {
     })
     .await;
     installation.take_agent().kill().await;
+    assert!(is_open(&installation, "dev2").await, "the kill comes too late to show anything");
     assert_eq!(installation.living_instances().len(), 2, "the instances outlive the agent");
     installation.start_agent().await;
 
@@ -105,7 +112,7 @@ async fn started(installation: &Installation, name: &str) {
 
 #[tokio::test]
 async fn a_controller_killed_while_wakes_are_queued_ends_them_all() {
-    let mut installation = on_demand(5).await;
+    let mut installation = on_demand(4).await;
     installation.start_controller().await;
     installation.start_agent().await;
     installation.open_gate(1).await;
@@ -121,5 +128,5 @@ async fn a_controller_killed_while_wakes_are_queued_ends_them_all() {
     assert!(queued > 0, "the kill comes too late to show anything");
     installation.take_controller().kill().await;
     installation.start_controller().await;
-    all_end_woken_with_one_start_each(&installation, 5).await;
+    all_end_woken_with_one_start_each(&installation, 4).await;
 }

@@ -78,7 +78,8 @@ impl Counter {
             let name = match self.line.captures(line) {
                 Some(found) => self.record(&found, &mut count.seen),
                 None if self.orphan.is_match(line) => "orphan",
-                None if line.iter().filter(|byte| **byte == b'"').count() % 2 == 1 => "truncated",
+                // An odd number of quotes cuts a line into an even number of pieces.
+                None if line.split(|byte| *byte == b'"').count() % 2 == 0 => "truncated",
                 None => panic!("this count has no name for the line {:?}", String::from_utf8_lossy(line)),
             };
             *count.by_name.entry(name).or_default() += 1;
@@ -118,7 +119,8 @@ impl Count {
     /// As `reveille mine` shows it.
     fn shown(&self) -> Value {
         let rejects = ["orphan", "truncated"].into_iter().filter(|name| self.by_name.contains_key(name));
-        let rejects: serde_json::Map<_, _> = rejects.map(|name| (name.into(), self.of(&[name]).into())).collect();
+        let rejects: serde_json::Map<_, _> =
+            rejects.map(|name| (name.into(), self.of(&[name]).into())).collect();
         let records = ["ignored_agent", "ignored_path", "wake_request", "login", "visit"];
         json!({
             "lines": self.by_name.values().sum::<u64>(),
@@ -185,7 +187,8 @@ async fn both_counts_agree(stage: &Stage, files: &[PathBuf]) {
 }
 
 fn totals_agree(total: &Value, all: &Seen) {
-    let time = |second: Option<i64>| Timestamp::from_second(second.expect("somebody came")).expect("in range");
+    let time =
+        |second: Option<i64>| Timestamp::from_second(second.expect("somebody came")).expect("in range");
     let first = all.values().filter_map(|times| times.first().copied()).min();
     let last = all.values().filter_map(|times| times.last().copied()).max();
     let expected = json!({
@@ -201,7 +204,8 @@ fn totals_agree(total: &Value, all: &Seen) {
         let instance = one["instance"].as_str().expect("a name");
         let times = all.get(instance).unwrap_or_else(|| panic!("{instance} was not seen"));
         let (visits, active_quarters, active_days) = (visits(times), quarters(times), days(times));
-        let expected = json!({"visits": visits, "active_quarters": active_quarters, "active_days": active_days});
+        let expected =
+            json!({"visits": visits, "active_quarters": active_quarters, "active_days": active_days});
         assert_agrees(one, &expected, instance);
     }
 }
@@ -219,7 +223,8 @@ fn text(file: &Path) -> Vec<u8> {
 
 /// The compressed logs in a directory, by name.
 fn logs(dir: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(dir).unwrap_or_else(|error| panic!("failed to look into {}: {error}", dir.display()));
+    let entries =
+        fs::read_dir(dir).unwrap_or_else(|error| panic!("failed to look into {}: {error}", dir.display()));
     let paths = entries.map(|entry| entry.expect("a readable entry").path());
     let mut logs: Vec<PathBuf> = paths.filter(|path| path.to_string_lossy().ends_with(".log.gz")).collect();
     assert!(!logs.is_empty(), "no logs in {}", dir.display());

@@ -95,7 +95,8 @@ fn commands(readme: &str) -> Vec<String> {
 }
 
 fn read(name: &str) -> String {
-    fs::read_to_string(crate::root().join(name)).unwrap_or_else(|error| panic!("failed to read {name}: {error}"))
+    fs::read_to_string(crate::root().join(name))
+        .unwrap_or_else(|error| panic!("failed to read {name}: {error}"))
 }
 
 #[test]
@@ -115,7 +116,9 @@ fn the_table_and_the_readme_hold_the_same_commands() {
 fn what_is_left_to_ci_is_run_by_ci() {
     let ci = read(".ci/run");
     for (command, _) in COMMANDS.iter().filter(|(_, how)| matches!(how, Ci)) {
-        let runs = |line: &str| line == *command || line.strip_prefix(command).is_some_and(|rest| rest.starts_with(' '));
+        let runs = |line: &str| {
+            line == *command || line.strip_prefix(command).is_some_and(|rest| rest.starts_with(' '))
+        };
         assert!(ci.lines().any(runs), ".ci/run has no line `{command}`");
     }
 }
@@ -145,9 +148,9 @@ impl Reader {
     /// The same command for another directory and other ports.
     fn moved(&self, command: &str) -> String {
         let address = format!("127.0.0.1:{}", self.port_base - 2);
-        let mut moved = command.replace(SANDBOX, &self.sandbox).replace(ADDRESS, &address);
+        let moved = command.replace(SANDBOX, &self.sandbox).replace(ADDRESS, &address);
         if command.starts_with("reveille-chaos sandbox ") {
-            moved.push_str(&format!(" --port-base {}", self.port_base));
+            return format!("{moved} --port-base {}", self.port_base);
         }
         moved
     }

@@ -18,17 +18,22 @@ use super::{
 const START_S_MAX: u64 = 60;
 
 /// Settings that let a small busy machine carry out many small wakes: whatever it measures, the throttle is obeyed.
-const SETTINGS: [(&str, &str); 5] = [
+const SETTINGS: [(&str, &str); 7] = [
     ("REVEILLE_VISITS__LOG_LAG_S", "0"),
     ("REVEILLE_WAKE__ATTEMPTS_MAX", "50"),
     ("REVEILLE_WAKE__BACKOFF_BASE_S", "1"),
     ("REVEILLE_WAKE__BACKOFF_MAX_S", "2"),
     ("REVEILLE_THROTTLE__WAKE_COST_CORES", "0.1"),
+    ("REVEILLE_THROTTLE__CPU_PRESSURE_PERCENT_MAX", "100"),
+    ("REVEILLE_FLEET__LOAD_INTERVAL_MS", "250"),
 ];
 
-/// The same for the agent: the ceiling is the controller's.
-const AGENT_SETTINGS: [(&str, &str); 2] =
-    [("REVEILLE_AGENT__GUARD__CPU_CEILING_PERCENT", "100"), ("REVEILLE_AGENT__GUARD__WAKES_MAX", "4")];
+/// The same for the agent, whose own ceiling is above the controller's.
+const AGENT_SETTINGS: [(&str, &str); 3] = [
+    ("REVEILLE_AGENT__GUARD__CPU_CEILING_PERCENT", "100"),
+    ("REVEILLE_AGENT__GUARD__WAKES_MAX", "4"),
+    ("REVEILLE_AGENT__LOAD__SMOOTHING_S", "1"),
+];
 
 #[derive(Debug)]
 pub(crate) struct Installation {
@@ -53,7 +58,8 @@ impl Installation {
             command.arg(flag).arg(value.to_string());
         }
         succeeded(&command.output().await.expect("the program starts"), "sandbox");
-        let settings = SETTINGS.iter().chain(settings).map(|(key, value)| ((*key).into(), (*value).into())).collect();
+        let settings =
+            SETTINGS.iter().chain(settings).map(|(key, value)| ((*key).into(), (*value).into())).collect();
         Self { controller: None, agent: None, settings, instances, port_base, stage }
     }
 
@@ -150,7 +156,8 @@ impl Installation {
         let mut lines = String::new();
         for name in self.names() {
             let request = "\"GET / HTTP/1.1\" 200 512 \"-\" \"Mozilla/5.0\"";
-            writeln!(lines, "{name}.dev.example.com 10.0.0.1 - - [{when}] {request}").expect("writes to a string");
+            writeln!(lines, "{name}.dev.example.com 10.0.0.1 - - [{when}] {request}")
+                .expect("writes to a string");
         }
         let log = self.file("access.log");
         let mut text = fs::read_to_string(&log).expect("a readable log");

@@ -10,7 +10,8 @@ use nix::{
 /// Those whose standard input is a file below the agent's state directory: its hold on an instance.
 pub(crate) fn living_instances(state_dir: &Path) -> Vec<Pid> {
     let Ok(state_dir) = state_dir.canonicalize() else { return Vec::new() };
-    let held = |id: &i32| fs::read_link(format!("/proc/{id}/fd/0")).is_ok_and(|file| file.starts_with(&state_dir));
+    let held =
+        |id: &i32| fs::read_link(format!("/proc/{id}/fd/0")).is_ok_and(|file| file.starts_with(&state_dir));
     let processes = fs::read_dir("/proc").expect("a process file system");
     let ids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     ids.filter(held).map(Pid::from_raw).collect()

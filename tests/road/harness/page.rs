@@ -20,5 +20,7 @@ pub(super) async fn page(port: u16, path: &str) -> io::Result<String> {
         stream.read_to_string(&mut answer).await?;
         Ok(answer)
     };
-    timeout(Duration::from_secs(ANSWER_S_MAX), asked).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    timeout(Duration::from_secs(ANSWER_S_MAX), asked)
+        .await
+        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }

@@ -11,6 +11,7 @@ pub(crate) fn free_ports(count: u16) -> u16 {
     let rows = (TO - FROM) / count;
     let begin = std::process::id() % u32::from(rows);
     let row = |n: u16| FROM + (begin as u16 + n) % rows * count;
-    let free = |first: &u16| (*first..*first + count).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok());
+    let free =
+        |first: &u16| (*first..*first + count).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok());
     (0..rows).map(row).find(free).expect("some ports are free")
 }

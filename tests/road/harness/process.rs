@@ -43,7 +43,9 @@ impl Process {
         assert_eq!(self.ended(), None, "{} ended before it was told to", self.name);
         kill(self.id, Signal::SIGTERM).expect("it lives");
         let ended = timeout(Duration::from_secs(DRAIN_S_MAX), self.child.wait()).await;
-        ended.unwrap_or_else(|_| panic!("{} did not end in {DRAIN_S_MAX} s", self.name)).expect("a child ends")
+        ended
+            .unwrap_or_else(|_| panic!("{} did not end in {DRAIN_S_MAX} s", self.name))
+            .expect("a child ends")
     }
 
     /// kill -9, and waits until it is gone. What it started lives on.

@@ -8,7 +8,8 @@ use std::{
 };
 
 /// What cargo tells a test about its own package; a nested cargo would take it for a change and build anew.
-const OF_THIS_TEST: [&str; 5] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_PRIMARY_PACKAGE", "CARGO_CRATE_", "CARGO_BIN_"];
+const OF_THIS_TEST: [&str; 5] =
+    ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_PRIMARY_PACKAGE", "CARGO_CRATE_", "CARGO_BIN_"];
 
 /// Where the programs are.
 #[derive(Debug)]

@@ -56,8 +56,12 @@ impl Stage {
     }
 
     fn show_logs(&self) {
-        let mut logs: Vec<PathBuf> =
-            std::fs::read_dir(self.dir.path()).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+        let mut logs: Vec<PathBuf> = std::fs::read_dir(self.dir.path())
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path())
+            .collect();
         logs.retain(|path| path.extension().is_some_and(|extension| extension == "log"));
         logs.sort();
         for log in logs {
@@ -93,10 +97,8 @@ pub(crate) async fn until<T>(
             sleep(Duration::from_millis(LOOK_EVERY_MS)).await;
         }
     });
-    match looked.await {
-        Ok(found) => found,
-        Err(_) => panic!("{what}: not within {deadline_s} s; seen last: {seen}"),
-    }
+    let found = looked.await;
+    found.unwrap_or_else(|_| panic!("{what}: not within {deadline_s} s; seen last: {seen}"))
 }
 
 #[cfg(test)]
