@@ -11,7 +11,8 @@ const SANDBOX: &str = "/tmp/reveille-sandbox";
 const ADDRESS: &str = "127.0.0.1:7418";
 const INSTANCES: u16 = 20;
 
-const COMMAND_S_MAX: u64 = 300;
+/// `wake --wait` waits until the CPU allows it.
+const COMMAND_S_MAX: u64 = 1200;
 const READY_S_MAX: u64 = 60;
 
 /// `reveille` before the README has said where the controller is.

@@ -17,8 +17,9 @@ use super::{
 /// How long a process may take to answer for the first time on a busy machine.
 const START_S_MAX: u64 = 60;
 
-/// Settings that let a small busy machine carry out many small wakes: whatever it measures, the throttle is obeyed.
-const SETTINGS: [(&str, &str); 7] = [
+/// Settings for a small machine that others use too. The throttle is obeyed: on a host above its ceiling nothing is
+/// started, so that every moment below it must be seen and used.
+const SETTINGS: [(&str, &str); 9] = [
     ("REVEILLE_VISITS__LOG_LAG_S", "0"),
     ("REVEILLE_WAKE__ATTEMPTS_MAX", "50"),
     ("REVEILLE_WAKE__BACKOFF_BASE_S", "1"),
@@ -26,13 +27,15 @@ const SETTINGS: [(&str, &str); 7] = [
     ("REVEILLE_THROTTLE__WAKE_COST_CORES", "0.1"),
     ("REVEILLE_THROTTLE__CPU_PRESSURE_PERCENT_MAX", "100"),
     ("REVEILLE_FLEET__LOAD_INTERVAL_MS", "250"),
+    ("REVEILLE_WAKE__DISPATCH_INTERVAL_MS", "250"),
+    ("REVEILLE_WAKE__DEMAND_EXPIRY_S", "3600"),
 ];
 
 /// The same for the agent, whose own ceiling is above the controller's.
 const AGENT_SETTINGS: [(&str, &str); 3] = [
     ("REVEILLE_AGENT__GUARD__CPU_CEILING_PERCENT", "100"),
     ("REVEILLE_AGENT__GUARD__WAKES_MAX", "4"),
-    ("REVEILLE_AGENT__LOAD__SMOOTHING_S", "1"),
+    ("REVEILLE_AGENT__LOAD__SMOOTHING_S", "0"),
 ];
 
 #[derive(Debug)]
