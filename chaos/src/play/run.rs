@@ -340,6 +340,12 @@ mod tests {
         assert!(played.before.asked_per_day > 5.0);
         assert!(played.report.get("arrivals").is_some(), "{}", played.report);
         assert_eq!(played.hosts.len(), 3);
+        let table = crate::play::table::render(&played);
+        for text in
+            ["arrivals", "found awake", "host-3", "S5", "fault endpoint.http_error: hit", "verdict: held"]
+        {
+            assert!(table.contains(text), "no {text} in\n{table}");
+        }
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
