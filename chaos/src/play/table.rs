@@ -18,7 +18,7 @@ pub fn render(played: &Played) -> String {
         played.experiment, played.instances, played.seed, played.from, played.to, played.speed, played.wall_s
     );
     let exact = format!(
-        "judged to {:.0} s of the world (this machine was up to {} ms late)",
+        "judged to {:.0} s of the world, less sharply around the moments when this machine was late (at most {} ms)",
         played.transit_s, played.late_ms_max
     );
     let tables = [users(played), hosts(played), invariants(&played.invariants)];
