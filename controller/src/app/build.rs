@@ -8,7 +8,10 @@ use std::{
 };
 
 use rand::{SeedableRng, rngs::StdRng};
-use reveille_proto::{clock::Clock, v1::fleet_server::FleetServer};
+use reveille_proto::{
+    clock::Clock,
+    v1::{control_server::ControlServer, fleet_server::FleetServer},
+};
 use tokio::{net::TcpListener, sync::watch};
 use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -17,7 +20,7 @@ use tracing::{info, warn};
 
 use super::Shared;
 use crate::{
-    api::{self, AuthError, Control, Tokens},
+    api::{self, AuthError, Control, ControlService, Tokens},
     config::{Config, ConfigError},
     fleet::{AgentEvent, FleetService},
     store::{Store, StoreError},
@@ -153,6 +156,7 @@ impl App {
         let http = axum::serve(self.http, router).with_graceful_shutdown(shutdown.clone().cancelled_owned());
         let (health, health_service) = tonic_health::server::health_reporter();
         health.set_serving::<FleetServer<FleetService>>().await;
+        health.set_serving::<ControlServer<ControlService>>().await;
         let fleet = FleetServer::with_interceptor(service, self.tokens.agent_interceptor());
         let grpc = Server::builder()
             // Agents ping every 30 s; without leave, a server answers that with GOAWAY.

@@ -9,7 +9,6 @@ use prometheus_client::{
     metrics::{
         counter::Counter,
         family::Family,
-        gauge::Gauge,
         histogram::{Histogram, exponential_buckets},
         info::Info,
     },
@@ -33,8 +32,6 @@ pub struct Metrics {
     ingest_lines: Counters,
     plan_duration: Histogram,
     tasks: Family<Labels<2>, Counter>,
-    agents_connected: Gauge,
-    queue_depth: Gauge,
     http_requests: Family<Labels<3>, Counter>,
     http_request_duration: Histograms<1>,
 }
@@ -60,8 +57,6 @@ impl Metrics {
             ingest_lines: Family::default(),
             plan_duration: request_buckets(),
             tasks: Family::default(),
-            agents_connected: Gauge::default(),
-            queue_depth: Gauge::default(),
             http_requests: Family::default(),
             http_request_duration: Family::new_with_constructor(request_buckets),
         };
@@ -91,11 +86,6 @@ impl Metrics {
             "Permits not granted, by what closed the gate",
             self.gate_closed.clone(),
         );
-        registry.register(
-            "queue_depth",
-            "Wakes whose time has come and that wait for a permit",
-            self.queue_depth.clone(),
-        );
     }
 
     fn register_rest(&mut self) {
@@ -112,7 +102,6 @@ impl Metrics {
             self.plan_duration.clone(),
         );
         registry.register("task_activations", "Activations of tasks, by outcome", self.tasks.clone());
-        registry.register("agents_connected", "Agents with an open session", self.agents_connected.clone());
         registry.register("http_requests", "HTTP requests answered", self.http_requests.clone());
         registry.register_with_unit(
             "http_request_duration",
@@ -154,14 +143,6 @@ impl Metrics {
         self.tasks.get_or_create(&[("task", task.to_owned()), ("outcome", outcome.to_owned())]).inc();
     }
 
-    pub fn agents_connected(&self, agents: u32) {
-        self.agents_connected.set(agents.into());
-    }
-
-    pub fn queue_depth(&self, wakes: u32) {
-        self.queue_depth.set(wakes.into());
-    }
-
     /// `route` is the pattern, never the path: paths have no bound.
     pub fn http_request(&self, method: &str, route: &str, status: u16, seconds: f64) {
         let labels =
@@ -197,8 +178,6 @@ mod tests {
         metrics.ingest_lines("records", 7);
         metrics.plan_took(0.01);
         metrics.task_activated("plan", true);
-        metrics.agents_connected(3);
-        metrics.queue_depth(4);
         metrics.http_request("GET", "/v1/wakes", 200, 0.001);
         let mut text = String::new();
         metrics.encode(&mut text).unwrap();
@@ -210,8 +189,6 @@ mod tests {
             "reveille_ingest_lines_total{outcome=\"records\"} 7",
             "reveille_plan_duration_seconds_count 1",
             "reveille_task_activations_total{task=\"plan\",outcome=\"failed\"} 1",
-            "reveille_agents_connected 3",
-            "reveille_queue_depth 4",
             "reveille_http_requests_total{method=\"GET\",route=\"/v1/wakes\",status=\"200\"} 1",
             "reveille_http_request_duration_seconds_count{route=\"/v1/wakes\"} 1",
         ] {

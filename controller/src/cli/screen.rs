@@ -41,6 +41,11 @@ impl Screen {
         at.to_zoned(self.zone.clone()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
     }
 
+    /// Without the year, for a column of a list of what is recent.
+    pub(super) fn time_short(&self, at: Timestamp) -> String {
+        at.to_zoned(self.zone.clone()).strftime("%m-%d %H:%M:%S %Z").to_string()
+    }
+
     pub(super) fn time_opt(&self, at: Option<Timestamp>) -> String {
         at.map_or_else(dash, |at| self.time(at))
     }

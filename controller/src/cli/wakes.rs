@@ -1,7 +1,7 @@
 //! `reveille wakes`
 
 use clap::{Args, Subcommand};
-use comfy_table::Cell;
+use comfy_table::{Cell, ColumnConstraint};
 use reqwest::Method;
 use reveille_proto::WakeId;
 
@@ -79,38 +79,35 @@ async fn list(session: &Session, args: ListArgs) -> Result<Exit, Failure> {
 }
 
 fn render(page: &WakePage, screen: &Screen) -> String {
-    let mut table = table(["wake", "instance", "host", "reason", "due", "state", "verdict"]);
+    let mut table = table(["wake", "instance", "reason", "due", "state"]);
     for wake in &page.items {
         table.add_row([
             Cell::new(&wake.wake_id),
             Cell::new(&wake.instance_id),
-            Cell::new(or_dash(wake.host_id.as_deref())),
             Cell::new(&wake.reason),
-            Cell::new(screen.time(wake.due_at)),
+            Cell::new(screen.time_short(wake.due_at)),
             state(wake),
-            verdict(wake),
         ]);
+    }
+    // An id that is broken over two lines cannot be copied.
+    if let Some(column) = table.column_mut(0) {
+        column.set_constraint(ColumnConstraint::ContentWidth);
     }
     format!("{}{}", rows_or(&table, "no wakes"), more(&page.next_page_token))
 }
 
-/// How it ended, or how far it is.
+/// How far it is, or how it ended and what it was good for.
 fn state(wake: &WakeView) -> Cell {
-    match wake.end.as_deref() {
-        None => Cell::new(&wake.state),
-        Some(end @ ("woken" | "already_awake")) => judged(end, Some(true)),
-        Some(end @ ("cancelled" | "expired")) => judged(end, None),
-        Some(end) => judged(end, Some(false)),
-    }
-}
-
-fn verdict(wake: &WakeView) -> Cell {
-    let good = match wake.verdict.as_deref() {
-        Some("used") => Some(true),
-        Some("missed" | "failed") => Some(false),
-        _ => None,
+    let Some(end) = wake.end.as_deref() else { return Cell::new(&wake.state) };
+    let verdict = wake.verdict.as_deref();
+    let good = match (end, verdict) {
+        (_, Some("missed" | "failed")) => Some(false),
+        ("cancelled" | "expired", _) | (_, Some("unused")) => None,
+        ("woken" | "already_awake", _) => Some(true),
+        _ => Some(false),
     };
-    judged(&or_dash(wake.verdict.as_deref()), good)
+    let text = verdict.map_or_else(|| end.to_owned(), |verdict| format!("{end}, {verdict}"));
+    judged(&text, good)
 }
 
 pub(super) fn render_story(story: &WakeStoryView, screen: &Screen) -> String {
@@ -131,7 +128,6 @@ pub(super) fn render_story(story: &WakeStoryView, screen: &Screen) -> String {
         facts.add_row([name, &value]);
     }
     facts.add_row([Cell::new("state"), state(wake)]);
-    facts.add_row([Cell::new("verdict"), verdict(wake)]);
     let mut moves = table(["at", "event", "from", "to", "in words"]);
     for moved in &story.transitions {
         let from = or_dash(Some(&moved.from));

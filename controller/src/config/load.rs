@@ -17,6 +17,11 @@ pub const ENV_PREFIX: &str = "REVEILLE_";
 /// Variables with the prefix that are not keys of the file.
 const NOT_KEYS: [&str; 6] = ["config", "address", "token", "token_file", "output", "bless"];
 
+/// Whether a variable, without its prefix, sets a key of the file. Names come as they are written, in upper case.
+fn is_key(name: &str) -> bool {
+    !NOT_KEYS.iter().any(|other| name.eq_ignore_ascii_case(other))
+}
+
 /// A configuration that cannot be used, and why.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -50,7 +55,7 @@ impl Config {
                 .map_err(|e| ConfigError::Parse { path: path.to_owned(), message: e.to_string() })?;
             figment = figment.merge(Toml::string(&text));
         }
-        let env = Env::prefixed(ENV_PREFIX).filter(|key| !NOT_KEYS.contains(&key.as_str())).split("__");
+        let env = Env::prefixed(ENV_PREFIX).filter(|key| is_key(key.as_str())).split("__");
         let config: Self = figment.merge(env).extract().map_err(|e| ConfigError::Merge(Box::new(e)))?;
         config.check()?;
         Ok(config)
@@ -114,4 +119,17 @@ fn check_zone(key: &str, name: &str) -> Result<(), ConfigError> {
     TimeZone::get(name)
         .map(|_| ())
         .map_err(|_| ConfigError::value(key, format!("is no IANA time zone: {name:?}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_of_the_command_line_are_no_keys() {
+        for name in ["ADDRESS", "TOKEN", "TOKEN_FILE", "CONFIG", "OUTPUT"] {
+            assert!(!is_key(name), "{name}");
+        }
+        assert!(is_key("LISTEN__HTTP"));
+    }
 }

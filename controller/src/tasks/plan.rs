@@ -223,7 +223,9 @@ impl Task for Plan {
         let now = self.shared.clock.now();
         let model = self.model().await?;
         let view = self.view(now).await?;
+        let began = tokio::time::Instant::now();
         let plan = self.make(&view, model.as_ref());
+        self.shared.metrics.plan_took(began.elapsed().as_secs_f64());
         let plan_id = self.shared.store.plan_keep(&plan).await?;
         let queued = if plan.mode == Mode::Act { self.act(now).await? } else { 0 };
         if !plan.wakes.is_empty() {
