@@ -18,7 +18,7 @@ pub fn render(played: &Played) -> String {
         played.experiment, played.instances, played.seed, played.from, played.to, played.speed, played.wall_s
     );
     let exact = format!(
-        "judged to {:.0} s of the world (this machine was up to {} ms late)",
+        "judged to {:.0} s of the world, less sharply around the moments when this machine was late (at most {} ms)",
         played.transit_s, played.late_ms_max
     );
     let tables = [users(played), hosts(played), invariants(&played.invariants)];
@@ -55,10 +55,11 @@ fn users(played: &Played) -> Table {
     let mut row = |name: &str, value: String| {
         table.add_row([name.to_owned(), value]);
     };
-    row("arrivals", users.arrivals.to_string());
+    row("arrivals", format!("{} (scorecard {})", users.arrivals, count(&played.report, "arrivals")));
     row("found awake", share(users.found_awake));
     row("  before", format!("{:.0} %", before.found_awake_percent));
     row("still had to ask", share(users.asked()));
+    row("  scorecard", count(&played.report, "asked"));
     row("asked per day", format!("{:.1}", played.asked_per_day));
     row("  before, same weekdays", format!("{:.1}", before.asked_per_day_same_weekdays));
     row("  before, all 30 days", format!("{:.1}", before.asked_per_day));
@@ -111,6 +112,10 @@ fn violations(one: &Checked) -> Vec<String> {
 
 fn counts(counts: &BTreeMap<String, u64>) -> String {
     counts.iter().map(|(name, count)| format!("{name} {count}")).collect::<Vec<_>>().join(", ")
+}
+
+fn count(report: &Value, field: &str) -> String {
+    report.get(field).and_then(Value::as_u64).map_or_else(|| "-".into(), |value| value.to_string())
 }
 
 fn number(report: &Value, field: &str) -> String {
