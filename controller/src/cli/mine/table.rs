@@ -2,11 +2,11 @@
 
 use std::io::{self, Write};
 
-use comfy_table::{Cell, CellAlignment, Table, presets};
+use comfy_table::{Cell, CellAlignment, Table};
 use jiff::Timestamp;
 
 use super::report::{FileReport, MineReport, Totals};
-use crate::logs::Counts;
+use crate::{logs::Counts, report::STYLE};
 
 pub(super) fn write(report: &MineReport, out: &mut dyn Write) -> io::Result<()> {
     let mut files = table(&[
@@ -33,7 +33,7 @@ pub(super) fn write(report: &MineReport, out: &mut dyn Write) -> io::Result<()> 
 
 fn table(headers: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(headers.to_vec());
+    table.load_style(STYLE).set_header(headers.to_vec());
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
