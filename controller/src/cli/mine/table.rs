@@ -87,6 +87,11 @@ fn write_totals(total: &Totals, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "wake requests  {}", total.counts.sightings.wake_request)?;
     writeln!(out, "first          {}", time(total.first_at))?;
     writeln!(out, "last           {}", time(total.last_at))?;
+    if total.top.is_empty() && total.counts.no_instance > 0 {
+        let hint = "no line names an instance: say where it stands with --instance-from (vhost, client, \
+                    path-segment:N, query-key:NAME, regex:PATTERN) or `logs.extract` in a configuration";
+        writeln!(out, "\n{hint}")?;
+    }
     if total.top.is_empty() {
         return Ok(());
     }
