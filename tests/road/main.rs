@@ -1,3 +1,14 @@
 //! The road seen from outside: real processes on loopback, and the layout of the house.
 
+mod crash;
+mod faults;
+mod harness;
 mod layout;
+mod mine;
+mod readme;
+mod sandbox;
+
+/// The top of the repository.
+fn root() -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is in the workspace").to_owned()
+}
