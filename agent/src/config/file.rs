@@ -47,11 +47,17 @@ impl Config {
         self.state_dir()?;
         check_controller(&self.controller.address)?;
         if let Some(file) = &self.controller.token_file {
-            std::fs::read_to_string(file).map_err(|source| ConfigError::KeyFile {
-                key: "controller.token_file".into(),
-                file: file.clone(),
-                source,
-            })?;
+            // A controller that starts at the same time is about to make it: it is read anew at every dial.
+            match std::fs::read_to_string(file) {
+                Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(ConfigError::KeyFile {
+                        key: "controller.token_file".into(),
+                        file: file.clone(),
+                        source,
+                    });
+                }
+                _ => {}
+            }
         }
         within("guard.cpu_ceiling_percent", self.guard.cpu_ceiling_percent, 1.0, 100.0)?;
         within("load.smoothing_s", self.load.smoothing_s, 0.0, 3600.0)?;
@@ -187,7 +193,7 @@ cpu_ceiling_percent = 80
 ids = { prefix = "dev", from = 1, to = 20 }
 port_base = 9001
 driver = { kind = "process", command = "serve-{number}", args = ["--port", "{port}"] }
-readiness = { kind = "http", url = "http://127.0.0.1:{port}/ready/{instance}", expect = { status = [200, "202-204"] } }
+readiness = { kind = "http", url = "http://127.0.0.1:{port}/ready/{instance}", expect = { status = [200, "202-204"], body_contains = "I am {instance}" } }
 "#;
 
     fn parse(text: &str) -> Result<Config, ConfigError> {
@@ -213,6 +219,7 @@ readiness = { kind = "http", url = "http://127.0.0.1:{port}/ready/{instance}", e
         assert_eq!((last.command.as_str(), last.args[1].as_str()), ("serve-20", "9020"));
         let Readiness::Http(http) = &listed[19].readiness else { panic!("http") };
         assert_eq!(http.url, "http://127.0.0.1:9020/ready/dev20");
+        assert_eq!(http.expect.body_contains.as_deref(), Some("I am dev20"));
         assert!(http.expect.status[1].holds(203) && !http.expect.status[1].holds(205));
     }
 
@@ -250,5 +257,8 @@ readiness = { kind = "http", url = "http://127.0.0.1:{port}/ready/{instance}", e
         assert!(refused(&good.replace("127.0.0.1:80", "nowhere")).contains("readiness.address"));
         assert!(refused("[guard]\nwakes_max = 0\n").contains("guard.wakes_max"));
         assert!(refused("[controller]\naddress = \"https://c.test\"\n").contains("controller.address"));
+        // A token that is not there yet may be made by a controller that starts at the same time.
+        assert!(parse("[controller]\ntoken_file = \"/nonexistent/agent.token\"\n").is_ok());
+        assert!(refused("[controller]\ntoken_file = \"/\"\n").contains("controller.token_file"));
     }
 }

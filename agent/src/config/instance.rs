@@ -1,11 +1,13 @@
 //! The instances the agent may wake: one by one, or many from a template.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use reveille_proto::InstanceId;
 use serde::Deserialize;
 
-use super::{ConfigError, Driver, Endpoint, HttpReadiness, ProcessDriver, Readiness, TcpReadiness};
+use super::{
+    ConfigError, Driver, Endpoint, Expect, HttpReadiness, ProcessDriver, Readiness, SecretText, TcpReadiness,
+};
 
 /// Most instances one template may name.
 const TEMPLATE_INSTANCES_MAX: u32 = 100_000;
@@ -137,11 +139,8 @@ impl Fill<'_> {
     fn endpoint(&self, endpoint: &Endpoint) -> Endpoint {
         Endpoint {
             url: self.text(&endpoint.url),
-            headers: endpoint
-                .headers
-                .iter()
-                .map(|(name, value)| (name.clone(), value.map_literal(|text| self.text(text))))
-                .collect(),
+            headers: self.secrets(&endpoint.headers),
+            expect: self.expect(&endpoint.expect),
             body: endpoint.body.as_deref().map(|body| self.text(body)),
             fallback: endpoint.fallback.as_deref().map(|fallback| Box::new(self.endpoint(fallback))),
             ..endpoint.clone()
@@ -153,22 +152,32 @@ impl Fill<'_> {
         ProcessDriver {
             command: self.text(&process.command),
             args: process.args.iter().map(|arg| self.text(arg)).collect(),
-            env: process
-                .env
-                .iter()
-                .map(|(name, value)| (name.clone(), value.map_literal(|text| self.text(text))))
-                .collect(),
+            env: self.secrets(&process.env),
             working_dir: process.working_dir.as_deref().map(path),
             log_file: process.log_file.as_deref().map(path),
             stop_grace_s: process.stop_grace_s,
         }
     }
 
+    fn secrets(&self, texts: &BTreeMap<String, SecretText>) -> BTreeMap<String, SecretText> {
+        let filled =
+            |(name, value): (&String, &SecretText)| (name.clone(), value.map_literal(|text| self.text(text)));
+        texts.iter().map(filled).collect()
+    }
+
+    fn expect(&self, expect: &Expect) -> Expect {
+        let body_contains = expect.body_contains.as_deref().map(|marker| self.text(marker));
+        Expect { body_contains, ..expect.clone() }
+    }
+
     fn readiness(&self, readiness: &Readiness) -> Readiness {
         match readiness {
-            Readiness::Http(http) => {
-                Readiness::Http(HttpReadiness { url: self.text(&http.url), ..http.clone() })
-            }
+            Readiness::Http(http) => Readiness::Http(HttpReadiness {
+                url: self.text(&http.url),
+                headers: self.secrets(&http.headers),
+                expect: self.expect(&http.expect),
+                ..http.clone()
+            }),
             Readiness::Tcp(tcp) => {
                 Readiness::Tcp(TcpReadiness { address: self.text(&tcp.address), ..tcp.clone() })
             }

@@ -14,4 +14,4 @@ pub mod run;
 pub mod wanted;
 
 pub use outcome::CrashOutcome;
-pub use run::{CrashSpec, crash};
+pub use run::{CrashSpec, crash, crash_watched};

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use comfy_table::{CellAlignment, Table, presets::UTF8_FULL_CONDENSED};
+use comfy_table::{CellAlignment, Table};
+use reveille_controller::report::STYLE;
 use serde::Serialize;
 
 use crate::{experiment::Verdict, oracle::Violation};
@@ -59,7 +60,7 @@ impl CrashOutcome {
             counts.iter().map(|(name, count)| format!("{name} {count}")).collect::<Vec<_>>().join(", ")
         };
         let mut table = Table::new();
-        table.load_style(UTF8_FULL_CONDENSED).set_header(["kill -9 under load", ""]);
+        table.load_style(STYLE).set_header(["kill -9 under load", ""]);
         let killed: u64 = self.kills.values().sum();
         let permits: u32 = self.permits_left.values().sum();
         table.add_row([

@@ -49,11 +49,20 @@ pub struct CrashSpec {
 
 /// Runs the bench. Fails when the bench itself cannot be carried out; what it found is in the outcome.
 pub async fn crash(spec: &CrashSpec) -> anyhow::Result<CrashOutcome> {
+    crash_watched(spec, &mut |_| {}).await
+}
+
+/// As [`crash`]; tells after each kill how many there were.
+pub async fn crash_watched(
+    spec: &CrashSpec,
+    told: &mut (dyn FnMut(u32) + Send),
+) -> anyhow::Result<CrashOutcome> {
     let began = Instant::now();
     let mut bench = Bench::start(spec).await?;
     let (killed, on_kill) = watch::channel(0);
     let wanted = bench.ask_for_all(spec, on_kill);
-    bench.kill_and_restart(spec, &killed, wanted).await?;
+    bench.kill_and_restart(spec, &killed, told).await?;
+    wanted.await.context("the load panicked")?;
     bench.settle(spec.wakes).await?;
     let mut outcome = bench.count(spec).await?;
     outcome.wall_s = began.elapsed().as_secs_f64();
@@ -130,7 +139,7 @@ impl Bench {
         &mut self,
         spec: &CrashSpec,
         killed: &watch::Sender<u32>,
-        wanted: JoinHandle<()>,
+        told: &mut (dyn FnMut(u32) + Send),
     ) -> anyhow::Result<()> {
         let mut rng = stream(spec.seed, 70);
         for _ in 0..spec.kills {
@@ -146,8 +155,9 @@ impl Bench {
             self.cluster.restart(index)?;
             self.note(Function::Restart, &name);
             killed.send_modify(|count| *count += 1);
+            told(*killed.borrow());
         }
-        wanted.await.context("the load panicked")
+        Ok(())
     }
 
     /// Waits until every wake has its end and no permit is held, as long as that may take.

@@ -1,5 +1,6 @@
 //! The judges: one file per invariant, each looking at a recorded history and at nothing else.
 
+mod exactness;
 pub mod s1_slots;
 pub mod s2_fail_closed;
 pub mod s3_preflight;
@@ -10,5 +11,6 @@ mod settings;
 mod told;
 mod verdict;
 
+pub use exactness::Exactness;
 pub use settings::Settings;
 pub use verdict::{Checked, Violation, check_all};

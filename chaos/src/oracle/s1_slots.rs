@@ -9,7 +9,7 @@ use crate::history::{Event, Function};
 /// wake that has its end holds none.
 pub fn check(events: &[Event]) -> Checked {
     let mut checked = Checked::new("S1", "active(h) <= limit(h) in force at the grant");
-    let mut settings = Settings::before(events);
+    let mut settings = Settings::default();
     // host -> wake -> index of the grant
     let mut active: BTreeMap<&str, BTreeMap<&str, u64>> = BTreeMap::new();
     for event in events {

@@ -2,8 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::{Checked, Settings};
+use super::{Checked, Exactness, Settings};
 use crate::history::{Event, Function};
+
+/// Samples kept per host: the decision was taken on one of the last few.
+const SAMPLES_MAX: usize = 256;
 
 /// One load sample as it passed the observer.
 struct Sample {
@@ -18,7 +21,8 @@ struct Sample {
 pub fn check(events: &[Event]) -> Checked {
     let mut checked =
         Checked::new("S2", "no grant on a host whose newest load is at its ceiling, stale or missing");
-    let mut settings = Settings::before(events);
+    let mut settings = Settings::default();
+    let exactness = Exactness::of(events);
     let mut granted = BTreeSet::new();
     let mut samples: BTreeMap<&str, VecDeque<Sample>> = BTreeMap::new();
     for event in events {
@@ -29,16 +33,20 @@ pub fn check(events: &[Event]) -> Checked {
             Function::LoadSample => {
                 let cpu_percent = event.number("cpu_percent").unwrap_or(f64::NAN);
                 known.push_back(Sample { i: event.i, t_s: event.t_s(), cpu_percent });
-                forget(known, event.t_s() - settings.transit_s);
+                if known.len() > SAMPLES_MAX {
+                    known.pop_front();
+                }
             }
             Function::SlotGrant if event.flag("look_only") != Some(true) => {
                 if !granted.insert((event.k.wake.as_deref(), event.k.attempt)) {
                     continue;
                 }
                 checked.checked += 1;
-                forget(known, event.t_s() - settings.transit_s);
-                if let Some(why) = forbidden(known, event.t_s(), &settings) {
-                    let chain: Vec<u64> = known.iter().map(|sample| sample.i).collect();
+                let transit_s = settings.transit_s + exactness.extra_s(event.t_s());
+                let candidates = newest_since(known, event.t_s() - transit_s);
+                let exact = Settings { transit_s, ..settings };
+                if let Some(why) = forbidden(&candidates, event.t_s(), &exact) {
+                    let chain: Vec<u64> = candidates.iter().map(|sample| sample.i).collect();
                     checked.violated(event, chain, format!("grant on {host} although {why}"));
                 }
             }
@@ -48,15 +56,14 @@ pub fn check(events: &[Event]) -> Checked {
     checked
 }
 
-/// Keeps what was newest at `from_s` and everything after.
-fn forget(known: &mut VecDeque<Sample>, from_s: f64) {
-    while known.get(1).is_some_and(|second| second.t_s <= from_s) {
-        known.pop_front();
-    }
+/// What was newest at `from_s`, and everything after.
+fn newest_since(known: &VecDeque<Sample>, from_s: f64) -> Vec<&Sample> {
+    let first = known.iter().rposition(|sample| sample.t_s <= from_s).unwrap_or(0);
+    known.iter().skip(first).collect()
 }
 
-fn forbidden(known: &VecDeque<Sample>, now_s: f64, settings: &Settings) -> Option<String> {
-    let Some(newest) = known.back() else { return Some("no load is known".into()) };
+fn forbidden(known: &[&Sample], now_s: f64, settings: &Settings) -> Option<String> {
+    let Some(newest) = known.last() else { return Some("no load is known".into()) };
     let age_s = now_s - newest.t_s;
     if age_s > settings.load_freshness_s + settings.transit_s {
         return Some(format!("its newest load is {age_s:.1} s old"));

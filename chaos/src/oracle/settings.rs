@@ -43,14 +43,6 @@ impl Settings {
         Entry::new("operator", Kind::Ok, Function::ConfigSet, Key::default()).value(value)
     }
 
-    /// What holds before the first event. How exact the observation was is known only at the end of a run, and holds for
-    /// all of it.
-    pub fn before(events: &[Event]) -> Self {
-        let transit_s = events.iter().filter(|event| event.f == Function::ConfigSet);
-        let transit_s = transit_s.filter_map(|event| event.number("transit_s")).fold(0.0, f64::max);
-        Self { transit_s, ..Self::default() }
-    }
-
     /// Follows a history: takes over what a `config_set` sets, leaves the rest.
     pub fn follow(&mut self, event: &Event) {
         if event.f != Function::ConfigSet {
@@ -63,6 +55,7 @@ impl Settings {
             ("cpu_ceiling_percent", &mut self.cpu_ceiling_percent),
             ("load_freshness_s", &mut self.load_freshness_s),
             ("preflight_age_max_s", &mut self.preflight_age_max_s),
+            ("transit_s", &mut self.transit_s),
         ];
         for (name, field) in fields {
             if let Some(value) = event.number(name) {

@@ -77,8 +77,8 @@ fn config(spec: &PlaySpec, data_dir: &Path, access_log: &Path) -> Config {
     config.model.rule.min_history_days = MIN_HISTORY_DAYS;
     config.wake.dispatch_interval_ms = 5_000;
     config.throttle.load_freshness_s = LOAD_FRESHNESS_S;
-    config.throttle.wake_cost_cores = 1.5;
-    config.throttle.wake_cost_decay_s = 180;
+    config.throttle.wake_cost_cores = 2.5;
+    config.throttle.wake_cost_decay_s = 240;
     config.fleet.load_interval_ms = LOAD_INTERVAL_S * 1000;
     config.policy = Policy {
         mode: Mode::Act,

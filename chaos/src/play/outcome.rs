@@ -46,7 +46,7 @@ pub struct Played {
     pub wall_s: f64,
     /// The longest a task had to wait for its turn on this machine, in real milliseconds.
     pub late_ms_max: u64,
-    /// How exact the judges could be, in seconds of the world.
+    /// How exact the judges are away from such moments, in seconds of the world.
     pub transit_s: f64,
     pub instances: usize,
     pub before: Before,

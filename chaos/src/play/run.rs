@@ -25,7 +25,7 @@ use super::{
 use crate::{
     experiment::Verdict,
     history::{Entry, Function, Header, History, Key, Kind, Recorder},
-    oracle::{self, Settings},
+    oracle,
     world::{AccessLog, Live, Tap, UserRecord, World, serve, spec::HISTORY_DAYS},
 };
 
@@ -156,7 +156,7 @@ impl Stage {
         let watch = Watch::new(control, recorder.clone());
         Ok(Self {
             live,
-            pulse: Pulse::start(world_stop.clone()),
+            pulse: Pulse::start(recorder.clone(), spec.speed, world_stop.clone()),
             recorder,
             watch,
             controller,
@@ -253,8 +253,6 @@ impl Stage {
         self.world_stop.cancel();
         self.log.await.context("the log writer panicked")?.context("failed to write the access log")?;
         let late_ms = self.pulse.late_ms_max();
-        let exact = Settings { transit_s: spec.transit_s(late_ms), ..spec.settings() };
-        self.recorder.record(exact.entry());
         self.recorder.finish().context("failed to write the history")?;
         let ended = ended?;
         let history = History::read(&self.history)?;
@@ -267,7 +265,7 @@ impl Stage {
             speed: spec.speed,
             wall_s: 0.0,
             late_ms_max: late_ms,
-            transit_s: exact.transit_s,
+            transit_s: spec.settings().transit_s,
             instances: spec.world.instances,
             before: Before::new(spec, before),
             asked_per_day: ended.users.asked() as f64 / days(ended.from, ended.to),
@@ -340,6 +338,12 @@ mod tests {
         assert!(played.before.asked_per_day > 5.0);
         assert!(played.report.get("arrivals").is_some(), "{}", played.report);
         assert_eq!(played.hosts.len(), 3);
+        let table = crate::play::table::render(&played);
+        for text in
+            ["arrivals", "found awake", "host-3", "S5", "fault endpoint.http_error: hit", "verdict: held"]
+        {
+            assert!(table.contains(text), "no {text} in\n{table}");
+        }
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -10,8 +10,8 @@ use crate::{
     world::{World, WorldSpec, stream},
 };
 
-/// Real milliseconds a message may take in passing on a machine that is never late.
-const TRANSIT_REAL_MS: u64 = 20;
+/// Real milliseconds a message may take in passing while the machine is not late.
+const TRANSIT_REAL_MS: f64 = 20.0;
 /// Share of a host's seconds that may be above its ceiling, in percent.
 pub const ABOVE_CEILING_PERCENT_MAX: f64 = 1.0;
 
@@ -45,19 +45,13 @@ impl PlaySpec {
         }
     }
 
-    /// Seconds of the world a message may take in passing on a machine that is up to `late_ms` late, and that at both
-    /// ends of what the judges set in relation.
-    pub fn transit_s(&self, late_ms: u64) -> f64 {
-        self.speed * (TRANSIT_REAL_MS + 2 * late_ms) as f64 / 1000.0
-    }
-
     /// What the judges go by.
     pub fn settings(&self) -> Settings {
         Settings {
             host_wakes_max: self.host_wakes_max,
             cpu_ceiling_percent: self.world.cpu_ceiling_percent,
             load_freshness_s: f64::from(super::controller::LOAD_FRESHNESS_S),
-            transit_s: self.transit_s(0),
+            transit_s: self.speed * TRANSIT_REAL_MS / 1000.0,
             ..Settings::default()
         }
     }

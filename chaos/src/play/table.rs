@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
+use comfy_table::{CellAlignment, ContentArrangement, Table};
+use reveille_controller::report::STYLE;
 use serde_json::Value;
 
 use super::{Played, outcome::HostOutcome, spec::ABOVE_CEILING_PERCENT_MAX};
@@ -18,7 +19,7 @@ pub fn render(played: &Played) -> String {
         played.experiment, played.instances, played.seed, played.from, played.to, played.speed, played.wall_s
     );
     let exact = format!(
-        "judged to {:.0} s of the world (this machine was up to {} ms late)",
+        "judged to {:.0} s of the world, less sharply around the moments when this machine was late (at most {} ms)",
         played.transit_s, played.late_ms_max
     );
     let tables = [users(played), hosts(played), invariants(&played.invariants)];
@@ -40,7 +41,7 @@ pub fn render(played: &Played) -> String {
 
 fn table(head: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(head);
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
@@ -55,10 +56,11 @@ fn users(played: &Played) -> Table {
     let mut row = |name: &str, value: String| {
         table.add_row([name.to_owned(), value]);
     };
-    row("arrivals", users.arrivals.to_string());
+    row("arrivals", format!("{} (scorecard {})", users.arrivals, count(&played.report, "arrivals")));
     row("found awake", share(users.found_awake));
     row("  before", format!("{:.0} %", before.found_awake_percent));
     row("still had to ask", share(users.asked()));
+    row("  scorecard", count(&played.report, "asked"));
     row("asked per day", format!("{:.1}", played.asked_per_day));
     row("  before, same weekdays", format!("{:.1}", before.asked_per_day_same_weekdays));
     row("  before, all 30 days", format!("{:.1}", before.asked_per_day));
@@ -111,6 +113,10 @@ fn violations(one: &Checked) -> Vec<String> {
 
 fn counts(counts: &BTreeMap<String, u64>) -> String {
     counts.iter().map(|(name, count)| format!("{name} {count}")).collect::<Vec<_>>().join(", ")
+}
+
+fn count(report: &Value, field: &str) -> String {
+    report.get(field).and_then(Value::as_u64).map_or_else(|| "-".into(), |value| value.to_string())
 }
 
 fn number(report: &Value, field: &str) -> String {

@@ -11,6 +11,9 @@ use jiff::{SignedDuration, Timestamp};
 
 /// Days of log before today; a forecast needs 30 of them.
 const DAYS: i64 = 35;
+/// How long after the sandbox was made its wakes are still due at once.
+const MARGIN_S: i64 = 600;
+const HOUR_S: i64 = 3600;
 /// What follows the instance in the host name of a log line.
 const SUFFIX: &str = ".dev.example.com";
 
@@ -78,8 +81,8 @@ from = "vhost"
 strip_suffix = "{SUFFIX}"
 
 [model]
-# So that the wakes of the next hour are due now and nobody has to wait for them.
-lead_time_default_s = 3600
+# Until lead times are learned: so long that the wakes of the next hour are due now, and nobody waits for them.
+lead_time_default_s = {lead_time_s}
 
 [plan]
 interval_s = 10
@@ -87,6 +90,7 @@ interval_s = 10
 [policy]
 mode = "act"
 "#,
+        lead_time_s = HOUR_S - sandbox.now.as_second() % HOUR_S + MARGIN_S,
         data = quoted(&dir.join("controller")),
         log = quoted(&dir.join("access.log")),
     )
@@ -134,7 +138,7 @@ fn log(sandbox: &Sandbox) -> String {
                 let spread = SignedDuration::from_secs(i64::from(n) * 61 % 1800);
                 let back = SignedDuration::from_hours(24 * days_ago - hour);
                 let at =
-                    sandbox.now - SignedDuration::from_secs(sandbox.now.as_second() % 3600) - back + spread;
+                    sandbox.now - SignedDuration::from_secs(sandbox.now.as_second() % HOUR_S) - back + spread;
                 line(&mut text, at, n);
             }
         }

@@ -64,11 +64,15 @@ impl Running {
     }
 
     async fn request(&self, instance: &str) -> WakeId {
+        self.request_for(Reason::Demand, instance).await
+    }
+
+    async fn request_for(&self, reason: Reason, instance: &str) -> WakeId {
         let now = self.shared.clock.now();
         let new = NewWake {
             id: self.shared.wake_id(now),
             instance: InstanceId::new(instance).expect("valid"),
-            reason: Reason::Demand,
+            reason,
             requested_by: "test".into(),
             plan_id: None,
             probability: None,
@@ -310,5 +314,19 @@ async fn a_change_of_policy_reaches_the_agents() {
     assert!((configured.cpu_ceiling_percent - 55.0).abs() < f64::EPSILON);
     let changes = controller.shared.store.policy_changes(5).await.expect("readable");
     assert_eq!(changes[0].changed_by, "ann");
+    controller.crash().await;
+}
+
+#[tokio::test]
+async fn a_forecast_wake_is_taken_back_when_the_policy_no_longer_wants_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let controller = Running::start(dir.path()).await;
+    let agent = FakeAgent::welcomed(&controller).await;
+    // The default is to plan only: a wake left over from a time when the mode was `act` must not be carried out.
+    let id = controller.request_for(Reason::Forecast, "dev1").await;
+    agent.load(&controller, 10.0).await;
+    let ended = controller.wake_when(id, |wake| wake.state.ended().is_some()).await;
+    assert_eq!(ended.state.ended(), Some(End::Cancelled));
+    assert!(ended.detail.contains("forecast only"), "{}", ended.detail);
     controller.crash().await;
 }

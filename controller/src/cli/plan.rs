@@ -6,7 +6,7 @@ use comfy_table::Cell;
 use super::{
     Exit,
     failure::Failure,
-    screen::{Screen, more, number, or_dash, rows_or, table},
+    screen::{Screen, more, number, rows_or, table},
     session::Session,
 };
 use crate::api::view::{OmissionPage, PlanView};
@@ -35,16 +35,15 @@ pub(super) async fn run(session: &Session, args: &PlanArgs) -> Result<Exit, Fail
 }
 
 fn render(plan: &PlanView, screen: &Screen) -> String {
-    let mut wakes = table(["instance", "host", "start at", "serve at", "likely", "why", "wake"]);
+    let mut wakes = table(["instance", "host", "start at", "serve at", "likely", "why"]);
     for wake in &plan.wakes {
         wakes.add_row([
             Cell::new(&wake.instance_id),
             Cell::new(&wake.host_id),
-            Cell::new(screen.time(wake.due_at)),
-            Cell::new(screen.time(wake.serve_at)),
+            Cell::new(screen.time_short(wake.due_at)),
+            Cell::new(screen.time_short(wake.serve_at)),
             number(format!("{:.0} %", 100.0 * wake.probability)),
             Cell::new(&wake.why),
-            Cell::new(or_dash(wake.wake_id.as_deref())),
         ]);
     }
     let mut omitted = table(["left out", "because"]);

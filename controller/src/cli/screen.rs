@@ -2,10 +2,11 @@
 
 use std::io::{IsTerminal, Write};
 
-use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, LineStyle, Table, presets};
+use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table};
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::args::Output;
+use crate::report::STYLE;
 
 /// Columns of a table that is not shown on a terminal.
 const WIDTH: u16 = 100;
@@ -54,7 +55,7 @@ impl Screen {
 /// An empty table with this header.
 pub(super) fn table<const N: usize>(header: [&str; N]) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none()));
+    table.load_style(STYLE);
     table.set_content_arrangement(ContentArrangement::Dynamic);
     // The stream takes the colours out again where they are not wanted.
     table.enforce_styling();

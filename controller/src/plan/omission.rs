@@ -81,10 +81,10 @@ impl fmt::Display for OmissionReason {
             Self::Covered => write!(f, "expected, and an earlier wake covers it"),
             Self::QuietDate => write!(f, "expected, but on a quiet date"),
             Self::TooLate { serve_at } => {
-                write!(f, "expected, but would serve only at {serve_at}, with its hour half over")
+                write!(f, "expected, but would serve only at {serve_at:.0}, with its hour half over")
             }
             Self::HeldOut { serve_at, probability } => {
-                write!(f, "held out: would be woken for {serve_at} ({:.0} %)", probability * 100.0)
+                write!(f, "held out: would be woken for {serve_at:.0} ({:.0} %)", probability * 100.0)
             }
             Self::NoHost => write!(f, "expected, but no agent lists it"),
             Self::Paused => write!(f, "expected, but forecast wakes are paused"),

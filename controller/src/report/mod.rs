@@ -12,5 +12,4 @@ pub mod backtest;
 
 pub use baseline::{BASELINE_DAYS, CohortBaseline};
 pub use scorecard::{HostPeak, ReportInput, Scorecard, WakeRecord, scorecard};
-pub(crate) use table::STYLE;
-pub use table::render;
+pub use table::{STYLE, render};

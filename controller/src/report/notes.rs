@@ -13,7 +13,7 @@ pub(super) fn notes(card: &Scorecard, first_act_wake_at: Option<Timestamp>) -> V
         ),
         Some(at) => {
             if card.from < at {
-                notes.push(format!("Reveille first woke an instance at {at}; the period began before that."));
+                notes.push(format!("Reveille first woke an instance at {at:.0}; the period began before that."));
             }
             notes.push(
                 "Before and now differ in more than Reveille: releases, holidays, new or departed users and the \
@@ -23,7 +23,7 @@ pub(super) fn notes(card: &Scorecard, first_act_wake_at: Option<Timestamp>) -> V
             );
         }
     }
-    let short = card.baseline.iter().any(|cohort| cohort.before_days < BASELINE_DAYS as f64);
+    let short = card.baseline.iter().any(|cohort| cohort.before_days < BASELINE_DAYS as f64 - 0.5);
     if first_act_wake_at.is_some() && short {
         let days = card.baseline.iter().map(|cohort| cohort.before_days).fold(f64::INFINITY, f64::min);
         notes.push(format!(

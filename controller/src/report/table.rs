@@ -6,12 +6,12 @@ use comfy_table::{Attribute, Cell, CellAlignment, Color, LineStyle, Table, Table
 
 use super::Scorecard;
 
-/// Lines above, below and under the header, none between rows.
-pub(crate) const STYLE: TableStyle = presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none());
+/// How every table looks: lines above, below and under the header, none between rows.
+pub const STYLE: TableStyle = presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none());
 
 /// Renders the scorecard; `colours` is for the caller to decide, by whether it writes to a terminal.
 pub fn render(card: &Scorecard, colours: bool) -> String {
-    let mut text = format!("Report from {} to {}, {} instances\n", card.from, card.to, card.instances);
+    let mut text = format!("Report from {:.0} to {:.0}, {} instances\n", card.from, card.to, card.instances);
     let mut add = |table: Table| {
         let _ = writeln!(text, "{table}");
     };

@@ -9,7 +9,7 @@ use super::{
     error::During,
     row::{Place, ms},
 };
-use crate::wake::{Effect, End, Event, Priority, Reason, RetryRule, State, Wake, step};
+use crate::wake::{Effect, Event, Priority, Reason, RetryRule, State, Wake, step};
 
 #[derive(FromRow)]
 struct Row {
@@ -293,7 +293,7 @@ impl Store {
     }
 
     /// Ended wakes without a verdict.
-    pub async fn wakes_unjudged(&self, limit: u32) -> Result<Vec<(Wake, End, Timestamp)>, StoreError> {
+    pub async fn wakes_unjudged(&self, limit: u32) -> Result<Vec<Wake>, StoreError> {
         let sql = "SELECT wakes.* FROM wakes LEFT JOIN outcomes USING (wake_id) \
                    WHERE wakes.ended_at IS NOT NULL AND outcomes.wake_id IS NULL \
                    AND wakes.end_reason IN ('woken', 'failed', 'timed_out', 'host_lost') \
@@ -303,14 +303,7 @@ impl Store {
             .fetch_all(&self.pool)
             .await
             .during("read wakes without a verdict")?;
-        let mut wakes = Vec::with_capacity(rows.len());
-        for row in rows {
-            let wake = row.into_wake()?;
-            if let State::Ended { end, at } = wake.state {
-                wakes.push((wake, end, at));
-            }
-        }
-        Ok(wakes)
+        rows.into_iter().map(Row::into_wake).collect()
     }
 }
 

@@ -10,7 +10,7 @@ use super::{Task, TaskError, perform};
 use crate::{
     app::Shared,
     fleet::LiveHost,
-    policy::Policy,
+    policy::{Mode, Policy},
     store::StoreError,
     throttle::{Admission, Closed, Permit, Running, admit},
     wake::{Event, Priority, Reason, Wake},
@@ -123,6 +123,9 @@ impl Dispatch {
 fn held_back(wake: &Wake, policy: &Policy) -> Option<String> {
     if wake.reason != Reason::Forecast || wake.priority == Priority::Person {
         return None;
+    }
+    if policy.mode == Mode::ForecastOnly {
+        return Some("the policy (forecast only)".to_owned());
     }
     let opted_out = policy.opted_out.contains(&wake.instance);
     opted_out.then(|| "the policy (opted out)".to_owned())

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use reveille_proto::{HostId, WakeId, edge::AttemptResult};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
@@ -139,12 +139,12 @@ impl Settle {
         // Later visits may still stand in logs nobody has read: a verdict waits for them.
         let Some(now) = self.shared.logs_read_until() else { return Ok(0) };
         let mut judged = 0;
-        for (wake, end, ended_at) in self.shared.store.wakes_unjudged(JUDGED_AT_ONCE_MAX).await? {
-            let facts = facts(&wake, end, ended_at);
+        for wake in self.shared.store.wakes_unjudged(JUDGED_AT_ONCE_MAX).await? {
+            let Some(facts) = WakeFacts::of(&wake) else { continue };
             let visits = self
                 .shared
                 .store
-                .visits_of(&wake.instance, wake.created_at.min(wake.due_at), ended_at + window)
+                .visits_of(&wake.instance, wake.created_at.min(wake.due_at), facts.ended_at + window)
                 .await?;
             if let Some(outcome) = judge(&facts, &visits, window, now) {
                 self.shared.store.outcome_keep(&OutcomeRow { outcome, judged_at: now }).await?;
@@ -161,19 +161,6 @@ impl Settle {
             self.shared.store.host_load_add(&host, now, samples, max, over).await?;
         }
         Ok(())
-    }
-}
-
-fn facts(wake: &Wake, end: End, ended_at: Timestamp) -> WakeFacts {
-    WakeFacts {
-        wake: wake.id,
-        instance: wake.instance.clone(),
-        reason: wake.reason,
-        due_at: wake.due_at,
-        called_at: wake.called_at,
-        serving_at: wake.serving_at,
-        ended_at,
-        end,
     }
 }
 

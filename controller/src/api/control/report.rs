@@ -12,7 +12,7 @@ use crate::{
     report::{BASELINE_DAYS, HostPeak, ReportInput, Scorecard, WakeRecord, scorecard},
     store::{Store, StoreError, WakeFilter},
     visits::Visit,
-    wake::{State, Wake},
+    wake::Wake,
 };
 
 /// Span of a report that names none.
@@ -96,27 +96,13 @@ async fn wakes(store: &Store, from: Timestamp, to: Timestamp) -> Result<(Vec<Wak
     let delayed = wakes.iter().filter(|wake| was_delayed(wake)).count() as u64;
     let records = wakes.iter().filter_map(|wake| {
         let outcome = outcomes.remove(&wake.id);
-        facts(wake).map(|facts| WakeRecord { facts, outcome })
+        WakeFacts::of(wake).map(|facts| WakeRecord { facts, outcome })
     });
     Ok((records.collect(), delayed))
 }
 
 fn was_delayed(wake: &Wake) -> bool {
     wake.dispatched_at.is_some_and(|at| at.duration_since(wake.due_at) > DELAYED_AFTER)
-}
-
-fn facts(wake: &Wake) -> Option<WakeFacts> {
-    let State::Ended { end, at } = wake.state else { return None };
-    Some(WakeFacts {
-        wake: wake.id,
-        instance: wake.instance.clone(),
-        reason: wake.reason,
-        due_at: wake.due_at,
-        called_at: wake.called_at,
-        serving_at: wake.serving_at,
-        ended_at: at,
-        end,
-    })
 }
 
 /// The cohort of every instance, and how many of them have a host.

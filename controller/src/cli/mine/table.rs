@@ -2,11 +2,11 @@
 
 use std::io::{self, Write};
 
-use comfy_table::{Cell, CellAlignment, Table, presets};
+use comfy_table::{Cell, CellAlignment, Table};
 use jiff::Timestamp;
 
 use super::report::{FileReport, MineReport, Totals};
-use crate::logs::Counts;
+use crate::{logs::Counts, report::STYLE};
 
 pub(super) fn write(report: &MineReport, out: &mut dyn Write) -> io::Result<()> {
     let mut files = table(&[
@@ -33,7 +33,7 @@ pub(super) fn write(report: &MineReport, out: &mut dyn Write) -> io::Result<()> 
 
 fn table(headers: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(headers.to_vec());
+    table.load_style(STYLE).set_header(headers.to_vec());
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
@@ -87,6 +87,11 @@ fn write_totals(total: &Totals, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "wake requests  {}", total.counts.sightings.wake_request)?;
     writeln!(out, "first          {}", time(total.first_at))?;
     writeln!(out, "last           {}", time(total.last_at))?;
+    if total.top.is_empty() && total.counts.no_instance > 0 {
+        let hint = "no line names an instance: say where it stands with --instance-from (vhost, client, \
+                    path-segment:N, query-key:NAME, regex:PATTERN) or `logs.extract` in a configuration";
+        writeln!(out, "\n{hint}")?;
+    }
     if total.top.is_empty() {
         return Ok(());
     }

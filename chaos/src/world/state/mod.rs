@@ -1,8 +1,9 @@
 //! The world in whole seconds: who is where, what boots, what every host's CPU does.
 
+mod users;
+
 use std::collections::BTreeMap;
 
-use jiff::{Timestamp, civil::Date};
 use rand::{RngExt, rngs::StdRng};
 use reveille_proto::InstanceId;
 use serde_json::json;
@@ -17,18 +18,14 @@ use super::{
     lines::Lines,
     presence::{self, PresenceError, Stay},
     spec::{WorldSpec, host_id, instance_id},
-    users::{Presence, User, UserRecord},
+    users::{User, UserRecord},
 };
 use crate::{
     fault::{Edge, Faults},
     history::{Entry, Function, Key, Kind, Recorder},
 };
 
-/// Between two things a user does, in seconds.
-const ACT_EVERY_S: std::ops::Range<i64> = 120..420;
 const NOISE_EVERY_S: std::ops::Range<i64> = 120..900;
-/// A user who had to wait stays at least this long afterwards.
-const STAY_AFTER_WAIT_S: i64 = 300;
 
 /// A look at the whole world.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -195,69 +192,6 @@ impl World {
         }
     }
 
-    fn expect_arrival(&mut self, user: usize) {
-        if let Some(stay) = self.users[user].next_stay(self.now_s) {
-            self.agenda.put(stay.arrive_s, Due::Arrive(user));
-        }
-    }
-
-    fn arrive(&mut self, user: usize) {
-        let Some(stay) = self.users[user].arrive() else { return };
-        if self.users[user].presence != Presence::Away {
-            // Still there after a long wait: the stays have grown together.
-            if let Presence::Present { until_s } = &mut self.users[user].presence {
-                *until_s = stay.depart_s.max(*until_s);
-            }
-            return self.expect_arrival(user);
-        }
-        let state = self.instances[user].state;
-        self.record.arrived(self.today(), self.instances[user].serving());
-        self.note_instance(Function::SessionSeen, user, json!({"found": found(state)}));
-        match state {
-            State::Serving { since_s, used_s } => {
-                self.record.found_awake += 1;
-                if used_s.is_none() {
-                    self.record.idle_before_use_s += self.now_s - since_s;
-                }
-                self.users[user].presence = Presence::Present { until_s: stay.depart_s };
-                self.act(user);
-            }
-            State::Booting { .. } => {
-                self.record.found_booting += 1;
-                self.ask(user);
-            }
-            State::Asleep => {
-                self.record.found_asleep += 1;
-                self.ask(user);
-            }
-        }
-    }
-
-    fn today(&self) -> Date {
-        let now = Timestamp::from_second(self.now_s).unwrap_or(Timestamp::MAX);
-        now.to_zoned(self.spec.zone.clone()).date()
-    }
-
-    /// A user meets an instance that is not up and asks for it, as people did before Reveille.
-    fn ask(&mut self, user: usize) {
-        self.lines.wake_request(self.now_s, user, self.instances[user].id.as_str());
-        self.note_instance(Function::ManualWake, user, json!(null));
-        self.users[user].presence = Presence::Waiting { since_s: self.now_s };
-        self.call(user);
-    }
-
-    fn act(&mut self, user: usize) {
-        let Presence::Present { until_s } = self.users[user].presence else { return };
-        if self.now_s >= until_s {
-            self.users[user].presence = Presence::Away;
-            return self.expect_arrival(user);
-        }
-        self.lines.visit(self.now_s, user, self.instances[user].id.as_str());
-        self.instances[user].used(self.now_s);
-        let next_s = self.now_s + self.rng.random_range(ACT_EVERY_S);
-        self.agenda.put(next_s.min(until_s), Due::Act(user));
-    }
-
     fn step_hosts(&mut self) {
         let mut booted = Vec::new();
         for host in &mut self.hosts {
@@ -268,15 +202,6 @@ impl World {
             self.serve_waiting(instance);
             self.expect_sleep(instance);
         }
-    }
-
-    fn serve_waiting(&mut self, user: usize) {
-        let Presence::Waiting { since_s } = self.users[user].presence else { return };
-        self.record.waited_s += self.now_s - since_s;
-        let planned_s = self.users[user].current_departure_s();
-        let until_s = planned_s.max(self.now_s + STAY_AFTER_WAIT_S);
-        self.users[user].presence = Presence::Present { until_s };
-        self.act(user);
     }
 
     fn expect_sleep(&mut self, instance: usize) {
@@ -309,14 +234,6 @@ impl World {
             ..Key::default()
         };
         self.note(Entry::new("world", Kind::Ok, function, key).value(value));
-    }
-}
-
-fn found(state: State) -> &'static str {
-    match state {
-        State::Asleep => "asleep",
-        State::Booting { .. } => "booting",
-        State::Serving { .. } => "awake",
     }
 }
 
@@ -356,7 +273,7 @@ mod tests {
         let mut world = world(10);
         world.advance(world.spec().starts_at().expect("in range").as_second());
         let text = world.lines.take();
-        let asked = text.matches(super::super::WAKE_REQUEST_PATH).count() as u64;
+        let asked = text.matches(crate::world::WAKE_REQUEST_PATH).count() as u64;
         let record = world.user_record();
         assert!(record.arrivals > 100, "{record:?}");
         assert_eq!(asked, record.asked());
