@@ -16,16 +16,9 @@ const WOKEN_S_MAX: u64 = 1200;
 /// A plan, the log and the verdicts are looked at every ten seconds or more often.
 const TICK_S_MAX: u64 = 90;
 
-/// A lead time with which a wake for the next hour is due at any minute of this one, and not too late.
-fn lead_time_s(now: Timestamp) -> i64 {
-    3600 - now.as_second() % 3600 + 900
-}
-
 #[tokio::test]
 async fn twenty_processes_are_woken_by_forecast_and_their_users_are_counted() {
-    let lead_time = lead_time_s(now()).to_string();
-    let settings = [("REVEILLE_MODEL__LEAD_TIME_DEFAULT_S", lead_time.as_str())];
-    let mut box20 = Installation::write(INSTANCES, BURN_S, &settings).await;
+    let mut box20 = Installation::write(INSTANCES, BURN_S, &[]).await;
     box20.start_controller().await;
     box20.start_agent().await;
     box20.open_gate(4).await;
