@@ -4,8 +4,8 @@ use std::{net::SocketAddr, path::Path};
 
 use anyhow::Context as _;
 use reveille_proto::v1::{
-    GetReportRequest, HostView, ListHostsRequest, ListWakesRequest, WakeInstanceRequest, WakeView,
-    control_client::ControlClient,
+    GetReportRequest, HostView, ListHostsRequest, ListWakesRequest, SetPolicyRequest, WakeInstanceRequest,
+    WakeView, control_client::ControlClient,
 };
 use tonic::{
     Request, Status,
@@ -69,6 +69,12 @@ impl Control {
     pub async fn wake(&mut self, instance: &str) -> Result<WakeView, Status> {
         let request = WakeInstanceRequest { instance_id: instance.to_owned(), requested_by: "bench".into() };
         Ok(self.0.wake_instance(request).await?.into_inner())
+    }
+
+    /// Changes one key of the policy.
+    pub async fn set_policy(&mut self, key: &str, value: &str) -> Result<(), Status> {
+        let (key, value) = (key.to_owned(), value.to_owned());
+        self.0.set_policy(SetPolicyRequest { key, value, changed_by: "play".into() }).await.map(drop)
     }
 
     pub async fn hosts(&mut self) -> Result<Vec<HostView>, Status> {

@@ -220,14 +220,19 @@ impl Stage {
         Ok(Ended { from, to, users, wakes, not_recovered, report, aborted })
     }
 
-    /// Waits until no wake is in progress any more; says what is left when that takes longer than any wake may.
+    /// Has no more wakes started and waits until none is in progress any more; says what is left when that takes
+    /// longer than any wake may.
     async fn last_wakes(&mut self) -> anyhow::Result<Vec<String>> {
         let clock = self.live.clock().clone();
         let watch = &mut self.watch;
+        watch.control().set_policy("mode", "forecast-only").await.context("failed to stop the forecasts")?;
         let gone = async {
+            // A command may have been on its way while the policy changed: one quiet look is not enough.
+            let mut quiet = 0;
             loop {
                 watch.look().await?;
-                if watch.seen.in_progress() == 0 {
+                quiet = if watch.seen.in_progress() == 0 { quiet + 1 } else { 0 };
+                if quiet == 2 {
                     return Ok::<(), tonic::Status>(());
                 }
                 clock.sleep(Duration::from_secs(SHOW_EVERY_S)).await;
