@@ -22,7 +22,8 @@ const AGENT_PREFIX: &str = "agent_";
 
 /// Whether a variable, without its prefix, sets a key of the file. Names come as they are written, in upper case.
 fn is_key(name: &str) -> bool {
-    !name.to_ascii_lowercase().starts_with(AGENT_PREFIX) && !NOT_KEYS.iter().any(|other| name.eq_ignore_ascii_case(other))
+    !name.to_ascii_lowercase().starts_with(AGENT_PREFIX)
+        && !NOT_KEYS.iter().any(|other| name.eq_ignore_ascii_case(other))
 }
 
 /// A configuration that cannot be used, and why.
@@ -130,7 +131,9 @@ mod tests {
 
     #[test]
     fn variables_of_the_command_line_are_no_keys() {
-        for name in ["ADDRESS", "TOKEN", "TOKEN_FILE", "CONFIG", "OUTPUT", "AGENT_CONFIG", "AGENT__GUARD__WAKES_MAX"] {
+        for name in
+            ["ADDRESS", "TOKEN", "TOKEN_FILE", "CONFIG", "OUTPUT", "AGENT_CONFIG", "AGENT__GUARD__WAKES_MAX"]
+        {
             assert!(!is_key(name), "{name}");
         }
         assert!(is_key("LISTEN__HTTP"));
