@@ -63,7 +63,7 @@ impl Progress {
         let when = now.to_zoned(self.zone.clone());
         let cpu: Vec<String> = world.cpu_percent.iter().map(|cpu| format!("{cpu:>3.0}")).collect();
         format!(
-            "{}  asleep {:>2}  booting {:>2}  awake {:>2}  wakes {wakes:>3}  CPU {} % (ceiling {:.0})",
+            "{}  asleep {:>2} booting {:>2} awake {:>2}  wakes {wakes:>3}  CPU {} of {:.0} %",
             when.strftime("%a %H:%M"),
             world.asleep,
             world.booting,
