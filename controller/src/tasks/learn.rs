@@ -13,7 +13,7 @@ use crate::{
     app::Shared,
     config::Config,
     model::{self, Metrics, Profile},
-    store::{ModelRow, ModelStatus, Store},
+    store::{InstanceRow, ModelRow, ModelStatus, Store},
 };
 
 /// What a training did.
@@ -25,25 +25,19 @@ pub struct LearnStatus {
     pub rejected: Option<String>,
 }
 
-/// The zone of each instance that does not live in the default one.
-pub(super) async fn zones(
-    store: &Store,
+/// The zone of each instance that does not live in the default one, and the default.
+pub(super) fn zones(
+    instances: &[InstanceRow],
     config: &Config,
 ) -> Result<(BTreeMap<InstanceId, TimeZone>, TimeZone), TaskError> {
-    let fallback = zone(&config.model.time_zone)?;
     let mut zones = BTreeMap::new();
-    for row in store.instances_list(None, 0).await? {
-        if row.time_zone.is_empty() {
-            continue;
-        }
+    for row in instances.iter().filter(|row| !row.time_zone.is_empty()) {
         match zone(&row.time_zone) {
-            Ok(tz) => {
-                zones.insert(row.instance, tz);
-            }
+            Ok(tz) => drop(zones.insert(row.instance.clone(), tz)),
             Err(error) => warn!(instance_id = %row.instance, %error, "the default time zone is used"),
         }
     }
-    Ok((zones, fallback))
+    Ok((zones, zone(&config.model.time_zone)?))
 }
 
 fn zone(name: &str) -> Result<TimeZone, TaskError> {
@@ -52,7 +46,7 @@ fn zone(name: &str) -> Result<TimeZone, TaskError> {
 
 /// One training on what the store holds, as of `now`.
 pub async fn learn_once(store: &Store, config: &Config, now: Timestamp) -> Result<LearnStatus, TaskError> {
-    let (zones, fallback) = zones(store, config).await?;
+    let (zones, fallback) = zones(&store.instances_list(None, 0).await?, config)?;
     let rule = &config.model.rule;
     let mut profiles: Vec<(InstanceId, Profile)> = Vec::new();
     let mut metrics = Metrics::default();

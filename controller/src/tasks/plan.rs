@@ -81,13 +81,14 @@ impl Plan {
 
     async fn view(&self, now: Timestamp) -> Result<View, TaskError> {
         let store = &self.shared.store;
-        let (zones, zone_default) = zones(store, &self.shared.config).await?;
+        let instances = store.instances_list(None, 0).await?;
+        let (zones, zone_default) = zones(&instances, &self.shared.config)?;
         let planned = store.planned_between(now - self.window(), now + self.horizon()).await?;
         let lead_times = LeadTimes::learn(store.wakes_serving_times(SERVING_TIMES_MAX).await?.into_iter());
         let hosts = store.hosts_list().await?;
         Ok(View {
             now,
-            instances: store.instances_list(None, 0).await?,
+            instances,
             zones,
             zone_default,
             covered: self.covered(now, &planned).await?,
