@@ -1,7 +1,5 @@
 //! The report of a play for people.
 
-use std::collections::BTreeMap;
-
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 use reveille_controller::report::STYLE;
 use serde_json::Value;
@@ -49,27 +47,38 @@ fn table(head: &[&str]) -> Table {
     table
 }
 
+/// Three views side by side: the users before Reveille, the same users now as the world counted them, and what the
+/// controller reports from its logs alone.
 fn users(played: &Played) -> Table {
-    let (users, before) = (&played.users, &played.before);
+    let (users, before, report) = (&played.users, &played.before, &played.report);
     let share = |part: u64| format!("{part} ({:.0} %)", 100.0 * part as f64 / users.arrivals.max(1) as f64);
-    let mut table = table(&["users and wakes", ""]);
-    let mut row = |name: &str, value: String| {
-        table.add_row([name.to_owned(), value]);
+    let mut table = table(&["users and wakes", "before", "now", "as reported"]);
+    let mut row = |name: &str, before: String, now: String, reported: String| {
+        table.add_row([name.to_owned(), before, now, reported]);
     };
-    row("arrivals", format!("{} (scorecard {})", users.arrivals, count(&played.report, "arrivals")));
-    row("found awake", share(users.found_awake));
-    row("  before", format!("{:.0} %", before.found_awake_percent));
-    row("still had to ask", share(users.asked()));
-    row("  scorecard", count(&played.report, "asked"));
-    row("asked per day", format!("{:.1}", played.asked_per_day));
-    row("  before, same weekdays", format!("{:.1}", before.asked_per_day_same_weekdays));
-    row("  before, all 30 days", format!("{:.1}", before.asked_per_day));
-    row("minutes users waited", format!("{:.0}", users.waited_s as f64 / 60.0));
-    row("minutes saved (scorecard)", number(&played.report, "minutes_saved"));
-    row("idle hours spent (scorecard)", number(&played.report, "idle_hours"));
-    row("wakes", played.wakes.total.to_string());
-    row("  by end", counts(&played.wakes.by_end));
-    row("  by verdict", counts(&played.wakes.by_verdict));
+    let none = String::new;
+    row("arrivals", none(), users.arrivals.to_string(), count(report, "arrivals"));
+    let awake_before = format!("{:.0} %", before.found_awake_percent);
+    row("found awake", awake_before, share(users.found_awake), count(report, "found_awake"));
+    row("still had to ask", none(), share(users.asked()), count(report, "asked"));
+    let asked_now = format!("{:.1}", played.asked_per_day);
+    row(
+        "asked per day, same weekdays",
+        format!("{:.1}", before.asked_per_day_same_weekdays),
+        asked_now,
+        none(),
+    );
+    row("asked per day, all 30 days", format!("{:.1}", before.asked_per_day), none(), none());
+    row("minutes users waited", none(), format!("{:.0}", users.waited_s as f64 / 60.0), none());
+    row("minutes saved", none(), none(), number(report, "minutes_saved"));
+    row("idle hours spent", none(), none(), number(report, "idle_hours"));
+    row("wakes", none(), played.wakes.total.to_string(), none());
+    for (end, wakes) in &played.wakes.by_end {
+        row(&format!("  {end}"), none(), wakes.to_string(), none());
+    }
+    for (verdict, wakes) in &played.wakes.by_verdict {
+        row(&format!("  {verdict}"), none(), wakes.to_string(), none());
+    }
     table
 }
 
@@ -109,10 +118,6 @@ fn violations(one: &Checked) -> Vec<String> {
     let hidden = one.violations.len().saturating_sub(VIOLATIONS_SHOWN_MAX);
     let hidden = (hidden > 0).then(|| format!("! {}: and {hidden} more", one.id));
     shown.chain(hidden).collect()
-}
-
-fn counts(counts: &BTreeMap<String, u64>) -> String {
-    counts.iter().map(|(name, count)| format!("{name} {count}")).collect::<Vec<_>>().join(", ")
 }
 
 fn count(report: &Value, field: &str) -> String {
