@@ -4,6 +4,7 @@ use std::{
     fs::{File, TryLockError},
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -65,6 +66,9 @@ pub enum AppError {
     Listen { key: &'static str, address: SocketAddr, source: std::io::Error },
     #[error("failed to start a task")]
     Task(#[from] TaskError),
+    /// Its loop is over for good: only a new process brings it back.
+    #[error("the task `{task}` died")]
+    TaskDied { task: &'static str },
     #[error("the server stopped")]
     Serve(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
@@ -90,6 +94,15 @@ async fn listen(key: &'static str, address: SocketAddr) -> Result<(TcpListener, 
     Ok((listener, bound))
 }
 
+/// Makes the directory for its owner only: who came when is nobody else's business. One that is there stays as it is.
+fn make_private(dir: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(dir)
+}
+
 /// Takes the data directory for this process.
 fn lock(dir: &Path) -> Result<File, AppError> {
     let failed = |source| AppError::DataDir { path: dir.to_owned(), source };
@@ -107,7 +120,7 @@ impl App {
     pub async fn build(config: Config, seams: Seams) -> Result<Self, AppError> {
         config.check()?;
         let dir = config.data_dir()?;
-        std::fs::create_dir_all(&dir).map_err(|source| AppError::DataDir { path: dir.clone(), source })?;
+        make_private(&dir).map_err(|source| AppError::DataDir { path: dir.clone(), source })?;
         let lock = lock(&dir)?;
         let tokens = Tokens::load_or_create(&config, &dir)?;
         let (http, http_addr) = listen("http", config.listen.http).await?;
@@ -149,8 +162,9 @@ impl App {
         let tracker = TaskTracker::new();
         let (service, events) = FleetService::new(self.shared.clone(), shutdown.clone());
         let (ready, ready_watch) = watch::channel(false);
-        spawn_tasks(&self.shared, events, &tracker, &shutdown)?;
-        tracker.spawn(reconfigure(self.shared.clone(), shutdown.clone()));
+        let vital = Vital { tracker: tracker.clone(), shutdown: shutdown.clone(), died: Arc::default() };
+        spawn_tasks(&self.shared, events, &vital)?;
+        vital.spawn("reconfigure", reconfigure(self.shared.clone(), shutdown.clone()));
         let control = Control::new(self.shared.clone());
         let router = api::http_router(control.clone(), &self.tokens, ready_watch);
         let http = axum::serve(self.http, router).with_graceful_shutdown(shutdown.clone().cancelled_owned());
@@ -182,7 +196,42 @@ impl App {
         }
         self.shared.store.close().await;
         drop(self.lock);
-        served
+        vital.died.get().map_or(served, |task| Err(AppError::TaskDied { task }))
+    }
+}
+
+/// Work the controller cannot do without: when one ends before its time, the whole process goes down and says so,
+/// for its supervisor to start it again.
+#[derive(Debug, Clone)]
+struct Vital {
+    tracker: TaskTracker,
+    shutdown: CancellationToken,
+    died: Arc<OnceLock<&'static str>>,
+}
+
+/// Dropped with the work, however that ends.
+struct Pulse {
+    name: &'static str,
+    vital: Vital,
+}
+
+impl Drop for Pulse {
+    fn drop(&mut self) {
+        if !self.vital.shutdown.is_cancelled() {
+            // The first one is the cause.
+            self.vital.died.set(self.name).ok();
+            self.vital.shutdown.cancel();
+        }
+    }
+}
+
+impl Vital {
+    fn spawn(&self, name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
+        let pulse = Pulse { name, vital: self.clone() };
+        self.tracker.spawn(async move {
+            let _pulse = pulse;
+            work.await;
+        });
     }
 }
 
@@ -217,24 +266,23 @@ where
 fn spawn_tasks(
     shared: &Shared,
     events: tokio::sync::mpsc::UnboundedReceiver<AgentEvent>,
-    tracker: &TaskTracker,
-    shutdown: &CancellationToken,
+    vital: &Vital,
 ) -> Result<(), AppError> {
     fn spawn<T: Task + 'static>(
         task: T,
         signal: fn(&Shared) -> Option<&tokio::sync::Notify>,
-        (shared, tracker, shutdown): (&Shared, &TaskTracker, &CancellationToken),
+        (shared, vital): (&Shared, &Vital),
     ) {
-        tracker.spawn(tasks::run(task, shared.clone(), signal, shutdown.clone()));
+        vital.spawn(T::NAME, tasks::run(task, shared.clone(), signal, vital.shutdown.clone()));
     }
-    let on = (shared, tracker, shutdown);
+    let on = (shared, vital);
     spawn(tasks::Ingest::new(shared.clone())?, |shared| Some(&shared.signals.ingest), on);
     spawn(tasks::Learn::new(shared.clone()), |shared| Some(&shared.signals.learn), on);
     spawn(tasks::Plan::new(shared.clone()), |shared| Some(&shared.signals.plan), on);
     spawn(tasks::Dispatch::new(shared.clone()), |shared| Some(&shared.signals.dispatch), on);
     spawn(tasks::Settle::new(shared.clone()), |shared| Some(&shared.signals.settle), on);
     spawn(tasks::Prune::new(shared.clone()), |_| None, on);
-    tracker.spawn(tasks::listen(shared.clone(), events, shutdown.clone()));
+    vital.spawn("listen", tasks::listen(shared.clone(), events, vital.shutdown.clone()));
     Ok(())
 }
 

@@ -15,6 +15,15 @@ const CONNECTIONS_MAX: u32 = 4;
 /// How long a writer waits for its turn.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Makes a new database file for its owner only; SQLite gives its companions the same permissions.
+fn keep_private(path: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}
+
 /// The database. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -32,6 +41,7 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT);
+        keep_private(path).map_err(|e| StoreError::Open { path: shown.clone(), source: e.into() })?;
         let pool = SqlitePoolOptions::new()
             .max_connections(CONNECTIONS_MAX)
             .acquire_timeout(BUSY_TIMEOUT)

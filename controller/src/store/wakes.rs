@@ -238,17 +238,6 @@ impl Store {
         ids.iter().map(|id| Place { table: "wakes", row: id }.parse("wake_id", id)).collect()
     }
 
-    /// Queued forecast wakes, for a pause or a change of policy.
-    pub async fn wakes_queued_by(&self, reason: Reason) -> Result<Vec<Wake>, StoreError> {
-        let sql = "SELECT * FROM wakes WHERE state = 'queued' AND reason = ? ORDER BY wake_id";
-        let rows = sqlx::query_as::<_, Row>(sql)
-            .bind(reason.as_str())
-            .fetch_all(&self.pool)
-            .await
-            .during("read queued wakes")?;
-        rows.into_iter().map(Row::into_wake).collect()
-    }
-
     /// Newest first.
     pub async fn wakes_list(&self, filter: &WakeFilter) -> Result<Vec<Wake>, StoreError> {
         let mut sql = QueryBuilder::<Sqlite>::new("SELECT * FROM wakes WHERE 1 = 1");

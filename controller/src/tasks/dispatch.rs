@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use reveille_proto::HostId;
 use tracing::{info, warn};
 
@@ -43,8 +43,8 @@ impl Dispatch {
             self.shared.store.wakes_due(host, now, policy.host_wakes_max.saturating_mul(4).max(16)).await?;
         let mut sent = 0;
         for wake in due {
-            if let Some(why) = held_back(&wake, &policy) {
-                self.give_up(&wake, &why).await?;
+            if let Some(why) = self.held_back(&wake, &policy, now).await? {
+                self.give_up(&wake, why).await?;
                 continue;
             }
             if policy.paused && wake.priority == Priority::Forecast {
@@ -110,6 +110,35 @@ impl Dispatch {
         Ok(())
     }
 
+    /// Why a forecast wake that was planned earlier may not be started any more.
+    async fn held_back(
+        &self,
+        wake: &Wake,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Result<Option<&'static str>, StoreError> {
+        if wake.reason != Reason::Forecast || wake.priority == Priority::Person {
+            return Ok(None);
+        }
+        if policy.mode == Mode::ForecastOnly {
+            return Ok(Some("the policy (forecast only)"));
+        }
+        if policy.opted_out.contains(&wake.instance) {
+            return Ok(Some("the policy (opted out)"));
+        }
+        if policy.cohorts.is_empty() && policy.quiet_dates.is_empty() {
+            return Ok(None);
+        }
+        let Some(row) = self.shared.store.instance_get(&wake.instance).await? else { return Ok(None) };
+        if !(policy.cohorts.is_empty() || policy.cohorts.contains(&row.cohort)) {
+            return Ok(Some("the policy (cohort not selected)"));
+        }
+        let name = if row.time_zone.is_empty() { &self.shared.config.model.time_zone } else { &row.time_zone };
+        let zone = TimeZone::get(name).unwrap_or(TimeZone::UTC);
+        let date = wake.serve_at.unwrap_or(now).max(now).to_zoned(zone).date();
+        Ok(policy.quiet_dates.contains(&date).then_some("the policy (quiet date)"))
+    }
+
     /// A wake the policy has meanwhile ruled out.
     async fn give_up(&self, wake: &Wake, why: &str) -> Result<(), StoreError> {
         let event = Event::Cancel { by: why.to_owned(), at: self.shared.clock.now() };
@@ -117,18 +146,6 @@ impl Dispatch {
         info!(wake_id = %wake.id, instance_id = %wake.instance, why, "wake taken back");
         Ok(())
     }
-}
-
-/// Why a forecast wake that was planned earlier may not be started any more.
-fn held_back(wake: &Wake, policy: &Policy) -> Option<String> {
-    if wake.reason != Reason::Forecast || wake.priority == Priority::Person {
-        return None;
-    }
-    if policy.mode == Mode::ForecastOnly {
-        return Some("the policy (forecast only)".to_owned());
-    }
-    let opted_out = policy.opted_out.contains(&wake.instance);
-    opted_out.then(|| "the policy (opted out)".to_owned())
 }
 
 /// What the grant was decided from, kept with the move: oracles and people read it there.
