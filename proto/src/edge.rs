@@ -93,6 +93,9 @@ pub struct Hello {
     pub journal_id: String,
     pub inventory: Vec<InventoryItem>,
     pub unfinished: Vec<UnfinishedWake>,
+    /// The agent's own guard, where it says one.
+    pub cpu_ceiling_percent: Option<f64>,
+    pub wakes_max: Option<u32>,
 }
 
 impl TryFrom<v1::Hello> for Hello {
@@ -120,6 +123,7 @@ impl TryFrom<v1::Hello> for Hello {
             })
         });
         let unfinished = unfinished.collect::<Result<_, _>>()?;
+        let ceiling = number("hello.cpu_ceiling_percent", hello.cpu_ceiling_percent, 0.0, 100.0)?;
         Ok(Self {
             protocol_version: hello.protocol_version,
             agent_version: hello.agent_version,
@@ -130,6 +134,8 @@ impl TryFrom<v1::Hello> for Hello {
             journal_id: hello.journal_id,
             inventory,
             unfinished,
+            cpu_ceiling_percent: (ceiling > 0.0).then_some(ceiling),
+            wakes_max: (hello.wakes_max > 0).then_some(hello.wakes_max),
         })
     }
 }

@@ -141,6 +141,11 @@ impl Executor {
         }
     }
 
+    /// What the agent's own configuration allows at most.
+    pub fn own_limits(&self) -> Limits {
+        self.0.own_limits
+    }
+
     /// Settings of the controller; they only ever make the agent's own stricter.
     pub fn configure(&self, configure: &v1::Configure) {
         self.0.state().limits = self.0.own_limits.stricter(configure);

@@ -11,6 +11,9 @@ use crate::chain::Chain;
 /// After a no that will not change soon, within this and its half.
 const LASTING_NO_S: u64 = 60;
 
+/// A session that lived this long was a good one, in seconds.
+const SETTLED_S: i64 = 10;
+
 /// The link: dials, lives a session, dials again.
 #[derive(Debug)]
 pub struct Link {
@@ -30,8 +33,11 @@ impl Link {
     pub async fn run(mut self) {
         loop {
             let mut welcomed = false;
+            let began = self.session.clock.now();
             let end = self.session.live(&mut welcomed).await;
-            if welcomed {
+            // A session that is cut at once, as by another agent with this host id, is no reason to hurry.
+            let lived_s = self.session.clock.now().duration_since(began).as_secs();
+            if welcomed && lived_s >= SETTLED_S {
                 self.backoff.reset();
             }
             let wait = if end.is_lasting() { self.slow() } else { self.backoff.next(&mut self.rng) };

@@ -193,6 +193,8 @@ impl Session {
             journal_id,
             inventory: self.executor.inventory(),
             unfinished: self.executor.unfinished(),
+            cpu_ceiling_percent: self.executor.own_limits().cpu_ceiling_percent,
+            wakes_max: self.executor.own_limits().wakes_max,
         }
     }
 }

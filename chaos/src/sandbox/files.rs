@@ -84,6 +84,11 @@ strip_suffix = "{SUFFIX}"
 # Until lead times are learned: so long that the wakes of the next hour are due now, and nobody waits for them.
 lead_time_default_s = {lead_time_s}
 
+[throttle]
+# What one of these instances costs, smoothed as the agent measures; bigger instances need the default or more.
+wake_cost_cores = 0.5
+wake_cost_decay_s = 20
+
 [plan]
 interval_s = 10
 

@@ -18,6 +18,9 @@ use crate::{
     store::{PolicyChange, Store, StoreError},
 };
 
+/// How long verdicts wait for a log that cannot be read.
+const LOGS_WAIT_MAX: SignedDuration = SignedDuration::from_hours(1);
+
 /// Something a task may be asked to look at before its time comes.
 #[derive(Debug, Default)]
 pub struct Signals {
@@ -144,11 +147,13 @@ impl Shared {
         self.logs_read_ms.store(at.as_millisecond(), Ordering::Relaxed);
     }
 
-    /// Until when all visits are known; `None` before the logs were read for the first time.
-    pub fn logs_read_until(&self) -> Option<Timestamp> {
-        let read_ms = self.logs_read_ms.load(Ordering::Relaxed);
-        let read = Timestamp::from_millisecond(read_ms).ok().filter(|_| read_ms > 0)?;
-        read.checked_sub(SignedDuration::from_secs(self.config.visits.log_lag_s.into())).ok()
+    /// Until when all visits are known. A log that cannot be read is waited for, but not for ever: an hour later
+    /// the others are taken for all there is.
+    pub fn logs_read_until(&self) -> Timestamp {
+        let read = Timestamp::from_millisecond(self.logs_read_ms.load(Ordering::Relaxed));
+        let waited = self.clock.now() - LOGS_WAIT_MAX;
+        let known = read.map_or(waited, |read| read.max(waited));
+        known - SignedDuration::from_secs(self.config.visits.log_lag_s.into())
     }
 
     /// A new wake id for `now`.

@@ -87,6 +87,22 @@ impl Running {
         wake.id
     }
 
+    /// Returns once the gate has been asked and has said no for this reason.
+    async fn gate_closed(&self, reason: &str) {
+        let counted = async {
+            loop {
+                self.shared.signals.dispatch.notify_one();
+                let mut figures = String::new();
+                self.shared.metrics.encode(&mut figures).expect("encodes");
+                if figures.contains(&format!("reason=\"{reason}\"")) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, counted).await.expect("the closed gate is counted");
+    }
+
     /// The wake once `level` holds for it.
     async fn wake_when(&self, id: WakeId, level: impl Fn(&Wake) -> bool) -> Wake {
         let looking = async {
@@ -221,19 +237,7 @@ async fn nothing_starts_without_a_load_and_a_wake_ends_with_an_acknowledged_resu
     let mut agent = FakeAgent::welcomed(&controller).await;
     let id = controller.request("dev1").await;
     agent.load(&controller, 95.0).await;
-    // The gate has been asked, and said no.
-    controller.shared.signals.dispatch.notify_one();
-    let gate_closed = async {
-        loop {
-            let mut figures = String::new();
-            controller.shared.metrics.encode(&mut figures).expect("encodes");
-            if figures.contains("reason=\"over_ceiling\"") {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, gate_closed).await.expect("the closed gate is counted");
+    controller.gate_closed("over_ceiling").await;
     let queued = controller.shared.store.wake_get(id).await.expect("readable").expect("there");
     assert!(matches!(queued.state, State::Queued { .. }), "{:?}", queued.state);
 
@@ -328,5 +332,37 @@ async fn a_forecast_wake_is_taken_back_when_the_policy_no_longer_wants_it() {
     let ended = controller.wake_when(id, |wake| wake.state.ended().is_some()).await;
     assert_eq!(ended.state.ended(), Some(End::Cancelled));
     assert!(ended.detail.contains("forecast only"), "{}", ended.detail);
+    controller.crash().await;
+}
+
+#[tokio::test]
+async fn what_the_agents_own_guard_refuses_is_not_sent() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let controller = Running::start(dir.path()).await;
+    let guarded = v1::Hello { cpu_ceiling_percent: 50.0, ..hello(PROTOCOL_VERSION) };
+    let mut agent = FakeAgent::connect(&controller, guarded, &controller.token).await.expect("connects");
+    let id = controller.request("dev1").await;
+    agent.load(&controller, 55.0).await;
+    controller.gate_closed("over_ceiling").await;
+    let queued = controller.shared.store.wake_get(id).await.expect("readable").expect("there");
+    assert_eq!(queued.last_attempt, 0, "55 % is below the policy's 70 %, but above the agent's 50 %");
+    agent.load(&controller, 10.0).await;
+    assert_eq!(agent.next_wake().await.wake_id, id.to_string());
+    controller.crash().await;
+}
+
+#[tokio::test]
+async fn a_quiet_date_takes_back_what_was_planned_for_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let controller = Running::start(dir.path()).await;
+    let agent = FakeAgent::welcomed(&controller).await;
+    let today = controller.shared.clock.now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let days = format!("[\"{today}\", \"{}\"]", today.tomorrow().expect("in range"));
+    controller.shared.policy_set("quiet_dates", &days, "ann").await.expect("allowed");
+    controller.shared.policy_set("mode", "act", "ann").await.expect("allowed");
+    let id = controller.request_for(Reason::Forecast, "dev1").await;
+    agent.load(&controller, 10.0).await;
+    let ended = controller.wake_when(id, |wake| wake.state.ended().is_some()).await;
+    assert!(ended.detail.contains("quiet date"), "{}", ended.detail);
     controller.crash().await;
 }

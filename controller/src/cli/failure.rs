@@ -67,7 +67,9 @@ impl From<AppError> for Failure {
             | AppError::Locked { .. }
             | AppError::Tokens(_)
             | AppError::Listen { .. } => Self::file(error),
-            AppError::Store(_) | AppError::Task(_) | AppError::TaskDied { .. } | AppError::Serve(_) => Self::internal(error),
+            AppError::Store(_) | AppError::Task(_) | AppError::TaskDied { .. } | AppError::Serve(_) => {
+                Self::internal(error)
+            }
         }
     }
 }

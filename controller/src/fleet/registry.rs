@@ -30,6 +30,21 @@ pub struct LiveHost {
     pub journal_id: String,
     pub load: Option<Load>,
     pub gate: HostGate,
+    /// The agent's own guard: what it would refuse is not sent.
+    pub guard_cpu_percent: Option<f64>,
+    pub guard_wakes_max: Option<u32>,
+}
+
+impl LiveHost {
+    /// The policy as it holds on this host: the fleet's, or the agent's guard where that is stricter.
+    pub fn policy(&self, policy: &Policy) -> Policy {
+        let ceiling = policy.cpu_ceiling_percent;
+        Policy {
+            cpu_ceiling_percent: self.guard_cpu_percent.map_or(ceiling, |guard| guard.min(ceiling)),
+            host_wakes_max: self.guard_wakes_max.unwrap_or(u32::MAX).min(policy.host_wakes_max),
+            ..policy.clone()
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -82,6 +97,8 @@ impl Registry {
             // A load from before the reconnect says nothing about now.
             load: None,
             gate,
+            guard_cpu_percent: hello.cpu_ceiling_percent,
+            guard_wakes_max: hello.wakes_max,
         };
         hosts.insert(hello.host.clone(), Entry { live, session, outbox: Some(outbox), hour });
         (session, messages)
@@ -99,7 +116,8 @@ impl Registry {
     pub(crate) fn loaded(&self, host: &HostId, load: Load, active: u32, policy: &Policy, now: Timestamp) {
         if let Some(entry) = self.lock().get_mut(host) {
             entry.live.load = Some(load);
-            entry.live.gate.observe(&load, active, policy, &self.rule, now);
+            let policy = entry.live.policy(policy);
+            entry.live.gate.observe(&load, active, &policy, &self.rule, now);
             entry.hour.samples += 1;
             entry.hour.cpu_percent_max = entry.hour.cpu_percent_max.max(load.cpu_percent);
             entry.hour.over_ceiling += u32::from(load.cpu_percent > policy.cpu_ceiling_percent);

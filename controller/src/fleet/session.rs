@@ -169,6 +169,10 @@ impl v1::fleet_server::Fleet for FleetService {
                 return Ok(Response::new(stream::iter([Ok(one(Down::Refused(refused)))]).boxed()));
             }
         };
+        let before = self.shared.fleet.live(&hello.host);
+        if before.is_some_and(|live| live.connected && live.journal_id != hello.journal_id) {
+            warn!(host_id = %hello.host, "two agents with different journals use this host id: each cuts the other off");
+        }
         let (session, outbox) = self.shared.fleet.connect(&hello);
         info!(host_id = %hello.host, version = hello.agent_version, instances = hello.inventory.len(), "agent connected");
         let connected =

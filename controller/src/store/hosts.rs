@@ -120,7 +120,13 @@ impl Store {
             .bind(over_ceiling)
             .execute(&self.pool)
             .await
-            .during("keep a host's load")
+            .during("keep a host's load")?;
+        sqlx::query("UPDATE hosts SET last_seen_at = ? WHERE host_id = ?")
+            .bind(ms(at))
+            .bind(host.as_str())
+            .execute(&self.pool)
+            .await
+            .during("keep when a host was seen")
             .map(|_| ())
     }
 

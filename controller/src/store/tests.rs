@@ -55,6 +55,8 @@ fn hello(names: &[&str]) -> Hello {
             .map(|name| InventoryItem { instance: instance(name), cohort: "c".into(), driver: "http".into() })
             .collect(),
         unfinished: Vec::new(),
+        cpu_ceiling_percent: None,
+        wakes_max: None,
     }
 }
 

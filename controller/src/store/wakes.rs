@@ -131,7 +131,8 @@ impl Store {
             .await
             .during("look for an open wake")?;
         let answer = if let Some(open) = open {
-            let event = Event::Join { by: new.requested_by.clone(), at: new.created_at };
+            let event =
+                Event::Join { by: new.requested_by.clone(), at: new.created_at, expires_at: new.expires_at };
             let (wake, effects) = advance(&mut tx, open.into_wake()?, &event, rule).await?;
             (wake, effects, false)
         } else {
@@ -222,6 +223,22 @@ impl Store {
         let rows =
             sqlx::query_as::<_, Row>(sql).fetch_all(&self.pool).await.during("read the running wakes")?;
         rows.into_iter().map(Row::into_wake).collect()
+    }
+
+    /// Hosts and dispatch times of wakes that ended at or after `since`, having been dispatched.
+    pub async fn wakes_ended_since(&self, since: Timestamp) -> Result<Vec<(HostId, Timestamp)>, StoreError> {
+        let sql = "SELECT wake_id, host_id, dispatched_at FROM wakes WHERE ended_at >= ? \
+                   AND host_id IS NOT NULL AND dispatched_at IS NOT NULL AND end_reason != 'already_awake'";
+        let rows: Vec<(String, String, i64)> = sqlx::query_as(sql)
+            .bind(ms(since))
+            .fetch_all(&self.pool)
+            .await
+            .during("read the wakes that just ended")?;
+        let read = rows.into_iter().map(|(id, host, dispatched_at)| {
+            let at = Place { table: "wakes", row: &id };
+            Ok((at.parse("host_id", &host)?, at.time("dispatched_at", dispatched_at)?))
+        });
+        read.collect()
     }
 
     /// Open wakes whose time is over: queued past `expires_at`, or running past `deadline_at` plus the grace.

@@ -22,22 +22,37 @@ pub struct Dispatch {
     shared: Shared,
 }
 
-/// Wakes in progress, by host.
 type RunningByHost = BTreeMap<HostId, Vec<Running>>;
+
+/// What counts as load besides what is measured.
+#[derive(Debug, Default)]
+struct InProgress {
+    running: RunningByHost,
+    settling: RunningByHost,
+}
 
 impl Dispatch {
     pub fn new(shared: Shared) -> Self {
         Self { shared }
     }
 
+    async fn in_progress(&self) -> Result<InProgress, StoreError> {
+        let mut wakes = InProgress::default();
+        for wake in self.shared.store.wakes_running().await? {
+            if let Some(run) = wake.state.run() {
+                wakes.running.entry(run.host.clone()).or_default().push(Running { since: run.dispatched_at });
+            }
+        }
+        let lag = SignedDuration::from_secs(self.shared.config.throttle.load_lag_s.into());
+        for (host, since) in self.shared.store.wakes_ended_since(self.shared.clock.now() - lag).await? {
+            wakes.settling.entry(host).or_default().push(Running { since });
+        }
+        Ok(wakes)
+    }
+
     /// Starts what may start on one host. Returns how many were sent.
-    async fn host(
-        &self,
-        host: &HostId,
-        live: &LiveHost,
-        running: &mut RunningByHost,
-    ) -> Result<u32, StoreError> {
-        let policy = self.shared.policy();
+    async fn host(&self, host: &HostId, live: &LiveHost, wakes: &mut InProgress) -> Result<u32, StoreError> {
+        let policy = live.policy(&self.shared.policy());
         let now = self.shared.clock.now();
         let due =
             self.shared.store.wakes_due(host, now, policy.host_wakes_max.saturating_mul(4).max(16)).await?;
@@ -50,9 +65,9 @@ impl Dispatch {
             if policy.paused && wake.priority == Priority::Forecast {
                 break;
             }
-            match self.ask(host, live, running, &policy) {
+            match self.ask(host, live, wakes, &policy) {
                 Ok(permit) => {
-                    self.send(host, live, &wake, permit, running).await?;
+                    self.send(host, live, &wake, permit, wakes).await?;
                     sent += 1;
                 }
                 Err(closed) => {
@@ -68,15 +83,16 @@ impl Dispatch {
         &self,
         host: &HostId,
         live: &LiveHost,
-        running: &RunningByHost,
+        wakes: &InProgress,
         policy: &Policy,
     ) -> Result<Permit, Closed> {
         let none = Vec::new();
         admit(&Admission {
             gate: &live.gate,
             load: live.load.as_ref(),
-            running: running.get(host).unwrap_or(&none),
-            fleet_active: running.values().map(Vec::len).sum::<usize>() as u32,
+            running: wakes.running.get(host).unwrap_or(&none),
+            settling: wakes.settling.get(host).unwrap_or(&none),
+            fleet_active: wakes.running.values().map(Vec::len).sum::<usize>() as u32,
             policy,
             rule: &self.shared.config.throttle,
             now: self.shared.clock.now(),
@@ -89,21 +105,21 @@ impl Dispatch {
         live: &LiveHost,
         wake: &Wake,
         permit: Permit,
-        running: &mut RunningByHost,
+        wakes: &mut InProgress,
     ) -> Result<(), StoreError> {
         let now = self.shared.clock.now();
-        let active = running.get(host).map_or(0, Vec::len);
+        let active = wakes.running.get(host).map_or(0, Vec::len);
         let event = Event::Dispatch {
             host: host.clone(),
             epoch: self.shared.epoch,
             journal_id: live.journal_id.clone(),
             at: now,
             deadline_at: now + SignedDuration::from_secs(self.shared.config.wake.timeout_s.into()),
-            grant: grant_note(live, permit, active, &self.shared.policy()),
+            grant: grant_note(live, permit, active, &live.policy(&self.shared.policy())),
         };
         let (wake, effects) =
             self.shared.store.wake_step(wake.id, &event, &self.shared.config.wake.retry_rule()).await?;
-        running.entry(host.clone()).or_default().push(Running { since: now });
+        wakes.running.entry(host.clone()).or_default().push(Running { since: now });
         self.shared.metrics.dispatched();
         info!(wake_id = %wake.id, instance_id = %wake.instance, host_id = %host, reason = %wake.reason, "wake dispatched");
         perform(&self.shared, &wake, &effects).await;
@@ -133,7 +149,8 @@ impl Dispatch {
         if !(policy.cohorts.is_empty() || policy.cohorts.contains(&row.cohort)) {
             return Ok(Some("the policy (cohort not selected)"));
         }
-        let name = if row.time_zone.is_empty() { &self.shared.config.model.time_zone } else { &row.time_zone };
+        let name =
+            if row.time_zone.is_empty() { &self.shared.config.model.time_zone } else { &row.time_zone };
         let zone = TimeZone::get(name).unwrap_or(TimeZone::UTC);
         let date = wake.serve_at.unwrap_or(now).max(now).to_zoned(zone).date();
         Ok(policy.quiet_dates.contains(&date).then_some("the policy (quiet date)"))
@@ -166,18 +183,13 @@ impl Task for Dispatch {
     }
 
     async fn activate(&mut self) -> Result<String, TaskError> {
-        let mut running = RunningByHost::new();
-        for wake in self.shared.store.wakes_running().await? {
-            if let Some(run) = wake.state.run() {
-                running.entry(run.host.clone()).or_default().push(Running { since: run.dispatched_at });
-            }
-        }
+        let mut wakes = self.in_progress().await?;
         let mut sent = 0;
         for (host, live) in self.shared.fleet.all() {
             if !live.connected {
                 continue;
             }
-            match self.host(&host, &live, &mut running).await {
+            match self.host(&host, &live, &mut wakes).await {
                 Ok(count) => sent += count,
                 // One host's trouble is not the others'.
                 Err(error) => warn!(host_id = %host, %error, "failed to dispatch to a host"),

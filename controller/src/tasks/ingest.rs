@@ -1,7 +1,7 @@
 //! Reads the access logs: files once, followed files as they grow. Every batch is committed with its position.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     ops::ControlFlow,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
@@ -33,12 +33,24 @@ pub struct Ingest {
     read: BTreeMap<PathBuf, Stamp>,
     /// Whether everything there was at the start has been read.
     caught_up: bool,
+    /// What is wrong with each source at present, so that it is said once and not at every look.
+    troubles: BTreeMap<String, String>,
+    /// Followed logs that are not there.
+    absent: BTreeSet<String>,
 }
 
 impl Ingest {
     pub fn new(shared: Shared) -> Result<Self, TaskError> {
         let miner = Miner::new(&shared.config.logs)?;
-        Ok(Self { shared, miner, followers: BTreeMap::new(), read: BTreeMap::new(), caught_up: false })
+        Ok(Self {
+            shared,
+            miner,
+            followers: BTreeMap::new(),
+            read: BTreeMap::new(),
+            caught_up: false,
+            troubles: BTreeMap::new(),
+            absent: BTreeSet::new(),
+        })
     }
 
     /// Runs a blocking reader and folds its batches into the store as they come. An error of the store stops the
@@ -78,29 +90,52 @@ impl Ingest {
         }
     }
 
-    /// Reads the files of a source that were written to since they were last read.
-    async fn read_once(&mut self, source: &SourceConfig) -> Result<(), TaskError> {
-        let mut failed = None;
-        for file in source_files(source)? {
+    /// Says what is new about a source that cannot be read; `true` when there is trouble.
+    fn trouble(&mut self, source: &str, error: Option<LogsError>) -> bool {
+        let Some(error) = error else {
+            if self.troubles.remove(source).is_some() {
+                info!(source, "the log can be read again");
+            }
+            return false;
+        };
+        let said = format!("{:#}", anyhow::Error::new(error));
+        if self.troubles.get(source) != Some(&said) {
+            warn!(source, error = said, "a log cannot be read; it is tried again");
+            self.troubles.insert(source.to_owned(), said);
+        }
+        true
+    }
+
+    /// Reads the files of a source that were written to since they were last read. `true` when one could not be.
+    async fn read_once(&mut self, source: &SourceConfig) -> Result<bool, TaskError> {
+        let files = match source_files(source) {
+            Ok(files) => files,
+            Err(error) => return Ok(self.trouble(&source.path, Some(error))),
+        };
+        let mut failed = self.trouble(&source.path, None);
+        for file in files {
             let stamp = stamp(&file);
             if stamp.is_some() && self.read.get(&file) == stamp.as_ref() {
                 continue;
             }
-            match self.read_file(source, file.clone()).await {
+            let name = file.display().to_string();
+            // One bad file does not keep the others from being read.
+            let error = match self.read_file(source, file.clone()).await {
                 Ok(counts) => {
                     if counts.lines > 0 {
-                        info!(file = %file.display(), lines = counts.lines, rejects = counts.rejected(), "log read");
+                        info!(file = name, lines = counts.lines, rejects = counts.rejected(), "log read");
                     }
                     if let Some(stamp) = stamp {
                         self.read.insert(file, stamp);
                     }
+                    None
                 }
-                // One bad file does not keep the others from being read.
-                Err(TaskError::Logs(error)) => failed = Some(error),
+                Err(TaskError::Logs(error)) => Some(error),
                 Err(other) => return Err(other),
-            }
+            };
+            failed |= self.trouble(&name, error);
         }
-        failed.map_or(Ok(()), |error| Err(error.into()))
+        Ok(failed)
     }
 
     async fn read_file(&self, source: &SourceConfig, file: PathBuf) -> Result<Counts, TaskError> {
@@ -110,13 +145,25 @@ impl Ingest {
         Ok(read?)
     }
 
-    async fn follow(&mut self, source: &SourceConfig) -> Result<(), TaskError> {
+    /// Reads what a followed log has grown by. `true` when it could not be read.
+    async fn follow(&mut self, source: &SourceConfig) -> Result<bool, TaskError> {
+        let there = Path::new(&source.path).exists();
+        if !there && !self.absent.contains(&source.path) {
+            warn!(source = source.path, "a followed log is not there; waiting for it");
+            self.absent.insert(source.path.clone());
+        } else if there && self.absent.remove(&source.path) {
+            info!(source = source.path, "a followed log has appeared");
+        }
         // A follower that is not put back below is made again from what the store holds.
-        let mut follower = if let Some(follower) = self.followers.remove(&source.path) {
-            follower
+        let follower = if let Some(follower) = self.followers.remove(&source.path) {
+            Ok(follower)
         } else {
             let from = self.shared.store.source_position(&source.path).await?;
-            Follower::new(&self.miner, source, from)?
+            Follower::new(&self.miner, source, from)
+        };
+        let mut follower = match follower {
+            Ok(follower) => follower,
+            Err(error) => return Ok(self.trouble(&source.path, Some(error))),
         };
         let (follower, read) = self
             .absorb(move |sink| {
@@ -124,9 +171,10 @@ impl Ingest {
                 (follower, read)
             })
             .await?;
-        read?;
-        self.followers.insert(source.path.clone(), follower);
-        Ok(())
+        if read.is_ok() {
+            self.followers.insert(source.path.clone(), follower);
+        }
+        Ok(self.trouble(&source.path, read.err()))
     }
 }
 
@@ -145,22 +193,17 @@ impl Task for Ingest {
     async fn activate(&mut self) -> Result<String, TaskError> {
         let started_at = self.shared.clock.now();
         let sources = self.shared.config.logs.sources.clone();
-        let mut failed: Option<LogsError> = None;
+        let mut failed = false;
         for source in &sources {
-            let read = if source.follow { self.follow(source).await } else { self.read_once(source).await };
-            match read {
-                Ok(()) => {}
-                Err(TaskError::Logs(error)) => failed = Some(error),
-                Err(other) => return Err(other),
-            }
+            failed |= if source.follow { self.follow(source).await? } else { self.read_once(source).await? };
         }
         if !self.caught_up {
             self.caught_up = true;
             self.shared.signals.learn.notify_one();
         }
-        if failed.is_none() {
+        if !failed {
             self.shared.logs_read(started_at);
         }
-        failed.map_or(Ok(String::new()), |error| Err(error.into()))
+        Ok(String::new())
     }
 }

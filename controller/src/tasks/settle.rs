@@ -87,6 +87,12 @@ async fn stepped(
     id: WakeId,
     event: &Event,
 ) -> Result<Option<Wake>, StoreError> {
+    // Only the host a wake was sent to can say anything about it.
+    let sent_to = shared.store.wake_get(id).await?.and_then(|wake| wake.last_host);
+    if sent_to.as_ref().is_some_and(|sent_to| sent_to != host) {
+        warn!(wake_id = %id, host_id = %host, event = event.name(), "an agent speaks of a wake of another host");
+        return Ok(None);
+    }
     match shared.store.wake_step(id, event, &shared.config.wake.retry_rule()).await {
         Ok((wake, effects)) => {
             debug!(wake_id = %id, instance_id = %wake.instance, host_id = %host, event = event.name(), state = wake.state.name());
@@ -137,7 +143,7 @@ impl Settle {
     async fn judge(&self) -> Result<usize, StoreError> {
         let window = SignedDuration::from_secs(self.shared.config.plan.window_s.into());
         // Later visits may still stand in logs nobody has read: a verdict waits for them.
-        let Some(now) = self.shared.logs_read_until() else { return Ok(0) };
+        let now = self.shared.logs_read_until();
         let mut judged = 0;
         for wake in self.shared.store.wakes_unjudged(JUDGED_AT_ONCE_MAX).await? {
             let Some(facts) = WakeFacts::of(&wake) else { continue };

@@ -128,6 +128,8 @@ pub struct Admission<'a> {
     pub load: Option<&'a Load>,
     /// Wakes in progress on the host, those just granted among them.
     pub running: &'a [Running],
+    /// Wakes that ended so recently that the measured load may not show their end, or even their start, yet.
+    pub settling: &'a [Running],
     pub fleet_active: u32,
     pub policy: &'a Policy,
     pub rule: &'a ThrottleRule,
@@ -148,10 +150,12 @@ pub fn admit(ask: &Admission<'_>) -> Result<Permit, Closed> {
         return Err(Closed::HostFull { active, limit });
     }
     let cost_percent = 100.0 * rule.wake_cost_cores / load.cores;
-    let reserved: f64 = running.iter().map(|wake| cost_percent * share_left(wake, rule, now)).sum();
+    let reserving = running.iter().chain(ask.settling);
+    let reserved: f64 = reserving.map(|wake| cost_percent * share_left(wake, rule, now)).sum();
     let cpu_percent_expected = load.cpu_percent + reserved + cost_percent;
-    // An idle host may always start one, or a host smaller than one wake would never start any.
-    if cpu_percent_expected > policy.cpu_ceiling_percent && active > 0 {
+    // On a host smaller than one wake none would ever start: there one at a time may, while nothing else does.
+    let too_small = cost_percent > policy.cpu_ceiling_percent && active == 0 && ask.settling.is_empty();
+    if cpu_percent_expected > policy.cpu_ceiling_percent && !too_small {
         return Err(Closed::NoHeadroom { cpu_percent_expected });
     }
     Ok(Permit { cpu_percent_expected, limit })
@@ -208,6 +212,7 @@ mod tests {
             gate: &HostGate::new(&rule),
             load: Some(&load(cpu_percent, t(0))),
             running: &running,
+            settling: &[],
             fleet_active: running.len() as u32,
             policy: &Policy::default(),
             rule: &rule,
@@ -217,7 +222,7 @@ mod tests {
 
     #[test]
     fn the_gate_is_closed_at_the_ceiling_and_open_below() {
-        assert!(ask(69.9, &[], 2).is_ok());
+        assert!(ask(57.4, &[], 2).is_ok());
         assert_eq!(ask(70.0, &[], 2), Err(Closed::OverCeiling { cpu_percent: 70.0 }));
         assert!(ask(f64::NAN, &[], 2).is_err());
     }
@@ -233,6 +238,27 @@ mod tests {
     }
 
     #[test]
+    fn the_first_wake_needs_headroom_too_unless_the_host_is_smaller_than_a_wake() {
+        assert_eq!(ask(60.0, &[], 2), Err(Closed::NoHeadroom { cpu_percent_expected: 72.5 }));
+        let (policy, gate) = (Policy::default(), HostGate::new(&ThrottleRule::default()));
+        let one_core = Load { cores: 1.0, ..load(20.0, t(0)) };
+        let asked = |settling: &[Running]| {
+            admit(&Admission {
+                gate: &gate,
+                load: Some(&one_core),
+                running: &[],
+                settling,
+                fleet_active: 0,
+                policy: &policy,
+                rule: &ThrottleRule::default(),
+                now: t(0),
+            })
+        };
+        assert!(asked(&[]).is_ok());
+        assert!(asked(&[Running { since: t(-5) }]).is_err(), "the one before has only just ended");
+    }
+
+    #[test]
     fn stale_future_and_missing_loads_close_the_gate() {
         let rule = ThrottleRule::default();
         let policy = Policy::default();
@@ -242,6 +268,7 @@ mod tests {
                 gate: &gate,
                 load,
                 running: &[],
+                settling: &[],
                 fleet_active: 0,
                 policy: &policy,
                 rule: &rule,
@@ -263,6 +290,7 @@ mod tests {
             gate: &HostGate::new(&rule),
             load: Some(&load(1.0, t(0))),
             running: &[],
+            settling: &[],
             fleet_active: 5,
             policy: &policy,
             rule: &rule,

@@ -12,6 +12,8 @@ pub struct ThrottleRule {
     pub wake_cost_cores: f64,
     /// How long a started wake's cost is reserved; it decays over this span as it shows in the measured CPU.
     pub wake_cost_decay_s: u32,
+    /// How long the measured load takes to show what happens; a wake that ended is reserved for so long still.
+    pub load_lag_s: u32,
     /// Wakes a host may run at once at first; the limit doubles from here: 2, 4, 8, up to the policy's cap.
     pub limit_start: u32,
     /// How long a host must have stayed under its ceiling at the present limit before the limit doubles.
@@ -26,6 +28,7 @@ impl Default for ThrottleRule {
             load_freshness_s: 30,
             wake_cost_cores: 1.0,
             wake_cost_decay_s: 120,
+            load_lag_s: 10,
             limit_start: 2,
             limit_raise_after_s: 60,
             cpu_pressure_percent_max: 80.0,

@@ -39,6 +39,8 @@ pub enum Event {
     Join {
         by: String,
         at: Timestamp,
+        /// Until when the person wants it.
+        expires_at: Timestamp,
     },
     Cancel {
         by: String,

@@ -33,7 +33,7 @@ pub fn step(wake: &Wake, event: &Event, rule: &RetryRule) -> Stepped {
         Event::Progress { attempt, phase, at } => Ok((progress(next, *attempt, *phase, *at), Vec::new())),
         Event::Result { result, at, jitter } => Ok(attempt_ended(next, result, *at, *jitter, rule)),
         Event::Reconnected { epoch, journal_id, .. } => Ok(reconnected(next, *epoch, journal_id)),
-        Event::Join { by, at } => join(next, by, *at),
+        Event::Join { by, at, expires_at } => join(next, by, *at, *expires_at),
         Event::Cancel { by, at } => cancel(next, by, *at),
         Event::Tick { at, host_connected } => Ok(tick(next, *at, *host_connected, rule)),
     }
@@ -176,15 +176,18 @@ fn reconnected(mut wake: Wake, epoch: u64, journal_id: &str) -> (Wake, Vec<Effec
     (wake, effects)
 }
 
-fn join(mut wake: Wake, by: &str, at: Timestamp) -> Stepped {
+fn join(mut wake: Wake, by: &str, at: Timestamp, expires_at: Timestamp) -> Stepped {
     match &mut wake.state {
         State::Ended { .. } => Err(illegal(&wake, "join", "it is over; a new wake is needed")),
-        State::Queued { not_before, .. } => {
-            // A person does not wait for a forecast's time, nor for a forecast's expiry.
-            *not_before = (*not_before).min(at);
+        State::Queued { not_before, failures, .. } => {
+            // A person does not wait for a forecast's time, nor for a forecast's expiry; but an endpoint that failed
+            // is left alone as long as without the person.
+            if *failures == 0 {
+                *not_before = (*not_before).min(at);
+            }
             wake.due_at = wake.due_at.min(at);
             wake.priority = Priority::Person;
-            wake.expires_at = wake.expires_at.max(at + SignedDuration::from_mins(15));
+            wake.expires_at = wake.expires_at.max(expires_at);
             wake.detail = format!("{by} asked too");
             Ok((wake, vec![Effect::LookAtQueue]))
         }

@@ -1,6 +1,6 @@
 //! The state machine under single events and under random storms of them.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use proptest::prelude::*;
 use reveille_proto::{
     HostId, InstanceId, WakeId,
@@ -163,14 +163,23 @@ fn a_person_who_asks_too_goes_first_and_keeps_the_wake_alive() {
     let mut wake = queued();
     wake.due_at = t(2000);
     wake.state = State::Queued { attempt: 1, failures: 0, not_before: t(2000) };
-    let join = Event::Join { by: "ann".into(), at: t(3500) };
+    let join = Event::Join { by: "ann".into(), at: t(3500), expires_at: t(4400) };
     let (wake, effects) = step(&wake, &join, &RetryRule::default()).expect("legal");
     assert_eq!((wake.priority, wake.due_at), (Priority::Person, t(2000)));
-    assert!(wake.expires_at >= t(3500) + SignedDuration::from_mins(15));
+    assert_eq!(wake.expires_at, t(4400));
     assert_eq!(effects, [Effect::LookAtQueue]);
-    let early = Event::Join { by: "ann".into(), at: t(10) };
+    let early = Event::Join { by: "ann".into(), at: t(10), expires_at: t(910) };
     let (wake, _) = step(&queued_for(2000), &early, &RetryRule::default()).expect("legal");
     assert_eq!(wake.state, State::Queued { attempt: 1, failures: 0, not_before: t(10) });
+}
+
+#[test]
+fn a_person_who_asks_too_does_not_hurry_an_endpoint_that_failed() {
+    let wake = Wake { state: State::Queued { attempt: 2, failures: 1, not_before: t(300) }, ..queued() };
+    let join = Event::Join { by: "ann".into(), at: t(10), expires_at: t(910) };
+    let (wake, _) = step(&wake, &join, &RetryRule::default()).expect("legal");
+    assert_eq!(wake.priority, Priority::Person);
+    assert_eq!(wake.state, State::Queued { attempt: 2, failures: 1, not_before: t(300) });
 }
 
 fn queued_for(due: i64) -> Wake {
@@ -183,7 +192,7 @@ fn impossible_events_have_a_name() {
     let ended = after(&[Event::Cancel { by: "ann".into(), at: t(1) }]);
     assert!(step(&ended, &dispatch(2), &rule).is_err());
     assert!(step(&ended, &Event::Cancel { by: "ann".into(), at: t(2) }, &rule).is_err());
-    assert!(step(&ended, &Event::Join { by: "ann".into(), at: t(2) }, &rule).is_err());
+    assert!(step(&ended, &Event::Join { by: "ann".into(), at: t(2), expires_at: t(902) }, &rule).is_err());
     assert!(step(&after(&[dispatch(1)]), &dispatch(2), &rule).is_err());
     assert!(step(&queued(), &dispatch(3600), &rule).is_err(), "expired");
     assert!(step(&queued_for(50), &dispatch(49), &rule).is_err(), "not due");
@@ -220,7 +229,11 @@ fn any_event() -> impl Strategy<Value = Event> {
             journal_id: if same { "j1".into() } else { "j2".into() },
             at: t(at),
         }),
-        1 => at.clone().prop_map(|at| Event::Join { by: "ann".into(), at: t(at) }),
+        1 => at.clone().prop_map(|at| Event::Join {
+            by: "ann".into(),
+            at: t(at),
+            expires_at: t(at + 900),
+        }),
         1 => at.clone().prop_map(|at| Event::Cancel { by: "ann".into(), at: t(at) }),
         1 => (at, any::<bool>()).prop_map(|(at, host_connected)| Event::Tick { at: t(at), host_connected }),
     ]

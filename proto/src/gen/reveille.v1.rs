@@ -237,6 +237,11 @@ pub struct Hello {
     /// Wakes in the journal that are not over, and results the controller has not acknowledged.
     #[prost(message, repeated, tag = "9")]
     pub unfinished: ::prost::alloc::vec::Vec<UnfinishedWake>,
+    /// The agent's own guard, above which it refuses whatever it is told; 0 is not said.
+    #[prost(double, tag = "10")]
+    pub cpu_ceiling_percent: f64,
+    #[prost(uint32, tag = "11")]
+    pub wakes_max: u32,
 }
 /// An instance the agent's own configuration lists. No URL or credential leaves the host.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -75,12 +75,14 @@ fn host_view(row: HostRow, live: Option<&LiveHost>, running: &[Running], yard: &
     let load = live.and_then(|live| live.load);
     let fresh = HostGate::new(yard.rule);
     let gate = live.map_or(&fresh, |live| &live.gate);
+    let policy = live.map_or_else(|| yard.policy.clone(), |live| live.policy(yard.policy));
     let asked = admit(&Admission {
         gate,
         load: load.as_ref(),
         running,
+        settling: &[],
         fleet_active: yard.fleet_active,
-        policy: yard.policy,
+        policy: &policy,
         rule: yard.rule,
         now: yard.now,
     });
@@ -100,7 +102,7 @@ fn host_view(row: HostRow, live: Option<&LiveHost>, running: &[Running], yard: &
         cpu_percent: load.map(|load| load.cpu_percent),
         load_age_ms: load.map(|load| yard.now.duration_since(load.measured_at).as_millis() as i64),
         active_wakes: running.len() as u32,
-        wakes_limit: gate.limit(yard.policy),
+        wakes_limit: gate.limit(&policy),
         gate: code.to_owned(),
         gate_detail: detail,
         instances: row.instances,

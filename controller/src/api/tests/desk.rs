@@ -109,6 +109,8 @@ impl Desk {
             journal_id: "j".into(),
             inventory: instances.iter().map(item).collect(),
             unfinished: Vec::new(),
+            cpu_ceiling_percent: None,
+            wakes_max: None,
         };
         self.app.shared().store.host_hello(&hello, self.now()).await.unwrap();
     }
