@@ -206,3 +206,19 @@ async fn an_instance_an_agent_no_longer_lists_has_no_host() {
     let hosts: Vec<_> = rows.iter().map(|row| (row.instance.as_str(), row.host.is_some())).collect();
     assert_eq!(hosts, [("dev1", false), ("dev2", true)]);
 }
+
+#[tokio::test]
+async fn one_bad_row_does_not_stop_the_queue() {
+    let (_dir, store) = store().await;
+    let rule = RetryRule::default();
+    store.host_hello(&hello(&["dev1", "dev2"]), t(0)).await.expect("kept");
+    for (seed, name) in [(1, "dev1"), (2, "dev2")] {
+        store.wake_request(&new_wake(seed, name, Reason::Demand, 0), &rule).await.expect("queued");
+    }
+    sqlx::query("UPDATE wakes SET state_data = '{}' WHERE instance_id = 'dev1'")
+        .execute(&store.pool)
+        .await
+        .expect("spoilt");
+    let due = store.wakes_due(&host(), t(10), 10).await.expect("readable");
+    assert_eq!(due.iter().map(|wake| wake.instance.as_str()).collect::<Vec<_>>(), ["dev2"]);
+}

@@ -60,6 +60,14 @@ impl Row {
     }
 }
 
+/// Wakes of the rows that can be read: one bad row is said and does not keep all others from being carried out.
+fn readable(rows: Vec<Row>) -> Vec<Wake> {
+    let wakes = rows.into_iter().map(Row::into_wake);
+    wakes
+        .filter_map(|wake| wake.inspect_err(|error| tracing::error!(%error, "a wake was left out")).ok())
+        .collect()
+}
+
 /// A wake to be put in the queue.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewWake {
@@ -214,7 +222,7 @@ impl Store {
             .fetch_all(&self.pool)
             .await
             .during("read the queue of a host")?;
-        rows.into_iter().map(Row::into_wake).collect()
+        Ok(readable(rows))
     }
 
     /// Wakes that hold a permit.
@@ -222,7 +230,7 @@ impl Store {
         let sql = "SELECT * FROM wakes WHERE state IN ('dispatched', 'calling', 'starting') ORDER BY wake_id";
         let rows =
             sqlx::query_as::<_, Row>(sql).fetch_all(&self.pool).await.during("read the running wakes")?;
-        rows.into_iter().map(Row::into_wake).collect()
+        Ok(readable(rows))
     }
 
     /// Hosts and dispatch times of wakes that ended at or after `since`, having been dispatched.
