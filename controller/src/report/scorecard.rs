@@ -1,6 +1,6 @@
 //! The scorecard of a period: what was done, what it cost, what it saved.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use reveille_proto::{HostId, InstanceId};
@@ -88,12 +88,25 @@ pub struct Scorecard {
     pub notes: Vec<String>,
 }
 
+/// Arrivals for which a forecast wake had the instance serving.
+fn served_arrivals(wakes: &[WakeRecord]) -> BTreeSet<(&InstanceId, Timestamp)> {
+    let forecast = wakes.iter().filter(|wake| wake.facts.reason == Reason::Forecast);
+    let used = forecast.filter_map(|wake| match wake.outcome.as_ref()?.verdict {
+        Verdict::Used { arrived_at } => Some((&wake.facts.instance, arrived_at)),
+        _ => None,
+    });
+    used.collect()
+}
+
 /// Draws up the scorecard.
 pub fn scorecard(input: &ReportInput<'_>) -> Scorecard {
     let ReportInput { from, to, .. } = *input;
     let within = |at: Timestamp| from <= at && at < to;
     let arrivals = input.visits.iter().filter(|visit| within(visit.arrived_at));
-    let (asked, found_awake): (Vec<&Visit>, Vec<&Visit>) = arrivals.partition(|visit| visit.asked());
+    let served = served_arrivals(input.wakes);
+    // Some press the button out of habit, although the instance was woken for them and serves.
+    let had_to_ask = |visit: &&Visit| visit.asked() && !served.contains(&(&visit.instance, visit.arrived_at));
+    let (asked, found_awake): (Vec<&Visit>, Vec<&Visit>) = arrivals.partition(had_to_ask);
     let due = || input.wakes.iter().filter(|wake| within(wake.facts.due_at));
     let forecast = due().filter(|wake| wake.facts.reason == Reason::Forecast);
     let sums = forecast.fold(Sums::default(), Sums::add);
@@ -265,6 +278,24 @@ pub(super) mod tests {
         near(card.minutes_waited, 2.0);
         near(card.idle_hours, (20.0 + 175.0) / 60.0);
         near(card.idle_hours_per_instance_day.expect("two days"), (20.0 + 175.0) / 60.0 / 4.0);
+    }
+
+    #[test]
+    fn who_asks_for_an_instance_that_was_woken_for_them_did_not_have_to() {
+        let visits = [visit("02T09:20", true), visit("03T09:20", true)];
+        let wakes = [wake("02T08:55", Reason::Forecast, End::Woken, &visits)];
+        let card = scorecard(&ReportInput {
+            from: at("02T00:00"),
+            to: at("04T00:00"),
+            visits: &visits,
+            wakes: &wakes,
+            cohorts: &BTreeMap::new(),
+            instances: 1,
+            first_act_wake_at: None,
+            hosts: &[],
+            wakes_delayed: 0,
+        });
+        assert_eq!((card.found_awake, card.asked), (1, 1));
     }
 
     #[test]
