@@ -36,8 +36,6 @@ pub enum MineError {
     NoSources,
     #[error("the report could not be written")]
     Output(#[from] io::Error),
-    #[error("the report could not be written as JSON")]
-    Json(#[from] serde_json::Error),
 }
 
 /// Reads the logs and writes the report to `out`, as a table or as `json`.
@@ -57,7 +55,7 @@ pub fn run(
     }
     let report = mine(args, &config, progress)?;
     if json {
-        serde_json::to_writer_pretty(&mut *out, &report)?;
+        serde_json::to_writer_pretty(&mut *out, &report).map_err(io::Error::from)?;
         writeln!(out)?;
     } else {
         table::write(&report, out)?;
