@@ -113,7 +113,17 @@ async fn mined(screen: &Screen, args: MineCommand) -> Result<Exit, Failure> {
     let json = screen.is_json();
     let work = move || mine::run(&args.mine, config.logs, &mut anstream::stdout().lock(), json, true);
     let report = tokio::task::spawn_blocking(work).await.map_err(Failure::internal)??;
-    Ok(if report.is_complete() { Exit::Ok } else { Exit::Input })
+    if !report.is_complete() {
+        return Ok(Exit::Input);
+    }
+    if report.is_all_rejected() {
+        let lines = report.total.counts.lines;
+        return Err(Failure::No(format!(
+            "none of {lines} lines could be read; say how they are written with --format (combined, f5, json), or \
+             `format` of `logs.sources` in a configuration"
+        )));
+    }
+    Ok(Exit::Ok)
 }
 
 async fn backtested(screen: &Screen, args: backtest::BacktestArgs) -> Result<Exit, Failure> {

@@ -250,6 +250,18 @@ mod tests {
     }
 
     #[test]
+    fn lines_of_another_format_are_told_from_none_and_from_some() {
+        let folder = Folder::new();
+        let bad = folder.put("bad.log", b"{\"time\": 1}\n");
+        let good = folder.put("good.log", line(1, "10:00:00", "GET /").as_bytes());
+        let empty = folder.put("empty.log", b"");
+        let all_rejected = |files| mined(&args(files), true).0.is_all_rejected();
+        assert!(all_rejected(vec![bad.clone(), empty.clone()]));
+        assert!(!all_rejected(vec![bad, good]));
+        assert!(!all_rejected(vec![empty]));
+    }
+
+    #[test]
     fn the_same_lines_read_twice_are_the_same_visits() {
         let folder = Folder::new();
         let text =
