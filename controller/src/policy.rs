@@ -83,19 +83,17 @@ impl Policy {
         }
     }
 
-    /// A copy with `key` changed to `value`, written as in TOML (a bare word is taken as text).
+    /// A copy with `key` changed to `value`, written as in TOML; a bare word is taken as text, and for a list as its
+    /// only element.
     pub fn set(&self, key: &str, value: &str) -> Result<Self, PolicyError> {
-        let bad = |problem: String| PolicyError::BadValue { key: key.into(), value: value.into(), problem };
+        let bad = |problem| PolicyError::BadValue { key: key.into(), value: value.into(), problem };
         let mut entries: serde_json::Map<_, _> = self.entries().into_iter().collect();
         if !entries.contains_key(key) {
             let known = entries.keys().cloned().collect::<Vec<_>>().join(", ");
             return Err(PolicyError::UnknownKey { key: key.into(), known });
         }
-        let parsed = toml::from_str::<toml::Table>(&format!("v = {value}"))
-            .ok()
-            .and_then(|mut table| table.remove("v"))
-            .unwrap_or_else(|| toml::Value::String(value.to_owned()));
-        let json = serde_json::to_value(parsed).map_err(|e| bad(e.to_string()))?;
+        let is_list = entries[key].is_array();
+        let json = if is_list { listed(value) } else { plain(parsed(value)) }.map_err(bad)?;
         entries.insert(key.to_owned(), json);
         let changed: Self = serde_json::from_value(entries.into()).map_err(|e| bad(e.to_string()))?;
         changed.check().map_err(|(_, problem)| bad(problem))?;
@@ -107,15 +105,47 @@ impl Policy {
         if !(1.0..=95.0).contains(&self.cpu_ceiling_percent) {
             return Err(("cpu_ceiling_percent", "must be within 1..=95 percent".into()));
         }
-        for (key, value) in
-            [("host_wakes_max", self.host_wakes_max), ("fleet_wakes_max", self.fleet_wakes_max)]
-        {
+        for (key, value) in [
+            ("host_wakes_max", self.host_wakes_max),
+            ("fleet_wakes_max", self.fleet_wakes_max),
+            ("fleet_wakes_per_hour_max", self.fleet_wakes_per_hour_max),
+        ] {
             if value == 0 {
                 return Err((key, "must be at least 1; set `paused = true` to stop forecast wakes".into()));
             }
         }
         Ok(())
     }
+}
+
+/// What `text` says as TOML; what is no TOML is itself.
+fn parsed(text: &str) -> toml::Value {
+    let table = toml::from_str::<toml::Table>(&format!("v = {text}"));
+    table.ok().and_then(|mut table| table.remove("v")).unwrap_or_else(|| text.into())
+}
+
+/// A list, or one element written without brackets, which is taken as text whatever it looks like.
+fn listed(text: &str) -> Result<serde_json::Value, String> {
+    match parsed(text) {
+        list @ toml::Value::Array(_) => plain(list),
+        toml::Value::String(one) if one.is_empty() || one.contains(['[', ']', ',', '"']) => {
+            Err(r#"write a list as ["one", "two"], and the empty one as []"#.into())
+        }
+        toml::Value::String(one) => Ok(vec![one].into()),
+        _ => Ok(vec![text.trim()].into()),
+    }
+}
+
+/// As JSON, where a date is text and every number is finite.
+fn plain(value: toml::Value) -> Result<serde_json::Value, String> {
+    Ok(match value {
+        toml::Value::Datetime(date) => date.to_string().into(),
+        toml::Value::Float(number) if !number.is_finite() => return Err("must be a finite number".into()),
+        toml::Value::Array(list) => {
+            list.into_iter().map(plain).collect::<Result<Vec<serde_json::Value>, _>>()?.into()
+        }
+        other => serde_json::to_value(other).map_err(|e| e.to_string())?,
+    })
 }
 
 #[cfg(test)]
@@ -130,6 +160,44 @@ mod tests {
         assert_eq!(policy.host_wakes_max, 4);
         let policy = policy.set("quiet_dates", "[\"2026-12-25\"]").expect("a list");
         assert_eq!(policy.quiet_dates.len(), 1);
+    }
+
+    #[test]
+    fn one_element_of_a_list_needs_no_brackets() {
+        let set = |key: &str, value: &str| Policy::default().set(key, value);
+        let date: Date = "2026-11-21".parse().expect("a date");
+        for value in ["2026-11-21", "\"2026-11-21\"", "[2026-11-21]", "[\"2026-11-21\"]"] {
+            let policy = set("quiet_dates", value).unwrap_or_else(|e| panic!("{value}: {e}"));
+            assert_eq!(policy.quiet_dates, [date].into(), "{value}");
+        }
+        for id in ["dev3", "17", "true"] {
+            let policy = set("opted_out", id).unwrap_or_else(|e| panic!("{id}: {e}"));
+            assert_eq!(policy.opted_out, [id.parse().expect("an id")].into(), "{id}");
+        }
+        assert_eq!(set("cohorts", "x").expect("a word").cohorts, ["x".to_owned()].into());
+        let some = set("cohorts", "[\"x\", \"y\"]").expect("a list");
+        assert_eq!(some.cohorts.len(), 2);
+        assert!(some.set("cohorts", "[]").expect("the empty list").cohorts.is_empty());
+    }
+
+    #[test]
+    fn what_is_half_a_list_is_told_the_form() {
+        for value in ["", "dev3, dev4", "[dev3]", "[\"dev3\""] {
+            let error = Policy::default().set("opted_out", value).expect_err(value).to_string();
+            assert!(error.contains(r#"["one", "two"]"#), "{error}");
+        }
+    }
+
+    #[test]
+    fn numbers_out_of_bounds_are_told_so() {
+        for value in ["inf", "nan", "-inf"] {
+            let error = Policy::default().set("cpu_ceiling_percent", value).expect_err(value).to_string();
+            assert!(error.contains("must be a finite number"), "{error}");
+        }
+        for key in ["host_wakes_max", "fleet_wakes_max", "fleet_wakes_per_hour_max"] {
+            let error = Policy::default().set(key, "0").expect_err(key).to_string();
+            assert!(error.contains("must be at least 1"), "{error}");
+        }
     }
 
     #[test]

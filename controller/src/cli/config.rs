@@ -6,12 +6,16 @@ use super::{Exit, failure::Failure, screen::Screen};
 use crate::config::Config;
 
 pub(super) fn check(screen: &Screen, path: Option<&Path>) -> Result<Exit, Failure> {
-    Config::load(path)?;
+    let warnings = Config::load(path)?.warnings();
     let of = path.map_or_else(|| "defaults and environment".into(), |path| path.display().to_string());
     if screen.is_json() {
-        Screen::print(&serde_json::json!({ "ok": true, "configuration": of }).to_string())?;
+        Screen::print(
+            &serde_json::json!({ "ok": true, "configuration": of, "warnings": warnings }).to_string(),
+        )?;
     } else {
-        Screen::print(&format!("{of}: can be used"))?;
+        let told = warnings.iter().map(|warning| format!("warning: {warning}"));
+        let lines: Vec<String> = std::iter::once(format!("{of}: can be used")).chain(told).collect();
+        Screen::print(&lines.join("\n"))?;
     }
     Ok(Exit::Ok)
 }

@@ -1,6 +1,6 @@
 //! Why a command did not do what was asked, with what to do next.
 
-use super::Exit;
+use super::{Exit, backtest::BacktestError, mine::MineError};
 use crate::{app::AppError, config::ConfigError, store::StoreError};
 
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +47,24 @@ impl Failure {
     }
 }
 
+impl From<MineError> for Failure {
+    fn from(error: MineError) -> Self {
+        match error {
+            MineError::Output(error) => Self::Output(error),
+            MineError::Logs(_) | MineError::NoSources => Self::file(error),
+        }
+    }
+}
+
+impl From<BacktestError> for Failure {
+    fn from(error: BacktestError) -> Self {
+        match error {
+            BacktestError::Report(error) => Self::Output(error),
+            other => Self::file(other),
+        }
+    }
+}
+
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         Self::file(error)
@@ -69,6 +87,63 @@ impl From<AppError> for Failure {
             | AppError::Listen { .. } => Self::file(error),
             AppError::Store(_) | AppError::Task(_) | AppError::TaskDied { .. } | AppError::Serve(_) => {
                 Self::internal(error)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+
+    use clap::Parser;
+
+    use super::*;
+    use crate::{
+        cli::{backtest::BacktestArgs, mine::MineArgs},
+        logs::LogsConfig,
+    };
+
+    #[derive(Debug, Parser)]
+    struct Mine {
+        #[command(flatten)]
+        args: MineArgs,
+    }
+
+    #[derive(Debug, Parser)]
+    struct Backtest {
+        #[command(flatten)]
+        args: BacktestArgs,
+    }
+
+    /// An output whose reader has gone.
+    struct Broken(io::ErrorKind);
+
+    impl Write for Broken {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_reader_that_has_seen_enough_is_no_failure_and_a_full_disk_is() {
+        let trace = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/presence_small.csv.gz");
+        let backtest = Backtest::try_parse_from(["backtest", trace, "--min-share", "0.5"]).unwrap().args;
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let mine = Mine::try_parse_from(["mine", log.path().to_str().unwrap()]).unwrap().args;
+        for (kind, exit) in
+            [(io::ErrorKind::BrokenPipe, Exit::Ok), (io::ErrorKind::StorageFull, Exit::Internal)]
+        {
+            for json in [false, true] {
+                let out = &mut Broken(kind);
+                let mined = super::super::mine::run(&mine, LogsConfig::default(), out, json, false);
+                assert_eq!(Failure::from(mined.unwrap_err()).exit(), exit, "mine, json: {json}");
+                let replayed = super::super::backtest::run(&backtest, out, json);
+                assert_eq!(Failure::from(replayed.unwrap_err()).exit(), exit, "backtest, json: {json}");
             }
         }
     }

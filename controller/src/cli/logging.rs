@@ -18,7 +18,12 @@ pub(super) fn init(config: &LogConfig) -> Result<(), Failure> {
         LogFormat::Json => false,
         LogFormat::Auto => terminal,
     };
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // By default a line that cannot be written is complained about on standard error, with a macro that panics when
+    // that is what is gone: it would take the task that logs with it.
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false);
     // An error means that a subscriber is set already, which then stays.
     let _ = if human {
         let colours = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());

@@ -25,7 +25,7 @@ enum PolicyCommand {
     Set {
         key: String,
         /// The new value
-        #[arg(help = r#"As TOML would write it: 8, act, true, '["2026-12-25"]'"#)]
+        #[arg(help = r#"As TOML would write it: 8, act, true, 2026-12-25, '["dev1", "dev2"]'"#)]
         value: String,
     },
     /// Who changed what, newest first

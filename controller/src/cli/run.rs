@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, process::ExitCode};
 
-use anstream::{ColorChoice, eprintln};
+use anstream::ColorChoice;
 use clap::{CommandFactory, Parser};
 
 use super::{
@@ -62,7 +62,7 @@ fn tell(failure: &Failure) {
         }
         source = error.source();
     }
-    eprintln!("{style}error{style:#}: {text}");
+    Screen::say(format_args!("{style}error{style:#}: {text}"));
 }
 
 async fn run(cli: Cli) -> Result<Exit, Failure> {
@@ -76,7 +76,10 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Mine(args) => mined(&screen, args).await,
         Command::Backtest(args) => backtested(&screen, args).await,
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "reveille", &mut std::io::stdout());
+            // Into memory first: the generator panics when its output cannot be written.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "reveille", &mut script);
+            Screen::print(&String::from_utf8_lossy(&script))?;
             Ok(Exit::Ok)
         }
         asks => ask(asks, global, screen).await,
@@ -109,15 +112,23 @@ async fn mined(screen: &Screen, args: MineCommand) -> Result<Exit, Failure> {
     let config = Config::load(args.file.config.as_deref())?;
     let json = screen.is_json();
     let work = move || mine::run(&args.mine, config.logs, &mut anstream::stdout().lock(), json, true);
-    let report =
-        tokio::task::spawn_blocking(work).await.map_err(Failure::internal)?.map_err(Failure::file)?;
-    Ok(if report.is_complete() { Exit::Ok } else { Exit::Input })
+    let report = tokio::task::spawn_blocking(work).await.map_err(Failure::internal)??;
+    if !report.is_complete() {
+        return Ok(Exit::Input);
+    }
+    if report.is_all_rejected() {
+        let lines = report.total.counts.lines;
+        return Err(Failure::No(format!(
+            "none of {lines} lines could be read; say how they are written with --format (combined, f5, json), or \
+             `format` of `logs.sources` in a configuration"
+        )));
+    }
+    Ok(Exit::Ok)
 }
 
 async fn backtested(screen: &Screen, args: backtest::BacktestArgs) -> Result<Exit, Failure> {
     let json = screen.is_json();
     let work = move || backtest::run(&args, &mut anstream::stdout().lock(), json);
-    let report =
-        tokio::task::spawn_blocking(work).await.map_err(Failure::internal)?.map_err(Failure::file)?;
+    let report = tokio::task::spawn_blocking(work).await.map_err(Failure::internal)??;
     Ok(if report.rejected > 0 { Exit::Input } else { Exit::Ok })
 }

@@ -1,6 +1,9 @@
 //! What a command prints: tables for people, the API's own JSON for programs.
 
-use std::io::{IsTerminal, Write};
+use std::{
+    fmt::Display,
+    io::{IsTerminal, Write},
+};
 
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table};
 use jiff::{Timestamp, tz::TimeZone};
@@ -35,6 +38,11 @@ impl Screen {
             out.write_all(b"\n")?;
         }
         out.flush()
+    }
+
+    /// Writes a line to standard error, for people. That nobody listens is no failure.
+    pub(super) fn say(text: impl Display) {
+        let _ = writeln!(anstream::stderr().lock(), "{text}");
     }
 
     /// In the zone of this machine, which is named.

@@ -2,11 +2,10 @@
 
 use std::path::Path;
 
-use anstream::eprintln;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::{Exit, failure::Failure, logging};
+use super::{Exit, failure::Failure, logging, screen::Screen};
 use crate::{
     app::{App, Seams},
     config::Config,
@@ -29,13 +28,16 @@ pub(super) async fn run(path: Option<&Path>) -> Result<Exit, Failure> {
 fn announce(app: &App, path: Option<&Path>) {
     let configuration =
         path.map_or_else(|| "none: defaults and environment".into(), |path| path.display().to_string());
-    eprintln!("Reveille {}", env!("CARGO_PKG_VERSION"));
-    eprintln!("  API, metrics     http://{}", app.http_addr());
-    eprintln!("  agents, gRPC     http://{}", app.grpc_addr());
-    eprintln!("  configuration    {configuration}");
-    eprintln!("  database         {}", app.database().display());
-    eprintln!("  operator's token {}", app.tokens().operator_path.display());
-    eprintln!("  agents' token    {}", app.tokens().agent_path.display());
+    let lines = [
+        format!("Reveille {}", env!("CARGO_PKG_VERSION")),
+        format!("  API, metrics     http://{}", app.http_addr()),
+        format!("  agents, gRPC     http://{}", app.grpc_addr()),
+        format!("  configuration    {configuration}"),
+        format!("  database         {}", app.database().display()),
+        format!("  operator's token {}", app.tokens().operator_path.display()),
+        format!("  agents' token    {}", app.tokens().agent_path.display()),
+    ];
+    Screen::say(lines.join("\n"));
 }
 
 /// SIGTERM and SIGINT, listened for before anything is started.
@@ -60,8 +62,9 @@ impl Signals {
 
     async fn obey(mut self, shutdown: CancellationToken) {
         self.next().await;
-        tracing::info!("going down; wakes under way stay with the agents. A second signal ends at once");
+        // Before the log line: going down must not depend on a log that can be written.
         shutdown.cancel();
+        tracing::info!("going down; wakes under way stay with the agents. A second signal ends at once");
         let number = self.next().await;
         std::process::exit(128 + number);
     }

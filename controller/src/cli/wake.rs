@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use anstream::eprintln;
 use clap::Args;
 use reqwest::Method;
 use reveille_proto::{InstanceId, clock::Clock};
 
-use super::{Exit, client::Answer, failure::Failure, session::Session, wakes};
+use super::{Exit, client::Answer, failure::Failure, screen::Screen, session::Session, wakes};
 use crate::api::{
     WakeAsked,
     view::{WakeBody, WakeStoryView, WakeView},
@@ -34,7 +33,7 @@ pub(super) async fn run(session: &Session, args: &WakeArgs) -> Result<Exit, Fail
         return session.show(&answer, |asked: &WakeAsked, _| said(asked));
     }
     let asked: WakeAsked = answer.read()?;
-    eprintln!("{}", said(&asked));
+    Screen::say(said(&asked));
     let clock = Clock::system();
     let waited =
         clock.timeout(args.timeout.unsigned_abs(), until_over(session, &clock, &asked.wake.wake_id)).await;
@@ -66,7 +65,7 @@ async fn until_over(session: &Session, clock: &Clock, id: &str) -> Result<(Answe
             return Ok((answer, end));
         }
         if story.wake.detail != shown {
-            eprintln!("{}: {}", story.wake.state, story.wake.detail);
+            Screen::say(format_args!("{}: {}", story.wake.state, story.wake.detail));
             shown = story.wake.detail;
         }
         clock.sleep(LOOK_EVERY).await;

@@ -7,7 +7,6 @@ use figment::{
     Figment,
     providers::{Env, Format, Serialized, Toml},
 };
-use jiff::tz::TimeZone;
 
 use super::Config;
 
@@ -65,48 +64,6 @@ impl Config {
         Ok(config)
     }
 
-    /// What no type can say.
-    pub fn check(&self) -> Result<(), ConfigError> {
-        self.policy.check().map_err(|(key, problem)| ConfigError::value(format!("policy.{key}"), problem))?;
-        self.model
-            .rule
-            .check()
-            .map_err(|e| ConfigError::value(format!("model.rule.{}", e.field), e.problem))?;
-        self.throttle
-            .check()
-            .map_err(|(key, problem)| ConfigError::value(format!("throttle.{key}"), problem))?;
-        check_zone("model.time_zone", &self.model.time_zone)?;
-        for (i, instance) in self.instances.iter().enumerate() {
-            if !instance.time_zone.is_empty() {
-                check_zone(&format!("instances[{i}].time_zone"), &instance.time_zone)?;
-            }
-        }
-        let positive = [
-            ("visits.idle_gap_s", self.visits.idle_gap_s),
-            ("visits.poll_interval_ms", self.visits.poll_interval_ms),
-            ("model.train_interval_s", self.model.train_interval_s),
-            ("model.lead_time_default_s", self.model.lead_time_default_s),
-            ("plan.interval_s", self.plan.interval_s),
-            ("plan.horizon_s", self.plan.horizon_s),
-            ("plan.window_s", self.plan.window_s),
-            ("wake.timeout_s", self.wake.timeout_s),
-            ("wake.demand_expiry_s", self.wake.demand_expiry_s),
-            ("wake.attempts_max", self.wake.attempts_max),
-            ("wake.dispatch_interval_ms", self.wake.dispatch_interval_ms),
-            ("wake.queue_depth_max", self.wake.queue_depth_max),
-            ("fleet.load_interval_ms", self.fleet.load_interval_ms),
-            ("fleet.sessions_max", self.fleet.sessions_max),
-        ];
-        if let Some((key, _)) = positive.into_iter().find(|(_, value)| *value == 0) {
-            return Err(ConfigError::value(key, "must be at least 1"));
-        }
-        if self.plan.horizon_s < self.plan.interval_s {
-            return Err(ConfigError::value("plan.horizon_s", "must be at least plan.interval_s"));
-        }
-        crate::logs::Miner::new(&self.logs).map_err(|e| ConfigError::value("logs", e.to_string()))?;
-        Ok(())
-    }
-
     /// Where the database and the tokens are.
     pub fn data_dir(&self) -> Result<PathBuf, ConfigError> {
         if let Some(dir) = &self.store.data_dir {
@@ -117,12 +74,6 @@ impl Config {
         })?;
         Ok(base.data_dir().join("reveille"))
     }
-}
-
-fn check_zone(key: &str, name: &str) -> Result<(), ConfigError> {
-    TimeZone::get(name)
-        .map(|_| ())
-        .map_err(|_| ConfigError::value(key, format!("is no IANA time zone: {name:?}")))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //!
 //! `REVEILLE_LISTEN__HTTP=127.0.0.1:8080` sets `listen.http`: two underscores stand between section and key.
 
+mod check;
 mod load;
 mod sections;
 

@@ -54,7 +54,7 @@ impl fmt::Display for BacktestReport {
         if self.rejected > 0 {
             writeln!(f, "rows left out: {}; the first of them:", self.rejected)?;
             for row in &self.rejected_first {
-                writeln!(f, "  {}:{}: field `{}` {}", row.file.display(), row.line, row.field, row.problem)?;
+                writeln!(f, "  {row}")?;
             }
         }
         Ok(())

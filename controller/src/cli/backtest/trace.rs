@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt,
     fs::File,
     io::{self, BufRead, BufReader, Read},
     path::{Path, PathBuf},
@@ -14,6 +15,8 @@ use serde::Serialize;
 
 /// Bad rows that are kept to be shown.
 const REJECTED_SHOWN_MAX: usize = 5;
+/// How much of a wrong header is shown.
+const HEADER_SHOWN_CHARACTERS_MAX: usize = 80;
 /// Farthest a clock is from UTC, in minutes.
 const OFFSET_MIN_MAX: i32 = 26 * 60;
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
@@ -25,8 +28,10 @@ pub enum TraceError {
     Open { path: PathBuf, source: io::Error },
     #[error("failed to read trace {}", path.display())]
     Read { path: PathBuf, source: csv::Error },
-    #[error("trace {} has no usable row", path.display())]
-    Empty { path: PathBuf },
+    #[error("trace {} must begin with the columns entity,utc[,tz], not with {found:?}", path.display())]
+    Header { path: PathBuf, found: String },
+    #[error("trace {} has no usable row{}", path.display(), told(rejected_first))]
+    Empty { path: PathBuf, rejected_first: Vec<RejectedRow> },
 }
 
 /// A row that was left out.
@@ -36,6 +41,17 @@ pub struct RejectedRow {
     pub line: u64,
     pub field: &'static str,
     pub problem: String,
+}
+
+impl fmt::Display for RejectedRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: field `{}` {}", self.file.display(), self.line, self.field, self.problem)
+    }
+}
+
+/// The end of an error's text: a line for each of `rows`.
+fn told(rows: &[RejectedRow]) -> String {
+    rows.iter().fold(String::new(), |text, row| format!("{text}\n  {row}"))
 }
 
 /// What a trace holds.
@@ -55,7 +71,7 @@ pub(super) fn read(path: &Path) -> Result<Trace, TraceError> {
     let bytes: Box<dyn Read> = if packed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
     let trace = read_rows(path, bytes)?;
     if trace.sightings.is_empty() {
-        return Err(TraceError::Empty { path: path.to_owned() });
+        return Err(TraceError::Empty { path: path.to_owned(), rejected_first: trace.rejected_first });
     }
     Ok(trace)
 }
@@ -65,6 +81,7 @@ fn read_rows(path: &Path, bytes: impl Read) -> Result<Trace, TraceError> {
     let mut trace = Trace::default();
     let mut row = csv::ByteRecord::new();
     let failed = |source| TraceError::Read { path: path.to_owned(), source };
+    check_header(path, rows.byte_headers().map_err(failed)?)?;
     while rows.read_byte_record(&mut row).map_err(failed)? {
         match sighting(&row) {
             Ok((instance, at)) => trace.sightings.entry(instance).or_default().push(at),
@@ -72,6 +89,17 @@ fn read_rows(path: &Path, bytes: impl Read) -> Result<Trace, TraceError> {
         }
     }
     Ok(trace)
+}
+
+/// Columns are taken by their place; a file that names others, or begins with a row, is no trace.
+fn check_header(path: &Path, header: &csv::ByteRecord) -> Result<(), TraceError> {
+    let names: Vec<_> = header.iter().map(|name| String::from_utf8_lossy(name.trim_ascii())).collect();
+    let is = |i: usize, expected: &str| names.get(i).is_some_and(|name| name.eq_ignore_ascii_case(expected));
+    if is(0, "entity") && is(1, "utc") {
+        return Ok(());
+    }
+    let found = names.join(",").chars().take(HEADER_SHOWN_CHARACTERS_MAX).collect();
+    Err(TraceError::Header { path: path.to_owned(), found })
 }
 
 impl Trace {
@@ -135,5 +163,21 @@ mod tests {
         let file = tempfile::NamedTempFile::new().expect("a file");
         std::fs::write(file.path(), "entity,utc\n").expect("written");
         assert!(matches!(read(file.path()), Err(TraceError::Empty { .. })));
+        std::fs::write(file.path(), "entity,utc\na,soon\nb,late\n").expect("written");
+        let error = read(file.path()).expect_err("no row is usable").to_string();
+        for part in ["no usable row", ":2: field `utc` is \"soon\"", ":3: field `utc` is \"late\""] {
+            assert!(error.contains(part), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_table_of_something_else_is_no_trace() {
+        let read = |text: &str| read_rows(Path::new("t.csv"), text.as_bytes());
+        for text in ["", "a,1500000000,0\n", "utc,entity\n1,a\n", "entity\na\n"] {
+            assert!(matches!(read(text), Err(TraceError::Header { .. })), "{text}");
+        }
+        let error = read("time,user\n1,a\n").expect_err("other columns").to_string();
+        assert!(error.contains("entity,utc[,tz], not with \"time,user\""), "{error}");
+        assert_eq!(read(" Entity , UTC\na,1\n").expect("the same names").sightings.len(), 1);
     }
 }

@@ -85,6 +85,11 @@ impl MineReport {
         Self { files, total }
     }
 
+    /// Whether there were lines and not one was a record: most likely they are of another format.
+    pub fn is_all_rejected(&self) -> bool {
+        self.total.counts.lines > 0 && self.total.counts.records == 0
+    }
+
     /// Whether every source was found and read to its end. Otherwise the command ends with an error code.
     pub fn is_complete(&self) -> bool {
         self.files.iter().all(|file| file.error.is_none())

@@ -36,8 +36,6 @@ pub enum MineError {
     NoSources,
     #[error("the report could not be written")]
     Output(#[from] io::Error),
-    #[error("the report could not be written as JSON")]
-    Json(#[from] serde_json::Error),
 }
 
 /// Reads the logs and writes the report to `out`, as a table or as `json`.
@@ -57,7 +55,7 @@ pub fn run(
     }
     let report = mine(args, &config, progress)?;
     if json {
-        serde_json::to_writer_pretty(&mut *out, &report)?;
+        serde_json::to_writer_pretty(&mut *out, &report).map_err(io::Error::from)?;
         writeln!(out)?;
     } else {
         table::write(&report, out)?;
@@ -249,6 +247,18 @@ mod tests {
         ] {
             assert!(table.contains(part), "{part} is not in:\n{table}");
         }
+    }
+
+    #[test]
+    fn lines_of_another_format_are_told_from_none_and_from_some() {
+        let folder = Folder::new();
+        let bad = folder.put("bad.log", b"{\"time\": 1}\n");
+        let good = folder.put("good.log", line(1, "10:00:00", "GET /").as_bytes());
+        let empty = folder.put("empty.log", b"");
+        let all_rejected = |files| mined(&args(files), true).0.is_all_rejected();
+        assert!(all_rejected(vec![bad.clone(), empty.clone()]));
+        assert!(!all_rejected(vec![bad, good]));
+        assert!(!all_rejected(vec![empty]));
     }
 
     #[test]

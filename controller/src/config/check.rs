@@ -1,0 +1,189 @@
+//! What no type can say about a configuration: what is refused, and what is only told.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use jiff::tz::TimeZone;
+
+use super::{Config, ConfigError};
+use crate::logs::{SourceConfig, source_files};
+
+impl Config {
+    /// What no type can say.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.policy.check().map_err(|(key, problem)| ConfigError::value(format!("policy.{key}"), problem))?;
+        self.model
+            .rule
+            .check()
+            .map_err(|e| ConfigError::value(format!("model.rule.{}", e.field), e.problem))?;
+        self.throttle
+            .check()
+            .map_err(|(key, problem)| ConfigError::value(format!("throttle.{key}"), problem))?;
+        check_zone("model.time_zone", &self.model.time_zone)?;
+        self.check_instances()?;
+        self.check_places()?;
+        let positive = [
+            ("visits.idle_gap_s", self.visits.idle_gap_s),
+            ("visits.poll_interval_ms", self.visits.poll_interval_ms),
+            ("model.train_interval_s", self.model.train_interval_s),
+            ("model.lead_time_default_s", self.model.lead_time_default_s),
+            ("plan.interval_s", self.plan.interval_s),
+            ("plan.horizon_s", self.plan.horizon_s),
+            ("plan.window_s", self.plan.window_s),
+            ("wake.timeout_s", self.wake.timeout_s),
+            ("wake.demand_expiry_s", self.wake.demand_expiry_s),
+            ("wake.attempts_max", self.wake.attempts_max),
+            ("wake.dispatch_interval_ms", self.wake.dispatch_interval_ms),
+            ("wake.queue_depth_max", self.wake.queue_depth_max),
+            ("fleet.load_interval_ms", self.fleet.load_interval_ms),
+            ("fleet.sessions_max", self.fleet.sessions_max),
+        ];
+        if let Some((key, _)) = positive.into_iter().find(|(_, value)| *value == 0) {
+            return Err(ConfigError::value(key, "must be at least 1"));
+        }
+        if self.plan.horizon_s < self.plan.interval_s {
+            return Err(ConfigError::value("plan.horizon_s", "must be at least plan.interval_s"));
+        }
+        crate::logs::Miner::new(&self.logs).map_err(|e| ConfigError::value("logs", e.to_string()))?;
+        Ok(())
+    }
+
+    fn check_instances(&self) -> Result<(), ConfigError> {
+        let mut first = BTreeMap::new();
+        for (i, instance) in self.instances.iter().enumerate() {
+            if let Some(earlier) = first.insert(&instance.id, i) {
+                let problem = format!("is {}, which instances[{earlier}] is already", instance.id);
+                return Err(ConfigError::value(format!("instances[{i}].id"), problem));
+            }
+            if !instance.time_zone.is_empty() {
+                check_zone(&format!("instances[{i}].time_zone"), &instance.time_zone)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Addresses, directories and files.
+    fn check_places(&self) -> Result<(), ConfigError> {
+        let (http, grpc) = (self.listen.http, self.listen.grpc);
+        if collide(http, grpc) {
+            let problem = format!("is {grpc}, which listen.http ({http}) takes; they need a port each");
+            return Err(ConfigError::value("listen.grpc", problem));
+        }
+        if self.store.data_dir.as_ref().is_some_and(|dir| dir.as_os_str().is_empty()) {
+            let problem = "is empty; name a directory, or leave it out for the user's data directory";
+            return Err(ConfigError::value("store.data_dir", problem));
+        }
+        for (i, source) in self.logs.sources.iter().enumerate() {
+            if Path::new(&source.path).is_dir() {
+                let problem =
+                    format!("is the directory {:?}; name a file or a pattern of files", source.path);
+                return Err(ConfigError::value(format!("logs.sources[{i}].path"), problem));
+            }
+        }
+        Ok(())
+    }
+
+    /// What may be a mistake and may come right by itself: logs that are not there, or not there yet.
+    pub fn warnings(&self) -> Vec<String> {
+        let sources = self.logs.sources.iter().enumerate();
+        let missing = sources.filter_map(|(i, source)| {
+            let problem = match source_files(source) {
+                // The name of one file is given back unseen.
+                Ok(files) if is_there(source, &files) => return None,
+                Ok(_) => format!("there is no {:?} yet", source.path),
+                Err(error) => error.to_string(),
+            };
+            Some(format!("`logs.sources[{i}].path`: {problem}; nothing is learned from it until it is there"))
+        });
+        missing.collect()
+    }
+}
+
+/// Whether both cannot be listened on. Port 0 is a free one each time.
+fn collide(one: SocketAddr, other: SocketAddr) -> bool {
+    let same_family = one.is_ipv4() == other.is_ipv4();
+    let any = one.ip().is_unspecified() || other.ip().is_unspecified();
+    one.port() != 0 && one.port() == other.port() && (one.ip() == other.ip() || (same_family && any))
+}
+
+fn is_there(source: &SourceConfig, files: &[PathBuf]) -> bool {
+    source.path == "-" || files.iter().all(|file| file.exists())
+}
+
+fn check_zone(key: &str, name: &str) -> Result<(), ConfigError> {
+    TimeZone::get(name)
+        .map(|_| ())
+        .map_err(|_| ConfigError::value(key, format!("is no IANA time zone: {name:?}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{config::InstanceConfig, logs::LogFormat};
+
+    fn refused(change: impl FnOnce(&mut Config)) -> String {
+        let mut config = Config::default();
+        change(&mut config);
+        config.check().expect_err("refused").to_string()
+    }
+
+    #[test]
+    fn two_listeners_need_two_addresses() {
+        let listens = |http: &str, grpc: &str| {
+            let mut config = Config::default();
+            config.listen.http = http.parse().unwrap();
+            config.listen.grpc = grpc.parse().unwrap();
+            config.check().map_err(|error| error.to_string())
+        };
+        let error = listens("127.0.0.1:7411", "127.0.0.1:7411").unwrap_err();
+        assert!(error.contains("`listen.grpc` is 127.0.0.1:7411"), "{error}");
+        assert!(listens("0.0.0.0:7411", "127.0.0.1:7411").is_err());
+        assert_eq!(listens("127.0.0.1:0", "127.0.0.1:0"), Ok(()));
+        assert_eq!(listens("127.0.0.2:7411", "127.0.0.1:7411"), Ok(()));
+        assert_eq!(listens("0.0.0.0:7411", "[::1]:7411"), Ok(()));
+    }
+
+    #[test]
+    fn an_instance_is_configured_once() {
+        let instance = |id: &str| InstanceConfig {
+            id: id.parse().unwrap(),
+            cohort: String::new(),
+            time_zone: String::new(),
+        };
+        let error = refused(|config| config.instances = ["a", "b", "a"].map(instance).into());
+        assert!(error.contains("`instances[2].id` is a, which instances[0] is already"), "{error}");
+    }
+
+    #[test]
+    fn an_empty_data_dir_is_no_place() {
+        let error = refused(|config| config.store.data_dir = Some(PathBuf::new()));
+        assert!(error.contains("`store.data_dir` is empty"), "{error}");
+    }
+
+    #[test]
+    fn a_directory_is_refused_and_a_missing_log_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let source = |path: &Path| SourceConfig::new(path.to_str().unwrap(), LogFormat::Combined);
+        let error = refused(|config| config.logs.sources = vec![source(dir.path())]);
+        assert!(error.contains("`logs.sources[0].path` is the directory"), "{error}");
+
+        let there = dir.path().join("there.log");
+        std::fs::write(&there, "").unwrap();
+        let mut config = Config::default();
+        let missing = [dir.path().join("missing.log"), dir.path().join("*.gz")];
+        config.logs.sources = [there, missing[0].clone(), missing[1].clone(), "-".into()]
+            .iter()
+            .map(|path| source(path))
+            .collect();
+        config.check().unwrap();
+        let warnings = config.warnings();
+        assert_eq!(warnings.len(), 2, "{warnings:?}");
+        for (warning, (i, path)) in warnings.iter().zip([(1, &missing[0]), (2, &missing[1])]) {
+            assert!(warning.starts_with(&format!("`logs.sources[{i}].path`: ")), "{warning}");
+            assert!(warning.contains(path.to_str().unwrap()), "{warning}");
+        }
+    }
+}
