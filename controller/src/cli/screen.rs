@@ -13,6 +13,9 @@ use crate::report::STYLE;
 
 /// Columns of a table that is not shown on a terminal.
 const WIDTH: u16 = 100;
+/// Columns a table takes at least. On a narrower terminal its lines are broken by the terminal, which reads better
+/// than cells of one letter per line.
+const WIDTH_MIN: u16 = 80;
 
 /// Where answers go.
 #[derive(Debug, Clone)]
@@ -67,11 +70,15 @@ pub(super) fn table<const N: usize>(header: [&str; N]) -> Table {
     table.set_content_arrangement(ContentArrangement::Dynamic);
     // The stream takes the colours out again where they are not wanted.
     table.enforce_styling();
-    if !std::io::stdout().is_terminal() {
-        table.set_width(WIDTH);
-    }
+    let terminal = std::io::stdout().is_terminal().then(|| table.width()).flatten();
+    table.set_width(width(terminal));
     table.set_header(header.map(|name| Cell::new(name).add_attribute(Attribute::Bold)));
     table
+}
+
+/// Columns of a table on a terminal of so many, or on none.
+fn width(terminal: Option<u16>) -> u16 {
+    terminal.map_or(WIDTH, |columns| columns.max(WIDTH_MIN))
 }
 
 pub(super) fn number(value: impl ToString) -> Cell {
@@ -106,4 +113,14 @@ pub(super) fn more(next_page_token: &str) -> String {
         return String::new();
     }
     format!("\nThere is more: --page-token {next_page_token}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_narrow_terminal_does_not_squeeze_a_table() {
+        assert_eq!([None, Some(0), Some(50), Some(200)].map(width), [100, 80, 80, 200]);
+    }
 }

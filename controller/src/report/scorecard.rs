@@ -75,7 +75,8 @@ pub struct Scorecard {
     pub wakes_delayed: u64,
     /// Share of the judged wakes that served and whose user came: (used + missed) / (used + missed + unused).
     pub precision: Option<f64>,
-    /// Share of the arrivals that found the instance awake because of a wake: used / arrivals.
+    /// Share of the arrivals that found the instance awake because of a wake: used / arrivals. None before the first
+    /// wake by forecast: nothing was tried, so nothing was missed.
     pub recall: Option<f64>,
     pub minutes_saved: f64,
     /// Waited by users whose wake was too late.
@@ -113,6 +114,7 @@ pub fn scorecard(input: &ReportInput<'_>) -> Scorecard {
     let arrivals = (asked.len() + found_awake.len()) as u64;
     let [used, unused, missed] = ["used", "unused", "missed"].map(|verdict| sums.verdict(verdict));
     let instance_days = input.instances as f64 * to.duration_since(from).as_secs_f64() / 86_400.0;
+    let acted = input.first_act_wake_at.is_some_and(|at| at < to);
     let idle_hours = sums.idle_s / 3_600.0;
     let mut card = Scorecard {
         from,
@@ -127,7 +129,7 @@ pub fn scorecard(input: &ReportInput<'_>) -> Scorecard {
         wakes_asked_for: due().filter(|wake| is_asked_for(wake.facts.reason)).count() as u64,
         wakes_delayed: input.wakes_delayed,
         precision: share(used + missed, used + missed + unused),
-        recall: share(used, arrivals),
+        recall: share(used, arrivals).filter(|_| acted),
         minutes_saved: sums.saved_s / 60.0,
         minutes_waited: sums.waited_s / 60.0,
         idle_hours,
@@ -296,6 +298,30 @@ pub(super) mod tests {
             wakes_delayed: 0,
         });
         assert_eq!((card.found_awake, card.asked), (1, 1));
+    }
+
+    #[test]
+    fn before_the_first_wake_by_forecast_there_is_no_recall() {
+        let visits = [visit("02T08:00", true)];
+        let cohorts = BTreeMap::new();
+        let recall = |first_act_wake_at| {
+            let card = scorecard(&ReportInput {
+                from: at("02T00:00"),
+                to: at("03T00:00"),
+                visits: &visits,
+                wakes: &[],
+                cohorts: &cohorts,
+                instances: 1,
+                first_act_wake_at,
+                hosts: &[],
+                wakes_delayed: 0,
+            });
+            assert_eq!(card.arrivals, 1);
+            card.recall
+        };
+        assert_eq!(recall(None), None);
+        assert_eq!(recall(Some(at("03T00:00"))), None);
+        assert_eq!(recall(Some(at("02T23:59"))), Some(0.0));
     }
 
     #[test]

@@ -24,9 +24,13 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Asked<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let query = Query::<T>::try_from_uri(&parts.uri);
-        query
-            .map(|Query(value)| Self(value))
-            .map_err(|e| Problem::new(StatusCode::BAD_REQUEST, "invalid", e.body_text()))
+        query.map(|Query(value)| Self(value)).map_err(|e| {
+            let said = e.body_text();
+            // After the prefix, which speaks of a library's work, stands the parameter's name.
+            let problem = said.strip_prefix("Failed to deserialize query string: ").unwrap_or(&said);
+            let detail = format!("the query is not what is expected: {problem}");
+            Problem::new(StatusCode::BAD_REQUEST, "invalid", detail)
+        })
     }
 }
 
@@ -74,5 +78,37 @@ impl<S: Sync> FromRequestParts<S> for By {
             return Err(ControlError::invalid(USER_HEADER, problem));
         }
         Ok(Self(name.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Params {
+        #[serde(default)]
+        #[expect(dead_code, reason = "only read")]
+        page_size: u32,
+        #[expect(dead_code, reason = "only read")]
+        at: Option<jiff::Timestamp>,
+    }
+
+    #[tokio::test]
+    async fn a_bad_parameter_is_named() {
+        for (query, expected) in [
+            ("page_size=x", "the query is not what is expected: page_size: "),
+            ("at=y", "the query is not what is expected: at: "),
+            ("other=1", "unknown field `other`, expected `page_size` or `at`"),
+            ("page_size=1&page_size=2", "the query is not what is expected: duplicate field `page_size`"),
+        ] {
+            let request = Request::builder().uri(format!("/v1/wakes?{query}")).body(()).unwrap();
+            let asked = Asked::<Params>::from_request_parts(&mut request.into_parts().0, &()).await;
+            let Err(problem) = asked else { panic!("{query} was taken") };
+            assert!(problem.detail.contains(expected), "{}", problem.detail);
+        }
     }
 }
