@@ -30,6 +30,8 @@ mod plan;
 
 mod wake;
 
+mod gate;
+
 mod wakes;
 
 mod fleet;

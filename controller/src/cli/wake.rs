@@ -6,7 +6,7 @@ use clap::Args;
 use reqwest::Method;
 use reveille_proto::{InstanceId, clock::Clock};
 
-use super::{Exit, client::Answer, failure::Failure, screen::Screen, session::Session, wakes};
+use super::{Exit, client::Answer, failure::Failure, gate::Gate, screen::Screen, session::Session, wakes};
 use crate::api::{
     WakeAsked,
     view::{WakeBody, WakeStoryView, WakeView},
@@ -35,8 +35,7 @@ pub(super) async fn run(session: &Session, args: &WakeArgs) -> Result<Exit, Fail
     let asked: WakeAsked = answer.read()?;
     Screen::say(said(&asked));
     let clock = Clock::system();
-    let waited =
-        clock.timeout(args.timeout.unsigned_abs(), until_over(session, &clock, &asked.wake.wake_id)).await;
+    let waited = clock.timeout(args.timeout.unsigned_abs(), until_over(session, &clock, &asked.wake)).await;
     let (answer, end) = waited.ok_or_else(|| {
         let id = &asked.wake.wake_id;
         Failure::No(format!(
@@ -55,9 +54,11 @@ fn said(asked: &WakeAsked) -> String {
     format!("{instance_id}: {how}; wake {wake_id} is {state}: {detail}")
 }
 
-/// Looks until the wake has ended; says every change of state.
-async fn until_over(session: &Session, clock: &Clock, id: &str) -> Result<(Answer, String), Failure> {
+/// Looks until the wake has ended; says every change of state, and of what keeps it in the queue.
+async fn until_over(session: &Session, clock: &Clock, wake: &WakeView) -> Result<(Answer, String), Failure> {
+    let id = wake.wake_id.as_str();
     let mut shown = String::new();
+    let mut gate = Gate::of(&wake.instance_id);
     loop {
         let answer = session.client.get(&["wakes", id], &[]).await?;
         let story: WakeStoryView = answer.read()?;
@@ -67,6 +68,11 @@ async fn until_over(session: &Session, clock: &Clock, id: &str) -> Result<(Answe
         if story.wake.detail != shown {
             Screen::say(format_args!("{}: {}", story.wake.state, story.wake.detail));
             shown = story.wake.detail;
+        }
+        if story.wake.state == "queued"
+            && let Some(why) = gate.news(&session.client).await?
+        {
+            Screen::say(format_args!("waiting: {why}"));
         }
         clock.sleep(LOOK_EVERY).await;
     }
