@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     logs::Batch,
-    visits::{Sighting, Visit, fold},
+    visits::{Sighting, Visit, fold, reach},
 };
 
 type Row = (String, i64, i64, Option<i64>);
@@ -96,13 +96,14 @@ async fn absorb_one(
 ) -> Result<(), StoreError> {
     let times = sightings.iter().map(|s| s.at);
     let (Some(first), Some(last)) = (times.clone().min(), times.max()) else { return Ok(()) };
+    let Some((from, until)) = reach(sightings, gap) else { return Ok(()) };
     let sql = format!(
         "SELECT {COLUMNS} FROM visits WHERE instance_id = ? AND departed_at >= ? AND arrived_at <= ? ORDER BY arrived_at"
     );
     let rows: Vec<Row> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
         .bind(instance.as_str())
-        .bind(ms(first) - gap.as_millis() as i64)
-        .bind(ms(last) + gap.as_millis() as i64)
+        .bind(ms(from))
+        .bind(ms(until))
         .fetch_all(&mut **tx)
         .await
         .during("read the visits a batch touches")?;

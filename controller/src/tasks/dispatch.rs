@@ -2,11 +2,15 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp};
 use reveille_proto::HostId;
 use tracing::{info, warn};
 
-use super::{Task, TaskError, perform};
+use super::{
+    Task, TaskError,
+    learn::{zone, zone_of},
+    perform,
+};
 use crate::{
     app::Shared,
     fleet::LiveHost,
@@ -51,7 +55,7 @@ impl Dispatch {
     }
 
     /// Starts what may start on one host. Returns how many were sent.
-    async fn host(&self, host: &HostId, live: &LiveHost, wakes: &mut InProgress) -> Result<u32, StoreError> {
+    async fn host(&self, host: &HostId, live: &LiveHost, wakes: &mut InProgress) -> Result<u32, TaskError> {
         let policy = live.policy(&self.shared.policy());
         let now = self.shared.clock.now();
         let due =
@@ -132,7 +136,7 @@ impl Dispatch {
         wake: &Wake,
         policy: &Policy,
         now: Timestamp,
-    ) -> Result<Option<&'static str>, StoreError> {
+    ) -> Result<Option<&'static str>, TaskError> {
         if wake.reason != Reason::Forecast || wake.priority == Priority::Person {
             return Ok(None);
         }
@@ -149,9 +153,7 @@ impl Dispatch {
         if !(policy.cohorts.is_empty() || policy.cohorts.contains(&row.cohort)) {
             return Ok(Some("the policy (cohort not selected)"));
         }
-        let name =
-            if row.time_zone.is_empty() { &self.shared.config.model.time_zone } else { &row.time_zone };
-        let zone = TimeZone::get(name).unwrap_or(TimeZone::UTC);
+        let zone = zone_of(&row, &zone(&self.shared.config.model.time_zone)?);
         let date = wake.serve_at.unwrap_or(now).max(now).to_zoned(zone).date();
         Ok(policy.quiet_dates.contains(&date).then_some("the policy (quiet date)"))
     }

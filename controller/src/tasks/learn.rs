@@ -25,22 +25,28 @@ pub struct LearnStatus {
     pub rejected: Option<String>,
 }
 
+/// The zone an instance lives in: its own, or `fallback` when it names none or one that is unknown.
+pub(super) fn zone_of(row: &InstanceRow, fallback: &TimeZone) -> TimeZone {
+    if row.time_zone.is_empty() {
+        return fallback.clone();
+    }
+    zone(&row.time_zone).unwrap_or_else(|error| {
+        warn!(instance_id = %row.instance, %error, "the default time zone is used");
+        fallback.clone()
+    })
+}
+
 /// The zone of each instance that does not live in the default one, and the default.
 pub(super) fn zones(
     instances: &[InstanceRow],
     config: &Config,
 ) -> Result<(BTreeMap<InstanceId, TimeZone>, TimeZone), TaskError> {
-    let mut zones = BTreeMap::new();
-    for row in instances.iter().filter(|row| !row.time_zone.is_empty()) {
-        match zone(&row.time_zone) {
-            Ok(tz) => drop(zones.insert(row.instance.clone(), tz)),
-            Err(error) => warn!(instance_id = %row.instance, %error, "the default time zone is used"),
-        }
-    }
-    Ok((zones, zone(&config.model.time_zone)?))
+    let fallback = zone(&config.model.time_zone)?;
+    let own = instances.iter().filter(|row| !row.time_zone.is_empty());
+    Ok((own.map(|row| (row.instance.clone(), zone_of(row, &fallback))).collect(), fallback))
 }
 
-fn zone(name: &str) -> Result<TimeZone, TaskError> {
+pub(super) fn zone(name: &str) -> Result<TimeZone, TaskError> {
     TimeZone::get(name).map_err(|_| TaskError::Config(format!("{name:?} is no IANA time zone")))
 }
 
