@@ -14,6 +14,24 @@ pub mod lead;
 
 pub mod meta;
 
+pub mod stays;
+
+pub mod moment;
+
+pub mod profile2;
+
+pub mod decay;
+
+pub mod population;
+
+pub mod features;
+
+pub mod head;
+
+pub mod fitted;
+
+pub mod fit;
+
 pub use bytes::BadProfile;
 pub use forecast::{Abstain, Forecast, Why, forecast, forecast_span};
 pub use lead::{LEAD_TIME_DEFAULT_S, LeadTimes};
