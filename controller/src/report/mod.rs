@@ -8,6 +8,8 @@ mod notes;
 
 mod table;
 
+pub mod effect;
+
 pub mod backtest;
 
 pub use baseline::{BASELINE_DAYS, CohortBaseline};

@@ -148,8 +148,8 @@ impl Plan {
             presence: presence(row, view, idle_gap),
             lead_time: view.lead_times.lead_time(view.class_of(row), lead_default),
             opted_out: policy.opted_out.contains(&row.instance),
-            held_out: false,
         });
+        let hold_out = self.shared.config.plan.hold_out();
         plan(PlanInput {
             now: view.now,
             horizon: self.horizon(),
@@ -158,6 +158,7 @@ impl Plan {
             model_version: model.map_or(0, |model| model.version),
             hold: self.window(),
             already_due_per_hour: &view.due_per_hour,
+            hold_out: &hold_out,
             candidates,
         })
     }
