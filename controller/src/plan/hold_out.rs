@@ -50,7 +50,10 @@ impl HoldOut {
         if self.share == 0.0 || (SHARE_MIN..=SHARE_MAX).contains(&self.share) {
             return Ok(());
         }
-        Err(format!("is {}; it must be 0, which holds nobody out, or within {SHARE_MIN}..={SHARE_MAX}", self.share))
+        Err(format!(
+            "is {}; it must be 0, which holds nobody out, or within {SHARE_MIN}..={SHARE_MAX}",
+            self.share
+        ))
     }
 
     /// How many days of a block are held out. Where the share is no whole number of days, what is left over goes on
@@ -105,7 +108,10 @@ mod tests {
     #[test]
     fn the_draw_is_the_same_on_every_machine_and_in_every_version() {
         let known = hold_out(0.1, "a salt");
-        assert_eq!(held(&known, &instance(1), 20_000..20_040), [20_004, 20_006, 20_013, 20_026, 20_031, 20_039]);
+        assert_eq!(
+            held(&known, &instance(1), 20_000..20_040),
+            [20_004, 20_006, 20_013, 20_026, 20_031, 20_039]
+        );
         assert_ne!(
             held(&known, &instance(1), 20_000..20_400),
             held(&hold_out(0.1, "another"), &instance(1), 20_000..20_400)

@@ -85,7 +85,10 @@ mod tests {
 
     use super::*;
     use crate::{
-        model::{Abstain, Profile, Rule, calendar::{date_of, day_of}},
+        model::{
+            Abstain, Profile, Rule,
+            calendar::{date_of, day_of},
+        },
         plan::{HoldOut, PlannedWake, Presence},
         policy::Policy,
         visits::Activity,

@@ -28,7 +28,8 @@ pub struct HeldOutRow {
 }
 
 /// Wishes of plans that acted and drew; `{}` stands for the columns and the condition.
-const TRIAL: &str = "FROM planned AS wish JOIN plans USING (plan_id) WHERE plans.mode = ?1 AND hold_out_share > 0";
+const TRIAL: &str =
+    "FROM planned AS wish JOIN plans USING (plan_id) WHERE plans.mode = ?1 AND hold_out_share > 0";
 
 impl Store {
     /// Wakes left out that were to serve in `[from, to)`, in order of time.
@@ -69,11 +70,7 @@ impl Store {
                 TRIAL.replace("planned", table)
             )
         };
-        let sql = format!(
-            "{} UNION ALL {} ORDER BY 1, 3, 2, 6",
-            wishes("planned", 0),
-            wishes("held_out", 1)
-        );
+        let sql = format!("{} UNION ALL {} ORDER BY 1, 3, 2, 6", wishes("planned", 0), wishes("held_out", 1));
         let rows: Vec<(String, i64, i64, i64, f64, bool)> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
             .bind(Mode::Act.as_str())
             .bind(ms(from))
@@ -97,9 +94,9 @@ impl Store {
 
     /// When the first wish of the trial was to serve; none before there is one.
     pub async fn wishes_began_at(&self) -> Result<Option<Timestamp>, StoreError> {
-        let first = |table: &str| format!("SELECT min(wish.serve_at) AS at {}", TRIAL.replace("planned", table));
-        let sql =
-            format!("SELECT min(at) FROM ({} UNION ALL {})", first("planned"), first("held_out"));
+        let first =
+            |table: &str| format!("SELECT min(wish.serve_at) AS at {}", TRIAL.replace("planned", table));
+        let sql = format!("SELECT min(at) FROM ({} UNION ALL {})", first("planned"), first("held_out"));
         let at: Option<i64> = sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
             .bind(Mode::Act.as_str())
             .fetch_one(&self.pool)

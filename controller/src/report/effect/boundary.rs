@@ -35,7 +35,9 @@ mod tests {
         assert!((x - ((x + 1.0) / (ALPHA * ALPHA)).ln()).abs() < 1e-12, "{x}");
         let width_with = |x: f64| ((x + 1.0) / x * ((x + 1.0) / (ALPHA * ALPHA)).ln()).sqrt();
         assert!(width_with(x) < width_with(0.9 * x) && width_with(x) < width_with(1.1 * x));
-        assert!((half_width(TUNED_FOR_UNITS, 1.0, ALPHA) - width_with(x) / TUNED_FOR_UNITS.sqrt()).abs() < 1e-12);
+        assert!(
+            (half_width(TUNED_FOR_UNITS, 1.0, ALPHA) - width_with(x) / TUNED_FOR_UNITS.sqrt()).abs() < 1e-12
+        );
     }
 
     #[test]

@@ -143,7 +143,8 @@ fn a_release_misleads_before_and_after_but_not_the_trial() {
     for seed in 0..40 {
         let units = world.units(seed);
         let woken = units.iter().filter(|unit| unit.arm == Arm::Woken);
-        let (count, asked) = woken.fold((0.0, 0.0), |(count, asked), unit| (count + 1.0, asked + f64::from(unit.asked)));
+        let (count, asked) =
+            woken.fold((0.0, 0.0), |(count, asked), unit| (count + 1.0, asked + f64::from(unit.asked)));
         // Before Reveille, one in two asked.
         of_before_and_after += (0.5 - asked / count) / 40.0;
         of_trial += trial(units, world.share).effect.expect("enough").fewer_asked_per_unit / 40.0;

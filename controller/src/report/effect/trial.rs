@@ -149,7 +149,10 @@ mod tests {
     fn both_arms_are_counted_and_compared() {
         let told = trial(units(400), 0.5);
         assert_eq!((told.woken.units, told.woken.arrivals, told.woken.asked), (200, 200, 50));
-        assert_eq!((told.held_out.units, told.held_out.asked, told.held_out.minutes_waited), (200, 200, 400.0));
+        assert_eq!(
+            (told.held_out.units, told.held_out.asked, told.held_out.minutes_waited),
+            (200, 200, 400.0)
+        );
         assert_eq!((told.woken.found_awake_share, told.held_out.found_awake_share), (Some(0.75), Some(0.0)));
         let effect = told.effect.expect("enough units");
         assert!((effect.fewer_asked_per_unit - 0.75).abs() < 0.05, "{effect:?}");

@@ -115,7 +115,8 @@ fn count(units: &mut [Unit], visits: &[Visit], told: &[Told]) {
         *waited_s = waited_s.max(word.waited_s);
     }
     for visit in visits {
-        let begun = units.partition_point(|unit| (&unit.instance, unit.from) <= (&visit.instance, visit.arrived_at));
+        let begun =
+            units.partition_point(|unit| (&unit.instance, unit.from) <= (&visit.instance, visit.arrived_at));
         let unit = begun.checked_sub(1).and_then(|last| units.get_mut(last));
         let within = |unit: &&mut Unit| unit.instance == visit.instance && visit.arrived_at < unit.until;
         let Some(unit) = unit.filter(within) else { continue };
@@ -182,10 +183,7 @@ mod tests {
         let spans: Vec<_> = days.iter().map(|unit| (unit.arm, unit.from, unit.until)).collect();
         assert_eq!(
             spans,
-            [
-                (Arm::HeldOut, at("02T08:55"), at("03T00:00")),
-                (Arm::Woken, at("03T08:55"), at("04T00:00")),
-            ]
+            [(Arm::HeldOut, at("02T08:55"), at("03T00:00")), (Arm::Woken, at("03T08:55"), at("04T00:00")),]
         );
         assert_eq!(days[0].cohort, "blue");
         // 22:00 in UTC is the fourth of March in Auckland, and its window ends before that day does.
@@ -224,7 +222,8 @@ mod tests {
             waited_s,
         };
         let visits = [visit("02T09:20", true), visit("02T15:00", true), visit("02T19:00", true)];
-        let told = [told("02T09:20", true, 0.0), told("02T15:00", false, 90.0), told("02T15:00", false, 120.0)];
+        let told =
+            [told("02T09:20", true, 0.0), told("02T15:00", false, 90.0), told("02T15:00", false, 120.0)];
         let days = of(&[wish("02T09:00", Arm::Woken)], &visits, &told, "UTC");
         assert_eq!((days[0].arrivals, days[0].asked), (3, 2));
         assert_eq!((days[0].waited_s, days[0].waits_known), (120.0, 2));
