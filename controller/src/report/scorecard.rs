@@ -252,8 +252,8 @@ pub(super) mod tests {
     /// others every fourth.
     pub(in crate::report) fn held_out_card() -> Scorecard {
         let unit = |n: u32| {
-            let arm = if n % 10 == 0 { Arm::HeldOut } else { Arm::Woken };
-            let asked = u32::from(arm == Arm::HeldOut || n % 4 == 0);
+            let arm = if n.is_multiple_of(10) { Arm::HeldOut } else { Arm::Woken };
+            let asked = u32::from(arm == Arm::HeldOut || n.is_multiple_of(4));
             let from = at("02T08:55") + SignedDuration::from_hours(24 * i64::from(n / 40));
             Unit {
                 instance: instance(),

@@ -128,11 +128,11 @@ async fn the_report_compares_both_arms_when_the_day_is_over() {
 
 #[tokio::test]
 async fn plans_that_do_not_act_or_do_not_draw_are_no_part_of_the_trial() {
-    for change in
-        [(|config: &mut Config| config.policy.mode = Mode::ForecastOnly) as fn(&mut Config), |config| {
-            config.plan.hold_out_share = 0.0
-        }]
-    {
+    for (mode, share) in [(Mode::ForecastOnly, 0.5), (Mode::Act, 0.0)] {
+        let change = |config: &mut Config| {
+            config.policy.mode = mode;
+            config.plan.hold_out_share = share;
+        };
         let desk = morning(change).await;
         let shared = desk.app.shared().clone();
         Plan::new(shared.clone()).activate().await.unwrap();
