@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn one_day_says_little_of_another() {
-        // Of the days after a held-out one, as many are held out as of all others but the block's own.
+        // The other held-out day of a block is any of 19 as likely, so the day after is it about once in 18.
         let hold_out = hold_out(0.1, "");
         let (mut after, mut days) = (0, 0);
         for n in 0..500 {

@@ -27,7 +27,7 @@ pub struct HeldOutRow {
     pub probability: f64,
 }
 
-/// Wishes of plans that acted and drew; `{}` stands for the columns and the condition.
+/// Wishes of plans that acted and drew; those held out stand in the other table.
 const TRIAL: &str =
     "FROM planned AS wish JOIN plans USING (plan_id) WHERE plans.mode = ?1 AND hold_out_share > 0";
 
