@@ -91,6 +91,8 @@ wake_cost_decay_s = 20
 
 [plan]
 interval_s = 10
+# Everybody is woken here. Elsewhere the default holds one instance-day in twenty out, to tell the effect by it.
+hold_out_share = 0.0
 
 [policy]
 mode = "act"

@@ -47,6 +47,8 @@ impl Config {
         if self.plan.horizon_s < self.plan.interval_s {
             return Err(ConfigError::value("plan.horizon_s", "must be at least plan.interval_s"));
         }
+        let hold_out = self.plan.hold_out().check();
+        hold_out.map_err(|problem| ConfigError::value("plan.hold_out_share", problem))?;
         crate::logs::Miner::new(&self.logs).map_err(|e| ConfigError::value("logs", e.to_string()))?;
         Ok(())
     }
@@ -155,6 +157,12 @@ mod tests {
         };
         let error = refused(|config| config.instances = ["a", "b", "a"].map(instance).into());
         assert!(error.contains("`instances[2].id` is a, which instances[0] is already"), "{error}");
+    }
+
+    #[test]
+    fn at_most_half_is_held_out() {
+        let error = refused(|config| config.plan.hold_out_share = 0.6);
+        assert!(error.contains("`plan.hold_out_share` is 0.6; it must be 0"), "{error}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use reveille_proto::InstanceId;
 use serde::{Deserialize, Serialize};
 
-use crate::{model::Rule, throttle::ThrottleRule, wake::RetryRule};
+use crate::{model::Rule, plan::HoldOut, throttle::ThrottleRule, wake::RetryRule};
 
 /// `[listen]`: addresses; anything but loopback needs tokens.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -117,11 +117,29 @@ pub struct PlanConfig {
     pub horizon_s: u32,
     /// A wake is used when a visit begins within this; the platform keeps a woken instance up about as long.
     pub window_s: u32,
+    /// Of the instance-days with a forecast wake, those that are not woken, so that `reveille report` can tell the
+    /// effect: 0, or within 0.001..=0.5. Demand wakes are never held out.
+    pub hold_out_share: f64,
+    /// Another salt draws anew who is held out when.
+    pub hold_out_salt: String,
 }
 
 impl Default for PlanConfig {
     fn default() -> Self {
-        Self { interval_s: 300, horizon_s: 7200, window_s: 10_800 }
+        Self {
+            interval_s: 300,
+            horizon_s: 7200,
+            window_s: 10_800,
+            hold_out_share: 0.05,
+            hold_out_salt: String::new(),
+        }
+    }
+}
+
+impl PlanConfig {
+    /// The draw these keys describe.
+    pub fn hold_out(&self) -> HoldOut {
+        HoldOut { share: self.hold_out_share, salt: self.hold_out_salt.clone() }
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use reveille_proto::{HostId, InstanceId};
 
+use super::HoldOut;
 use crate::{
     model::{Profile, Rule},
     policy::Policy,
@@ -39,8 +40,6 @@ pub struct Candidate<'a> {
     /// How long before it is to serve its wake must start.
     pub lead_time: SignedDuration,
     pub opted_out: bool,
-    /// Forecast but deliberately not woken, so that the gain is a measurement.
-    pub held_out: bool,
 }
 
 /// Everything a plan depends on: the same input makes the same plan.
@@ -58,5 +57,7 @@ pub struct PlanInput<'a, I> {
     pub hold: SignedDuration,
     /// Forecast wakes of earlier plans, by the clock hour (UTC, since 1970) they are due in.
     pub already_due_per_hour: &'a BTreeMap<i64, u32>,
+    /// Whose needed wake is left out on which local day.
+    pub hold_out: &'a HoldOut,
     pub candidates: I,
 }

@@ -102,9 +102,6 @@ fn allow<I>(
 ) -> Result<PlannedWake, OmissionReason> {
     let Aim { hour_at, due_at, serve_at, expires_at, forecast } = aim;
     let probability = forecast.probability;
-    if candidate.held_out {
-        return Err(OmissionReason::HeldOut { serve_at, probability });
-    }
     let host = candidate.host.ok_or(OmissionReason::NoHost)?.clone();
     if input.policy.paused {
         return Err(OmissionReason::Paused);

@@ -3,34 +3,76 @@
 use jiff::Timestamp;
 
 use super::{Candidate, Omission, OmissionReason, PlanInput, WakePlan, cap::over_cap, choose::choose};
+use crate::model::calendar::local_hour;
 
 /// Plans the coming horizon. The same input makes the same plan; the cost is linear in the candidates.
+///
+/// Who is held out is asked last: its wake takes its place under the cap like any other. So the wakes that were
+/// made and those that were held out differ in the draw alone, which is what makes their comparison fair.
 pub fn plan<'a, I: Iterator<Item = Candidate<'a>>>(input: PlanInput<'a, I>) -> WakePlan {
-    let PlanInput { now, horizon, rule, policy, model_version, hold, already_due_per_hour, candidates } =
-        input;
+    let PlanInput {
+        now,
+        horizon,
+        rule,
+        policy,
+        model_version,
+        hold,
+        already_due_per_hour,
+        hold_out,
+        candidates,
+    } = input;
     let horizon = horizon.min(hold);
-    let input =
-        PlanInput { now, horizon, rule, policy, model_version, hold, already_due_per_hour, candidates: () };
+    let input = PlanInput {
+        now,
+        horizon,
+        rule,
+        policy,
+        model_version,
+        hold,
+        already_due_per_hour,
+        hold_out,
+        candidates: (),
+    };
     let mut wakes = Vec::new();
+    let mut held_out = Vec::new();
     let mut omissions = Vec::with_capacity(candidates.size_hint().0);
     for candidate in candidates {
         match choose(&input, &candidate) {
-            Ok(wake) => wakes.push(wake),
+            Ok(wake) => {
+                let day = local_hour(candidate.zone, wake.hour_at).day;
+                held_out.push(hold_out.holds(candidate.cohort, candidate.instance, day));
+                wakes.push(wake);
+            }
             Err(reason) => omissions.push(Omission { instance: candidate.instance.clone(), reason }),
         }
     }
     let wakes_max = policy.fleet_wakes_per_hour_max;
     let mut over = over_cap(&wakes, wakes_max, already_due_per_hour).into_iter();
+    let mut held_out = held_out.into_iter();
     wakes.retain(|wake| {
-        let kept = !over.next().unwrap_or(false);
-        if !kept {
-            let reason = OmissionReason::FleetHourFull { wakes_max };
-            omissions.push(Omission { instance: wake.instance.clone(), reason });
-        }
-        kept
+        let (over, held_out) = (over.next().unwrap_or(false), held_out.next().unwrap_or(false));
+        let reason = match (over, held_out) {
+            (false, false) => return true,
+            (true, _) => OmissionReason::FleetHourFull { wakes_max },
+            (false, true) => OmissionReason::HeldOut {
+                hour_at: wake.hour_at,
+                due_at: wake.due_at,
+                serve_at: wake.serve_at,
+                probability: wake.probability,
+            },
+        };
+        omissions.push(Omission { instance: wake.instance.clone(), reason });
+        false
     });
-    let horizon_end = now.saturating_add(horizon).unwrap_or(Timestamp::MAX);
-    WakePlan { made_at: now, horizon_end, mode: policy.mode, model_version, wakes, omissions }
+    WakePlan {
+        made_at: now,
+        horizon_end: now.saturating_add(horizon).unwrap_or(Timestamp::MAX),
+        mode: policy.mode,
+        model_version,
+        hold_out_share: hold_out.share,
+        wakes,
+        omissions,
+    }
 }
 
 #[cfg(test)]
@@ -43,8 +85,11 @@ mod tests {
 
     use super::*;
     use crate::{
-        model::{Abstain, Profile, Rule, calendar::date_of},
-        plan::{PlannedWake, Presence},
+        model::{
+            Abstain, Profile, Rule,
+            calendar::{date_of, day_of},
+        },
+        plan::{HoldOut, PlannedWake, Presence},
         policy::Policy,
         visits::Activity,
     };
@@ -60,7 +105,7 @@ mod tests {
         horizon: SignedDuration,
         lead_time: SignedDuration,
         presence: Presence,
-        held_out: bool,
+        hold_out: HoldOut,
     }
 
     impl Scene {
@@ -84,7 +129,7 @@ mod tests {
                 horizon: SignedDuration::from_hours(1),
                 lead_time: SignedDuration::from_secs(300),
                 presence: Presence::Asleep,
-                held_out: false,
+                hold_out: HoldOut::default(),
             }
         }
 
@@ -98,7 +143,6 @@ mod tests {
                 presence: self.presence,
                 lead_time: self.lead_time,
                 opted_out: false,
-                held_out: self.held_out,
             }
         }
 
@@ -111,6 +155,7 @@ mod tests {
                 model_version: 7,
                 hold: SignedDuration::from_hours(3),
                 already_due_per_hour: &BTreeMap::new(),
+                hold_out: &self.hold_out,
                 candidates: std::iter::once(candidate),
             });
             assert_eq!(made.wakes.len() + made.omissions.len(), 1, "once in the plan: {made:?}");
@@ -227,10 +272,51 @@ mod tests {
         assert_eq!(without(|c| c.profile = None), OmissionReason::NoProfile);
         assert_eq!(without(|c| c.host = None), OmissionReason::NoHost);
         assert_eq!(without(|c| c.opted_out = true), OmissionReason::OptedOut);
-        let held_out = OmissionReason::HeldOut { serve_at: at("09:00"), probability: 1.0 };
-        assert_eq!(without(|c| c.held_out = true), held_out);
         scene.rule.min_history_days = 50;
         assert_eq!(scene.plan(now), Err(OmissionReason::Abstained(Abstain::TooShort { days: 40 })));
+    }
+
+    /// A draw that holds "dev1" of "dev" out on the day, and not on those beside it.
+    fn draw_of(day: i32) -> HoldOut {
+        let scene = Scene::new("UTC");
+        let draws = (0..1_000).map(|salt| HoldOut { share: 0.5, salt: salt.to_string() });
+        let holds = |draw: &HoldOut, day| draw.holds("dev", &scene.instance, day);
+        let only = |draw: &HoldOut| holds(draw, day) && !holds(draw, day - 1) && !holds(draw, day + 1);
+        draws.into_iter().find(only).expect("one in eight draws does")
+    }
+
+    #[test]
+    fn one_that_is_held_out_says_what_would_have_been_done() {
+        let mut scene = Scene::new("UTC");
+        scene.hold_out = draw_of(day_of("2026-04-01".parse().unwrap()));
+        let held_out = OmissionReason::HeldOut {
+            hour_at: at("09:00"),
+            due_at: at("08:55"),
+            serve_at: at("09:00"),
+            probability: 1.0,
+        };
+        assert_eq!(scene.plan("08:30"), Err(held_out));
+        assert!(scene.plan("2026-04-02T08:30:00Z").is_ok(), "the day after is not held out");
+        // Held out is only what would have been woken: the rest is the same in both arms.
+        scene.policy.paused = true;
+        assert_eq!(scene.plan("08:30"), Err(OmissionReason::Paused));
+        scene.policy = Policy { fleet_wakes_per_hour_max: 0, ..Policy::default() };
+        assert_eq!(scene.plan("08:30"), Err(OmissionReason::FleetHourFull { wakes_max: 0 }));
+        scene.policy = Policy::default();
+        let hostless = Candidate { host: None, ..scene.candidate() };
+        assert_eq!(scene.plan_of("08:30", hostless), Err(OmissionReason::NoHost));
+    }
+
+    #[test]
+    fn the_day_held_out_is_the_local_one_of_the_hour_aimed_at() {
+        // 09:00 of April 1 in Auckland is 20:00 of March 31 in UTC.
+        let mut scene = Scene::new("Pacific/Auckland");
+        let local_day = day_of("2026-04-01".parse().unwrap());
+        scene.hold_out = draw_of(local_day);
+        let planned = scene.plan("2026-03-31T19:30:00Z");
+        assert!(matches!(planned, Err(OmissionReason::HeldOut { .. })), "{planned:?}");
+        scene.hold_out = draw_of(local_day + 1);
+        assert!(scene.plan("2026-03-31T19:30:00Z").is_ok());
     }
 
     #[test]
@@ -268,8 +354,10 @@ mod tests {
             active_days in proptest::collection::vec(0..31i32, 1..60),
             awake in proptest::collection::vec(0..4u8, 60),
             wakes_max in 0..20u32,
+            share in 0.0..0.5f64,
         ) {
             let scene = Scene::new("UTC");
+            let hold_out = HoldOut { share, salt: String::new() };
             let policy = Policy { fleet_wakes_per_hour_max: wakes_max, ..Policy::default() };
             let fleet: Vec<_> = active_days.iter().enumerate().map(|(i, days)| {
                 let mut activity = Activity::default();
@@ -299,6 +387,7 @@ mod tests {
                 model_version: 1,
                 hold: SignedDuration::from_hours(3),
                 already_due_per_hour: &BTreeMap::new(),
+                hold_out: &hold_out,
                 candidates,
             });
             let mut ids: Vec<_> = made.wakes.iter().map(|w| &w.instance)
@@ -307,7 +396,13 @@ mod tests {
             prop_assert_eq!(ids, fleet.iter().map(|(instance, _)| instance).collect::<Vec<_>>());
             prop_assert!(made.wakes.len() <= wakes_max as usize);
             let least = made.wakes.iter().map(|w| w.probability).fold(1.0, f64::min);
+            let held = |instance| hold_out.holds("dev", instance, 20_544);
+            for omission in &made.omissions {
+                let left_out = matches!(omission.reason, OmissionReason::HeldOut { .. });
+                prop_assert!(!left_out || held(&omission.instance));
+            }
             for wake in &made.wakes {
+                prop_assert!(!held(&wake.instance));
                 prop_assert!(wake.probability >= scene.rule.min_share && wake.probability >= least);
                 prop_assert!(wake.due_at <= wake.serve_at && wake.due_at <= wake.expires_at);
             }

@@ -1,6 +1,7 @@
 //! Policy and forecasts become a plan: which instances are to serve when, and why each other one is left alone.
 
 mod candidate;
+mod hold_out;
 mod omission;
 mod wake_plan;
 
@@ -12,6 +13,7 @@ mod make;
 
 pub use candidate::{Candidate, PlanInput, Presence};
 pub use choose::LATE_START_MAX_S;
+pub use hold_out::{BLOCK_DAYS, HoldOut, SHARE_MAX, SHARE_MIN};
 pub use make::plan;
 pub use omission::{Omission, OmissionReason};
 pub use wake_plan::{PlannedWake, WakePlan};

@@ -36,6 +36,9 @@ pub enum OmissionReason {
     },
     /// Says what would have been done, so that the effect of doing it can be measured.
     HeldOut {
+        /// As of the wake that was not made.
+        hour_at: Timestamp,
+        due_at: Timestamp,
         serve_at: Timestamp,
         probability: f64,
     },
@@ -83,7 +86,7 @@ impl fmt::Display for OmissionReason {
             Self::TooLate { serve_at } => {
                 write!(f, "expected, but would serve only at {serve_at:.0}, with its hour half over")
             }
-            Self::HeldOut { serve_at, probability } => {
+            Self::HeldOut { serve_at, probability, .. } => {
                 write!(f, "held out: would be woken for {serve_at:.0} ({:.0} %)", probability * 100.0)
             }
             Self::NoHost => write!(f, "expected, but no agent lists it"),
@@ -105,7 +108,7 @@ mod tests {
         let reasons = [
             OmissionReason::Abstained(Abstain::TooShort { days: 3 }),
             OmissionReason::BelowThreshold { best: 0.1 },
-            OmissionReason::HeldOut { serve_at: at, probability: 0.5 },
+            OmissionReason::HeldOut { hour_at: at, due_at: at, serve_at: at, probability: 0.5 },
             OmissionReason::TooLate { serve_at: at },
             OmissionReason::FleetHourFull { wakes_max: 6 },
             OmissionReason::NoHost,

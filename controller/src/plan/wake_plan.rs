@@ -36,6 +36,8 @@ pub struct WakePlan {
     /// In `ForecastOnly` the wakes are kept and scored but not carried out.
     pub mode: Mode,
     pub model_version: u64,
+    /// Of the instance-days, 0..=0.5; what the draw of this plan was made with.
+    pub hold_out_share: f64,
     /// In the order of the candidates.
     pub wakes: Vec<PlannedWake>,
     /// In the order of the candidates.

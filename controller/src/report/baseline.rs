@@ -29,34 +29,44 @@ pub struct CohortBaseline {
 
 /// A span of time, the end left out.
 #[derive(Debug, Clone, Copy)]
-struct Span {
+pub(super) struct Span {
     from: Timestamp,
     to: Timestamp,
 }
 
 impl Span {
-    fn days(self) -> f64 {
+    pub(super) fn days(self) -> f64 {
         (self.to.duration_since(self.from).as_secs_f64() / DAY_S).max(0.0)
     }
 
-    fn holds(self, at: Timestamp) -> bool {
+    pub(super) fn holds(self, at: Timestamp) -> bool {
         self.from <= at && at < self.to
     }
+}
+
+/// The time before Reveille acted, as far as the log and [`BASELINE_DAYS`] reach back, and the part of
+/// `[from, to)` in which it acted.
+pub(super) fn spans(
+    visits: &[Visit],
+    (from, to): (Timestamp, Timestamp),
+    first_act_wake_at: Option<Timestamp>,
+) -> (Span, Span) {
+    // Until Reveille acts, everything is before.
+    let acted_at = first_act_wake_at.unwrap_or(to);
+    let earliest = visits.iter().map(|visit| visit.arrived_at).min().unwrap_or(acted_at);
+    let month_before = acted_at.saturating_sub(SignedDuration::from_hours(24 * BASELINE_DAYS));
+    let before = Span { from: earliest.max(month_before.unwrap_or(Timestamp::MIN)), to: acted_at };
+    (before, Span { from: from.max(acted_at), to })
 }
 
 /// One entry per cohort, by name. An instance of no cohort counts under the empty name.
 pub(super) fn baselines(
     visits: &[Visit],
     cohorts: &BTreeMap<InstanceId, String>,
-    (from, to): (Timestamp, Timestamp),
+    period: (Timestamp, Timestamp),
     first_act_wake_at: Option<Timestamp>,
 ) -> Vec<CohortBaseline> {
-    // Until Reveille acts, everything is before.
-    let acted_at = first_act_wake_at.unwrap_or(to);
-    let earliest = visits.iter().map(|visit| visit.arrived_at).min().unwrap_or(acted_at);
-    let month_before = acted_at.saturating_sub(SignedDuration::from_hours(24 * BASELINE_DAYS));
-    let before = Span { from: earliest.max(month_before.unwrap_or(Timestamp::MIN)), to: acted_at };
-    let now = Span { from: from.max(acted_at), to };
+    let (before, now) = spans(visits, period, first_act_wake_at);
     let mut asked: BTreeMap<&str, (u32, u32)> =
         cohorts.values().map(|name| (name.as_str(), (0, 0))).collect();
     for visit in visits {

@@ -15,12 +15,6 @@ pub(super) fn notes(card: &Scorecard, first_act_wake_at: Option<Timestamp>) -> V
             if card.from < at {
                 notes.push(format!("Reveille first woke an instance at {at:.0}; the period began before that."));
             }
-            notes.push(
-                "Before and now differ in more than Reveille: releases, holidays, new or departed users and the \
-                 season change how often people come. Only instances held out at random at the same time would tell \
-                 its effect."
-                    .to_owned(),
-            );
         }
     }
     let short = card.baseline.iter().any(|cohort| cohort.before_days < BASELINE_DAYS as f64 - 0.5);
@@ -54,11 +48,11 @@ mod tests {
     #[test]
     fn notes_say_what_misleads() {
         let all = card().notes.join("\n");
-        for expected in ["period began before", "holidays", "reaches back only 1.0 days", "1 of 5 wakes"] {
+        for expected in ["period began before", "reaches back only 1.0 days", "1 of 5 wakes"] {
             assert!(all.contains(expected), "{expected}: {all}");
         }
         let before = notes(&card(), None).join("\n");
-        assert!(before.contains("this is the baseline") && !before.contains("holidays"), "{before}");
+        assert!(before.contains("this is the baseline"), "{before}");
         let within = notes(&card(), Some(at("01T00:00"))).join("\n");
         assert!(!within.contains("period began before"), "{within}");
     }

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 use reveille_proto::{HostId, InstanceId};
 use serde::{Deserialize, Serialize};
 
 use super::{
     baseline::{CohortBaseline, baselines},
+    before_after::{BeforeAfter, before_after},
+    effect::{Trial, Unit, trial},
     notes::notes,
 };
 use crate::{
@@ -52,6 +54,14 @@ pub struct ReportInput<'a> {
     pub hosts: &'a [HostPeak],
     /// Wakes of the period that a closed gate or a full host kept waiting after they were due.
     pub wakes_delayed: u64,
+    /// Complete units from the beginning of the hold-out, which the period does not cut.
+    pub units: &'a [Unit],
+    /// Of the instance-days, as configured now.
+    pub hold_out_share: f64,
+    /// Of the policy.
+    pub quiet_dates: &'a BTreeSet<Date>,
+    /// When versions of the model were put in service.
+    pub models: &'a [Timestamp],
 }
 
 /// What Reveille did in a period.
@@ -83,7 +93,10 @@ pub struct Scorecard {
     pub minutes_waited: f64,
     pub idle_hours: f64,
     pub idle_hours_per_instance_day: Option<f64>,
+    /// What the hold-out tells of the effect, from its beginning until the end of the period.
+    pub trial: Trial,
     pub baseline: Vec<CohortBaseline>,
+    pub before_after: BeforeAfter,
     pub hosts: Vec<HostPeak>,
     /// What to mind when reading this, in words.
     pub notes: Vec<String>,
@@ -134,7 +147,15 @@ pub fn scorecard(input: &ReportInput<'_>) -> Scorecard {
         minutes_waited: sums.waited_s / 60.0,
         idle_hours,
         idle_hours_per_instance_day: (instance_days > 0.0).then(|| idle_hours / instance_days),
+        trial: trial(input.units.to_vec(), input.hold_out_share),
         baseline: baselines(input.visits, input.cohorts, (from, to), input.first_act_wake_at),
+        before_after: before_after(
+            input.visits,
+            (from, to),
+            input.first_act_wake_at,
+            input.quiet_dates,
+            input.models,
+        ),
         hosts: input.hosts.to_vec(),
         notes: Vec::new(),
     };
@@ -185,7 +206,7 @@ pub(super) mod tests {
     use jiff::SignedDuration;
 
     use super::*;
-    use crate::outcome::judge;
+    use crate::{outcome::judge, report::effect::Arm};
 
     pub(in crate::report) fn at(text: &str) -> Timestamp {
         format!("2026-03-{text}:00Z").parse().expect("a timestamp")
@@ -224,6 +245,34 @@ pub(super) mod tests {
 
     /// Two days: one used wake (20 min early), one unused, one missed by 2 min, one failed, one that found it awake.
     pub(in crate::report) fn card() -> Scorecard {
+        card_of(&[], 0.0)
+    }
+
+    /// The same, with three weeks of forty instance-days, one in ten of them held out: of those everybody had to ask, of the
+    /// others every fourth.
+    pub(in crate::report) fn held_out_card() -> Scorecard {
+        let unit = |n: u32| {
+            let arm = if n.is_multiple_of(10) { Arm::HeldOut } else { Arm::Woken };
+            let asked = u32::from(arm == Arm::HeldOut || n.is_multiple_of(4));
+            let from = at("02T08:55") + SignedDuration::from_hours(24 * i64::from(n / 40));
+            Unit {
+                instance: instance(),
+                cohort: "blue".into(),
+                arm,
+                hold_out_share: 0.1,
+                from,
+                until: from + SignedDuration::from_hours(15),
+                arrivals: 1,
+                asked,
+                waited_s: 150.0 * f64::from(asked),
+                waits_known: asked,
+            }
+        };
+        let units: Vec<Unit> = (0..840).map(unit).collect();
+        card_of(&units, 0.1)
+    }
+
+    fn card_of(units: &[Unit], hold_out_share: f64) -> Scorecard {
         let visits = [
             visit("01T08:00", true),
             visit("02T09:20", false),
@@ -256,6 +305,10 @@ pub(super) mod tests {
             first_act_wake_at: Some(at("02T08:55")),
             hosts: &[host],
             wakes_delayed: 1,
+            units,
+            hold_out_share,
+            quiet_dates: &BTreeSet::new(),
+            models: &[],
         })
     }
 
@@ -296,6 +349,10 @@ pub(super) mod tests {
             first_act_wake_at: None,
             hosts: &[],
             wakes_delayed: 0,
+            units: &[],
+            hold_out_share: 0.0,
+            quiet_dates: &BTreeSet::new(),
+            models: &[],
         });
         assert_eq!((card.found_awake, card.asked), (1, 1));
     }
@@ -315,6 +372,10 @@ pub(super) mod tests {
                 first_act_wake_at,
                 hosts: &[],
                 wakes_delayed: 0,
+                units: &[],
+                hold_out_share: 0.0,
+                quiet_dates: &BTreeSet::new(),
+                models: &[],
             });
             assert_eq!(card.arrivals, 1);
             card.recall
@@ -337,6 +398,10 @@ pub(super) mod tests {
             first_act_wake_at: None,
             hosts: &[],
             wakes_delayed: 0,
+            units: &[],
+            hold_out_share: 0.0,
+            quiet_dates: &BTreeSet::new(),
+            models: &[],
         });
         assert_eq!((card.precision, card.recall, card.idle_hours_per_instance_day), (None, None, None));
         let json = serde_json::to_string(&card).expect("serializes");

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use comfy_table::{Attribute, Cell, CellAlignment, Color, LineStyle, Table, TableStyle, presets};
 
-use super::Scorecard;
+use super::{Scorecard, proof};
 
 /// How every table looks: lines above, below and under the header, none between rows.
 pub const STYLE: TableStyle = presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none());
@@ -22,6 +22,7 @@ pub fn render(card: &Scorecard, colours: bool) -> String {
     if !card.hosts.is_empty() {
         add(hosts(card, colours));
     }
+    text.push_str(&proof::render(card, colours));
     for note in &card.notes {
         let _ = writeln!(text, "* {note}");
     }
@@ -92,7 +93,7 @@ fn hosts(card: &Scorecard, colours: bool) -> Table {
     align_right(table)
 }
 
-fn plain(header: &[&str], colours: bool) -> Table {
+pub(super) fn plain(header: &[&str], colours: bool) -> Table {
     let mut table = Table::new();
     table.load_style(STYLE);
     if colours {
@@ -109,7 +110,7 @@ fn plain(header: &[&str], colours: bool) -> Table {
     table
 }
 
-fn align_right(mut table: Table) -> Table {
+pub(super) fn align_right(mut table: Table) -> Table {
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
@@ -120,7 +121,7 @@ fn percent_of(part: u64, whole: u64) -> String {
     if whole == 0 { String::new() } else { format!(" ({:.0} %)", part as f64 / whole as f64 * 100.0) }
 }
 
-fn percent(share: Option<f64>) -> String {
+pub(super) fn percent(share: Option<f64>) -> String {
     share.map_or_else(dash, |share| format!("{:.1} %", share * 100.0))
 }
 
@@ -128,7 +129,7 @@ fn joined(parts: &[String]) -> String {
     if parts.is_empty() { dash() } else { parts.join(", ") }
 }
 
-fn dash() -> String {
+pub(super) fn dash() -> String {
     "-".to_owned()
 }
 

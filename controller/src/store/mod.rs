@@ -3,6 +3,7 @@
 mod activity;
 mod census;
 mod error;
+mod held_out;
 mod hosts;
 mod instances;
 mod models;
@@ -18,6 +19,7 @@ mod visits;
 mod wakes;
 
 pub use error::StoreError;
+pub use held_out::HeldOutRow;
 pub use hosts::HostRow;
 pub use instances::InstanceRow;
 pub use models::{ModelRow, ModelStatus};

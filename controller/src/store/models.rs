@@ -138,6 +138,23 @@ impl Store {
         rows.into_iter().map(from_row).collect()
     }
 
+    /// When versions were put in service in `[from, to)`, in order of time.
+    pub async fn models_served_at(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<Timestamp>, StoreError> {
+        let sql = "SELECT trained_at FROM models WHERE status != 'rejected' AND trained_at >= ? AND trained_at < ? \
+                   ORDER BY trained_at";
+        let rows: Vec<i64> = sqlx::query_scalar(sql)
+            .bind(ms(from))
+            .bind(ms(to))
+            .fetch_all(&self.pool)
+            .await
+            .during("read when models were put in service")?;
+        rows.into_iter().map(|at| Place { table: "models", row: "served" }.time("trained_at", at)).collect()
+    }
+
     /// The profiles of a version, in order of instance.
     pub async fn profiles_of(&self, version: u64) -> Result<Vec<(InstanceId, Profile)>, StoreError> {
         let rows: Vec<(String, Vec<u8>)> = sqlx::query_as(

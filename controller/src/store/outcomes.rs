@@ -11,7 +11,10 @@ use super::{
     error::During,
     row::{Place, ms},
 };
-use crate::outcome::{Outcome, Verdict};
+use crate::{
+    outcome::{Outcome, Verdict},
+    report::effect::Told,
+};
 
 /// The verdict on one wake.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,6 +80,28 @@ impl Store {
             .await
             .during("read verdicts")?;
         rows.into_iter().map(from_row).collect()
+    }
+
+    /// What verdicts say of arrivals in `[from, to)`, in order of instance and arrival.
+    pub async fn outcomes_of_arrivals(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<Told>, StoreError> {
+        let sql = "SELECT w.instance_id, arrived_at, verdict = 'used' AND reason = 'forecast', waited_s FROM outcomes \
+                   JOIN wakes w USING (wake_id) WHERE arrived_at >= ? AND arrived_at < ? ORDER BY 1, 2, wake_id";
+        let rows: Vec<(String, i64, bool, f64)> = sqlx::query_as(sql)
+            .bind(ms(from))
+            .bind(ms(to))
+            .fetch_all(&self.pool)
+            .await
+            .during("read what verdicts say of arrivals")?;
+        let read = rows.into_iter().map(|(id, arrived_at, served, waited_s)| {
+            let at = Place { table: "outcomes", row: &id };
+            let (instance, arrived_at) = (at.parse("instance_id", &id)?, at.time("arrived_at", arrived_at)?);
+            Ok(Told { instance, arrived_at, served, waited_s })
+        });
+        read.collect()
     }
 
     /// Verdicts on these wakes, as far as there are any.

@@ -8,6 +8,7 @@ use reveille_proto::{HostId, InstanceId, WakeId};
 use super::{
     Store, StoreError,
     error::During,
+    held_out,
     row::{Place, ms},
 };
 use crate::plan::WakePlan;
@@ -59,8 +60,8 @@ impl Store {
             *omitted.entry(omission.reason.code()).or_default() += 1;
         }
         let mut tx = self.begin().await?;
-        let sql = "INSERT INTO plans (made_at, horizon_end, mode, model_version, wakes, omissions, omitted) \
-                   VALUES (?, ?, ?, ?, ?, ?, ?)";
+        let sql = "INSERT INTO plans (made_at, horizon_end, mode, model_version, wakes, omissions, omitted, hold_out_share) \
+                   VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
         let done = sqlx::query(sql)
             .bind(ms(plan.made_at))
             .bind(ms(plan.horizon_end))
@@ -69,6 +70,7 @@ impl Store {
             .bind(plan.wakes.len() as i64)
             .bind(plan.omissions.len() as i64)
             .bind(serde_json::to_string(&omitted).expect("keys are text"))
+            .bind(plan.hold_out_share)
             .execute(&mut *tx)
             .await
             .during("keep a plan")?;
@@ -102,6 +104,7 @@ impl Store {
             .execute(&mut *tx)
             .await
             .during("keep an omission")?;
+            held_out::keep(&mut tx, plan_id, omission).await?;
         }
         tx.commit().await.during("commit a plan")?;
         Ok(plan_id)

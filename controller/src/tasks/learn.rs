@@ -37,7 +37,7 @@ pub(super) fn zone_of(row: &InstanceRow, fallback: &TimeZone) -> TimeZone {
 }
 
 /// The zone of each instance that does not live in the default one, and the default.
-pub(super) fn zones(
+pub(crate) fn zones(
     instances: &[InstanceRow],
     config: &Config,
 ) -> Result<(BTreeMap<InstanceId, TimeZone>, TimeZone), TaskError> {

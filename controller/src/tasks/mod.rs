@@ -22,6 +22,7 @@ mod settle;
 
 pub use dispatch::Dispatch;
 pub use ingest::Ingest;
+pub(crate) use learn::zones;
 pub use learn::{Learn, LearnStatus, learn_once};
 pub use perform::perform;
 pub use plan::Plan;

@@ -12,7 +12,7 @@ use crate::{
     model::{LeadTimes, Profile, Rule},
     plan::{Candidate, PlanInput, Presence, WakePlan, plan},
     policy::Mode,
-    store::{InstanceRow, NewWake, PlannedRow, WakeFilter},
+    store::{HeldOutRow, InstanceRow, NewWake, PlannedRow, WakeFilter},
     wake::{End, Reason, State},
 };
 
@@ -84,6 +84,7 @@ impl Plan {
         let instances = store.instances_list(None, 0).await?;
         let (zones, zone_default) = zones(&instances, &self.shared.config)?;
         let planned = store.planned_between(now - self.window(), now + self.horizon()).await?;
+        let held_out = store.held_out_between(now - self.window(), now + self.horizon()).await?;
         let lead_times = LeadTimes::learn(store.wakes_serving_times(SERVING_TIMES_MAX).await?.into_iter());
         let hosts = store.hosts_list().await?;
         Ok(View {
@@ -91,18 +92,20 @@ impl Plan {
             instances,
             zones,
             zone_default,
-            covered: self.covered(now, &planned).await?,
-            due_per_hour: due_per_hour(&planned),
+            covered: self.covered(now, &planned, &held_out).await?,
+            due_per_hour: due_per_hour(&planned, &held_out),
             lead_times,
             host_classes: hosts.into_iter().map(|host| (host.host.to_string(), host.class)).collect(),
         })
     }
 
-    /// By what each instance is kept up: a wake that is open, has ended well, or is planned.
+    /// By what each instance is kept up: a wake that is open, has ended well, or is planned. One that was held out
+    /// counts as if it kept the instance up: the next plan would wish for the same wake again.
     async fn covered(
         &self,
         now: Timestamp,
         planned: &[PlannedRow],
+        held_out: &[HeldOutRow],
     ) -> Result<BTreeMap<InstanceId, Cover>, TaskError> {
         let window = self.window();
         let mut covered = BTreeMap::new();
@@ -119,6 +122,9 @@ impl Plan {
             if !act || row.wake.is_some() || row.serve_at > now {
                 cover(&row.instance, row.serve_at);
             }
+        }
+        for row in held_out {
+            cover(&row.instance, row.serve_at);
         }
         let since = now - window - SignedDuration::from_secs(self.shared.config.wake.timeout_s.into());
         let filter = WakeFilter { from: Some(since - self.horizon()), ..WakeFilter::default() };
@@ -148,8 +154,8 @@ impl Plan {
             presence: presence(row, view, idle_gap),
             lead_time: view.lead_times.lead_time(view.class_of(row), lead_default),
             opted_out: policy.opted_out.contains(&row.instance),
-            held_out: false,
         });
+        let hold_out = self.shared.config.plan.hold_out();
         plan(PlanInput {
             now: view.now,
             horizon: self.horizon(),
@@ -158,6 +164,7 @@ impl Plan {
             model_version: model.map_or(0, |model| model.version),
             hold: self.window(),
             already_due_per_hour: &view.due_per_hour,
+            hold_out: &hold_out,
             candidates,
         })
     }
@@ -205,10 +212,12 @@ fn presence(row: &InstanceRow, view: &View, idle_gap: SignedDuration) -> Presenc
     }
 }
 
-fn due_per_hour(planned: &[PlannedRow]) -> BTreeMap<i64, u32> {
+/// Held-out wakes take their place under the cap as if they were made.
+fn due_per_hour(planned: &[PlannedRow], held_out: &[HeldOutRow]) -> BTreeMap<i64, u32> {
     let mut hours = BTreeMap::new();
-    for row in planned {
-        *hours.entry(row.due_at.as_second().div_euclid(HOUR_S)).or_default() += 1;
+    let planned = planned.iter().map(|row| row.due_at);
+    for due_at in planned.chain(held_out.iter().map(|row| row.due_at)) {
+        *hours.entry(due_at.as_second().div_euclid(HOUR_S)).or_default() += 1;
     }
     hours
 }

@@ -18,6 +18,8 @@ mod learned;
 
 mod report;
 
+mod trial;
+
 pub use ask::WakeAsked;
 pub use base::Control;
 pub use forecasts::ForecastQuery;

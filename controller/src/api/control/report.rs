@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use reveille_proto::{InstanceId, WakeId};
+use reveille_proto::WakeId;
 
 use super::Control;
 use crate::{
@@ -40,19 +40,28 @@ impl Control {
         let first_act_wake_at = store.wakes_first_forecast_at().await?;
         let visits = visits(store, (from, to), first_act_wake_at).await?;
         let (wakes, wakes_delayed) = wakes(store, from, to).await?;
-        let (cohorts, instances) = cohorts(store).await?;
-        let ceiling = self.shared.policy().cpu_ceiling_percent;
-        let hosts = hosts(store, from, to, ceiling).await?;
+        let instances = store.instances_list(None, 0).await?;
+        let policy = self.shared.policy();
+        let hosts = hosts(store, from, to, policy.cpu_ceiling_percent).await?;
+        let units = self.units(&instances, to).await?;
+        let hosted = instances.iter().filter(|row| row.host.is_some()).count() as u64;
+        let cohorts = instances.into_iter().map(|row| (row.instance, row.cohort)).collect();
+        let earliest = visits.iter().map(|visit| visit.arrived_at).min().unwrap_or(from);
+        let models = store.models_served_at(earliest, to).await?;
         Ok(scorecard(&ReportInput {
             from,
             to,
             visits: &visits,
             wakes: &wakes,
             cohorts: &cohorts,
-            instances,
+            instances: hosted,
             first_act_wake_at,
             hosts: &hosts,
             wakes_delayed,
+            units: &units,
+            hold_out_share: self.shared.config.plan.hold_out_share,
+            quiet_dates: &policy.quiet_dates,
+            models: &models,
         }))
     }
 }
@@ -103,13 +112,6 @@ async fn wakes(store: &Store, from: Timestamp, to: Timestamp) -> Result<(Vec<Wak
 
 fn was_delayed(wake: &Wake) -> bool {
     wake.dispatched_at.is_some_and(|at| at.duration_since(wake.due_at) > DELAYED_AFTER)
-}
-
-/// The cohort of every instance, and how many of them have a host.
-async fn cohorts(store: &Store) -> Result<(BTreeMap<InstanceId, String>, u64), StoreError> {
-    let rows = store.instances_list(None, 0).await?;
-    let hosted = rows.iter().filter(|row| row.host.is_some()).count() as u64;
-    Ok((rows.into_iter().map(|row| (row.instance, row.cohort)).collect(), hosted))
 }
 
 async fn hosts(

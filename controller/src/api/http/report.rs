@@ -27,7 +27,8 @@ struct ReportParams {
     to: Option<Timestamp>,
 }
 
-/// What Reveille was good for over a span: verdicts beside the baseline, minutes saved, idle hours spent.
+/// What Reveille was good for over a span: verdicts beside the baseline, minutes saved, idle hours
+/// spent, and the effect as the hold-out tells it.
 #[utoipa::path(
     get, path = "/v1/report", tag = "report", params(ReportParams),
     responses(

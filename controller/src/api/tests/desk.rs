@@ -73,13 +73,17 @@ impl Desk {
     }
 
     pub(super) async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::with_seams(Seams::production(), change).await
+    }
+
+    pub(super) async fn with_seams(seams: Seams, change: impl FnOnce(&mut Config)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut config = Config::default();
         config.store.data_dir = Some(dir.path().to_owned());
         config.listen.http = ([127, 0, 0, 1], 0).into();
         config.listen.grpc = ([127, 0, 0, 1], 0).into();
         change(&mut config);
-        let app = App::build(config, Seams::production()).await.unwrap();
+        let app = App::build(config, seams).await.unwrap();
         let secret = |name: &str| std::fs::read_to_string(dir.path().join(name)).unwrap().trim().to_owned();
         let (operator, agent) = (secret("operator.token"), secret("agent.token"));
         let control = Control::new(app.shared().clone());

@@ -19,3 +19,5 @@ mod probes;
 mod contract;
 
 mod grpc;
+
+mod trial;

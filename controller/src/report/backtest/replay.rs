@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     model::{Profile, Rule, calendar::date_of},
-    plan::{Candidate, PlanInput, Presence, plan},
+    plan::{Candidate, HoldOut, PlanInput, Presence, plan},
     policy::{Mode, Policy},
 };
 
@@ -88,6 +88,8 @@ struct World<'a> {
     zone: TimeZone,
     host: Option<HostId>,
     no_wakes_due: BTreeMap<i64, u32>,
+    /// Nobody: a replay wakes no one, so there is nothing to compare with.
+    hold_out: HoldOut,
 }
 
 impl<'a> World<'a> {
@@ -101,6 +103,7 @@ impl<'a> World<'a> {
             zone: TimeZone::UTC,
             host: HostId::new("replay").ok(),
             no_wakes_due: BTreeMap::new(),
+            hold_out: HoldOut::default(),
         }
     }
 
@@ -127,7 +130,6 @@ impl<'a> World<'a> {
                 presence: presence(traced, last_wake_s[*index], now_s),
                 lead_time: SignedDuration::from_secs(self.replay.lead_time_s),
                 opted_out: false,
-                held_out: false,
             }
         });
         let made = plan(PlanInput {
@@ -138,6 +140,7 @@ impl<'a> World<'a> {
             model_version: 0,
             hold: SignedDuration::from_secs(HOLD_S),
             already_due_per_hour: &self.no_wakes_due,
+            hold_out: &self.hold_out,
             candidates,
         });
         for wake in made.wakes {
