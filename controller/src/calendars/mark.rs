@@ -1,6 +1,6 @@
 //! Marks the days and spans of events in a [`DayCalendar`].
 
-use std::{collections::BTreeMap, path::Path};
+use std::collections::BTreeMap;
 
 use jiff::{
     SignedDuration, Timestamp,

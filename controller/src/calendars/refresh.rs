@@ -32,7 +32,7 @@ pub enum CalendarFileError {
 }
 
 /// The events of a file, and those that cannot be used. Text that is not UTF-8 spoils no event: only names hold it.
-pub(crate) fn read_file(path: &Path) -> Result<(Vec<Event>, Vec<BadEvent>), CalendarFileError> {
+pub(super) fn read_file(path: &Path) -> Result<(Vec<Event>, Vec<BadEvent>), CalendarFileError> {
     let failed = |source| CalendarFileError::Read { path: path.to_owned(), source };
     let bytes = fs::metadata(path).map_err(failed)?.len();
     if bytes > FILE_BYTES_MAX {

@@ -14,6 +14,8 @@ pub mod detect;
 
 pub mod phase;
 
+pub mod covisit;
+
 pub mod profile;
 
 pub mod bytes;
@@ -25,12 +27,13 @@ pub mod lead;
 pub mod meta;
 
 pub use bytes::BadProfile;
+pub use covisit::{Association, CovisitRule, Covisits, Triggered};
 pub use days::{CohortDays, DayCalendar, DayKind};
 pub use detect::{DayFinding, DayFlag, DetectRule, Detection, detect};
 pub use forecast::{Abstain, Forecast, Why, forecast, forecast_span};
 pub use lead::{LEAD_TIME_DEFAULT_S, LeadTimes};
 pub use meta::{Metrics, ModelMeta, Rejection, validate};
-pub use phase::{ArrivalClock, Phase, PhaseRule, Unclear, phase};
+pub use phase::{ArrivalClock, OffsetPrior, Phase, PhaseRule, Unclear, phase};
 pub use profile::Profile;
 pub use rule::{Rule, Split};
 pub use turnout::Turnout;
