@@ -133,7 +133,7 @@ pub(super) fn event(path: &Path, block: Block) -> Result<Event, BadEvent> {
 }
 
 fn parts(component: &ICalendarComponent) -> Result<Event, Bad> {
-    let start = one(component, Property::Dtstart)?
+    let start = one(component, &Property::Dtstart)?
         .ok_or_else(|| bad(&Property::Dtstart, "is missing: the event has no start"))?;
     let replaced = component.property(&Property::RecurrenceId);
     if replaced.is_some_and(|entry| entry.has_parameter(&ICalendarParameterName::Range)) {
@@ -150,7 +150,7 @@ fn parts(component: &ICalendarComponent) -> Result<Event, Bad> {
         rules: component.properties(&Property::Rrule).map(rule).collect::<Result<_, _>>()?,
         more: all(component, &Property::Rdate)?,
         except: all(component, &Property::Exdate)?,
-        replaces: one(component, Property::RecurrenceId)?,
+        replaces: one(component, &Property::RecurrenceId)?,
         start,
     })
 }
@@ -158,7 +158,7 @@ fn parts(component: &ICalendarComponent) -> Result<Event, Bad> {
 /// How long the event lasts: until its end, for its duration, else a day if it starts on one.
 fn lasts(component: &ICalendarComponent, start: &When) -> Result<SignedDuration, Bad> {
     let is_day = matches!(start, When::Day(_));
-    let (property, lasts) = if let Some(end) = one(component, Property::Dtend)? {
+    let (property, lasts) = if let Some(end) = one(component, &Property::Dtend)? {
         if matches!(end, When::Day(_)) != is_day {
             return Err(bad(&Property::Dtend, "and DTSTART must both be days or both be times"));
         }
@@ -194,8 +194,8 @@ fn rule(entry: &ICalendarEntry) -> Result<ICalendarRecurrenceRule, Bad> {
     }
 }
 
-fn one(component: &ICalendarComponent, property: Property) -> Result<Option<When>, Bad> {
-    Ok(all(component, &property)?.into_iter().next())
+fn one(component: &ICalendarComponent, property: &Property) -> Result<Option<When>, Bad> {
+    Ok(all(component, property)?.into_iter().next())
 }
 
 fn all(component: &ICalendarComponent, property: &Property) -> Result<Vec<When>, Bad> {

@@ -19,6 +19,6 @@ mod refresh;
 pub use config::{CalendarConfig, CalendarKind};
 pub use event::BadEvent;
 pub use mark::{Reach, read_calendars};
-pub use refresh::{CalendarFileError, Calendars, Refreshed};
+pub use refresh::{CalendarFileError, Calendars, Refreshed, check_file};
 
 use refresh::read_file;

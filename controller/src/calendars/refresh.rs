@@ -51,6 +51,21 @@ pub(super) fn read_file(path: &Path) -> Result<(Vec<Event>, Vec<BadEvent>), Cale
     Ok((events, bad))
 }
 
+impl CalendarFileError {
+    /// In one line, with its cause.
+    pub fn told(&self) -> String {
+        match self {
+            Self::Read { source, .. } => format!("{self}: {source}"),
+            _ => self.to_string(),
+        }
+    }
+}
+
+/// Whether a file can be used at all. Its bad events are no error of the file.
+pub fn check_file(path: &Path) -> Result<(), CalendarFileError> {
+    read_file(path).map(|_| ())
+}
+
 /// All configured calendar files, and the calendar they make.
 pub struct Calendars {
     configs: Vec<CalendarConfig>,
@@ -176,7 +191,8 @@ mod tests {
         /// Each writing has a time of change of its own, however fast the test is.
         fn write(&mut self, events: &[&str]) {
             let path = self.dir.path().join("h.ics");
-            let events: String = events.iter().map(|e| format!("BEGIN:VEVENT\n{e}\nEND:VEVENT\n")).collect();
+            let events: Vec<_> = events.iter().map(|e| format!("BEGIN:VEVENT\n{e}\nEND:VEVENT\n")).collect();
+            let events = events.concat();
             fs::write(&path, format!("BEGIN:VCALENDAR\n{events}END:VCALENDAR\n")).expect("written");
             self.writes += 1;
             let at = SystemTime::UNIX_EPOCH + Duration::from_secs(self.writes);

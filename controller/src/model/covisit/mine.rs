@@ -59,14 +59,8 @@ impl Covisits {
     /// An arrival of `instance` in `zone`. Within a `group`, such as a cohort or a host, arrivals must come in the
     /// order of time; an earlier one than the latest is left out. Gives back how many partners were looked at.
     pub fn arrive(&mut self, instance: &InstanceId, group: &str, at: Timestamp, zone: &TimeZone) -> usize {
-        if !self.groups.contains_key(group) {
-            let empty = Group { waiting: VecDeque::new(), latest: Timestamp::MIN };
-            self.groups.insert(group.to_owned(), empty);
-        }
-        let Some(mut room) = self.groups.get_mut(group).map(|room| std::mem::replace(room, Group::none()))
-        else {
-            return 0;
-        };
+        let room = self.groups.remove_entry(group);
+        let (name, mut room) = room.unwrap_or_else(|| (group.to_owned(), Group::empty()));
         let mut looks = 0;
         if at >= room.latest {
             room.latest = at;
@@ -75,9 +69,7 @@ impl Covisits {
             looks += self.followed(&room, arrived, at);
             looks += self.begin(&mut room, arrived, at, zone);
         }
-        if let Some(kept) = self.groups.get_mut(group) {
-            *kept = room;
-        }
+        self.groups.insert(name, room);
         looks
     }
 
@@ -197,7 +189,7 @@ impl Covisits {
 }
 
 impl Group {
-    fn none() -> Self {
+    fn empty() -> Self {
         Self { waiting: VecDeque::new(), latest: Timestamp::MIN }
     }
 }

@@ -101,7 +101,9 @@ mod tests {
     /// One arrival that `followers` follow.
     fn arrival(partners: &mut Partners, followers: &[u32], partners_max: usize) {
         partners.begin(|_| 0.1);
-        followers.iter().for_each(|index| partners.follow(*index, partners_max));
+        for index in followers {
+            partners.follow(*index, partners_max);
+        }
         partners.settle();
     }
 
