@@ -64,3 +64,69 @@ pub(super) async fn learn_phases(
     info!(learned = learned.len(), asked, "offsets from UTC were learned");
     Ok(learned)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        logs::{Batch, Counts, Position},
+        model::Profile,
+        tasks::learn_once,
+        visits::{Sighting, SightingKind},
+    };
+
+    const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+    fn now() -> Timestamp {
+        "2026-06-15T12:00:00Z".parse().expect("a timestamp")
+    }
+
+    /// For 40 days somebody comes at `minute` of the UTC day, give or take a quarter of an hour.
+    async fn seen(store: &Store, instance: &str, minute: i64) {
+        let midnight = now() - SignedDuration::from_hours(12);
+        let sighting = |day: i64| Sighting {
+            instance: InstanceId::new(instance).expect("an id"),
+            at: midnight - DAY * day as i32 + SignedDuration::from_mins(minute + (day % 3 - 1) * 15),
+            kind: SightingKind::Visit,
+        };
+        let batch = Batch {
+            sightings: (1..=40).map(sighting).collect(),
+            counts: Counts::default(),
+            samples: Vec::new(),
+            source: format!("{instance}.log"),
+            position: Position { fingerprint: "f".into(), offset: 1, line: 40 },
+        };
+        store.visits_absorb(&batch, SignedDuration::from_hours(2), now()).await.expect("kept");
+    }
+
+    #[tokio::test]
+    async fn an_instance_without_a_zone_is_fitted_by_the_clock_its_user_keeps() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let store = Store::open(&dir.path().join("reveille.db")).await.expect("opens");
+        for (name, zone, utc_hour) in
+            [("b1", "Etc/UTC", 9), ("b2", "Etc/UTC", 9), ("t1", "Asia/Tokyo", 0), ("t2", "Asia/Tokyo", 0)]
+        {
+            for copy in ["x", "y", "z"] {
+                let instance = format!("{name}{copy}");
+                seen(&store, &instance, utc_hour * 60 + 15).await;
+                let id = InstanceId::new(&instance).expect("an id");
+                store.instance_describe(&id, "", zone).await.expect("described");
+            }
+        }
+        seen(&store, "stranger", 15).await;
+        seen(&store, "owl", 21 * 60 + 15).await;
+        let mut config = Config::default();
+        let zone_of = async |config: &Config, name: &str| {
+            let learned = learn_once(&store, config, now()).await.expect("learns");
+            let profiles = store.profiles_of(learned.version).await.expect("readable");
+            let found = profiles.into_iter().find(|(instance, _)| instance.as_str() == name);
+            let profile: Profile = found.expect("fitted").1;
+            profile.zone().to_fixed_offset().map(Offset::seconds).ok()
+        };
+        assert_eq!(zone_of(&config, "stranger").await, Some(0), "unless asked for, the default");
+        config.model.learn_phase = true;
+        assert_eq!(zone_of(&config, "stranger").await, Some(9 * 3_600));
+        assert_eq!(zone_of(&config, "owl").await, Some(0), "unclear: the default");
+        assert_eq!(zone_of(&config, "t1x").await, None, "a named zone stays what it is");
+    }
+}
