@@ -131,6 +131,7 @@ fn pure_rooms_do_no_io_read_no_clock_and_draw_no_numbers() {
         "crate::cli",
         "crate::config",
         "crate::logs",
+        "crate::calendars",
         "v1::",
         "tracing",
     ];
@@ -144,6 +145,8 @@ fn pure_rooms_do_no_io_read_no_clock_and_draw_no_numbers() {
 fn each_library_stays_in_its_room() {
     let sql = offences("controller/src", &["sqlx"], &["controller/src/store/"]);
     assert_none(&sql, "SQL belongs in store/");
+    let calendars = offences("controller/src", &["calcard"], &["controller/src/calendars/"]);
+    assert_none(&calendars, "iCalendar belongs in calendars/");
     let web = offences("controller/src", &["axum"], &["controller/src/api/", "controller/src/app/build.rs"]);
     assert_none(&web, "axum belongs in api/");
     let wire = ["controller/src/fleet/", "controller/src/api/", "controller/src/app/build.rs"];

@@ -130,6 +130,8 @@ impl App {
         let instances = config.instances.clone();
         let rng = StdRng::seed_from_u64(seams.seed);
         let shared = Shared::new(config, seams.clock, store, rng).await?;
+        // Before anything is planned or dispatched.
+        shared.days(shared.clock.now());
         for instance in &instances {
             shared.store.instance_describe(&instance.id, &instance.cohort, &instance.time_zone).await?;
         }

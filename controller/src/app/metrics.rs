@@ -31,6 +31,7 @@ pub struct Metrics {
     gate_closed: Counters,
     ingest_lines: Counters,
     plan_duration: Histogram,
+    calendar_problems: Counters,
     tasks: Family<Labels<2>, Counter>,
     http_requests: Family<Labels<3>, Counter>,
     http_request_duration: Histograms<1>,
@@ -56,6 +57,7 @@ impl Metrics {
             gate_closed: Family::default(),
             ingest_lines: Family::default(),
             plan_duration: request_buckets(),
+            calendar_problems: Family::default(),
             tasks: Family::default(),
             http_requests: Family::default(),
             http_request_duration: Family::new_with_constructor(request_buckets),
@@ -101,6 +103,11 @@ impl Metrics {
             Unit::Seconds,
             self.plan_duration.clone(),
         );
+        registry.register(
+            "calendar_problems",
+            "Events of calendar files left out, and files that could not be read again",
+            self.calendar_problems.clone(),
+        );
         registry.register("task_activations", "Activations of tasks, by outcome", self.tasks.clone());
         registry.register("http_requests", "HTTP requests answered", self.http_requests.clone());
         registry.register_with_unit(
@@ -136,6 +143,12 @@ impl Metrics {
 
     pub fn plan_took(&self, seconds: f64) {
         self.plan_duration.observe(seconds);
+    }
+
+    /// Events of calendars left out (`event`) and files that could not be read again (`file`).
+    pub fn calendar_problems(&self, events: usize, files: usize) {
+        self.calendar_problems.get_or_create(&[("what", "event".to_owned())]).inc_by(events as u64);
+        self.calendar_problems.get_or_create(&[("what", "file".to_owned())]).inc_by(files as u64);
     }
 
     pub fn task_activated(&self, task: &'static str, failed: bool) {
@@ -177,6 +190,7 @@ mod tests {
         metrics.gate_closed("stale_load");
         metrics.ingest_lines("records", 7);
         metrics.plan_took(0.01);
+        metrics.calendar_problems(2, 0);
         metrics.task_activated("plan", true);
         metrics.http_request("GET", "/v1/wakes", 200, 0.001);
         let mut text = String::new();
@@ -188,6 +202,7 @@ mod tests {
             "reveille_gate_closed_total{reason=\"stale_load\"} 1",
             "reveille_ingest_lines_total{outcome=\"records\"} 7",
             "reveille_plan_duration_seconds_count 1",
+            "reveille_calendar_problems_total{what=\"event\"} 2",
             "reveille_task_activations_total{task=\"plan\",outcome=\"failed\"} 1",
             "reveille_http_requests_total{method=\"GET\",route=\"/v1/wakes\",status=\"200\"} 1",
             "reveille_http_request_duration_seconds_count{route=\"/v1/wakes\"} 1",

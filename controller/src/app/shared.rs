@@ -5,21 +5,26 @@ use std::sync::{
     atomic::{AtomicI64, Ordering},
 };
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use rand::{Rng, RngExt, rngs::StdRng};
 use reveille_proto::{WakeId, clock::Clock};
 use tokio::sync::{Notify, watch};
 
 use super::Metrics;
 use crate::{
+    calendars::Calendars,
     config::Config,
     fleet::Registry,
+    model::DayCalendar,
     policy::{Policy, PolicyError},
     store::{PolicyChange, Store, StoreError},
 };
 
 /// How long verdicts wait for a log that cannot be read.
 const LOGS_WAIT_MAX: SignedDuration = SignedDuration::from_hours(1);
+
+/// Bad events of calendars that are told one by one after a change.
+const BAD_EVENTS_TOLD_MAX: usize = 10;
 
 /// Something a task may be asked to look at before its time comes.
 #[derive(Debug, Default)]
@@ -45,6 +50,7 @@ pub struct Inner {
     pub fleet: Registry,
     pub signals: Signals,
     pub metrics: Metrics,
+    pub calendars: Calendars,
     policy: watch::Sender<Arc<Policy>>,
     /// Milliseconds since 1970 up to which every log was read; 0 is not yet.
     logs_read_ms: AtomicI64,
@@ -87,6 +93,8 @@ impl Shared {
         }
         let fleet = Registry::new(config.throttle);
         let metrics = Metrics::new();
+        let zone = TimeZone::get(&config.model.time_zone).unwrap_or(TimeZone::UTC);
+        let calendars = Calendars::new(config.calendars.clone(), zone);
         let (policy, _) = watch::channel(Arc::new(policy));
         Ok(Self(Arc::new(Inner {
             config,
@@ -96,6 +104,7 @@ impl Shared {
             fleet,
             signals: Signals::default(),
             metrics,
+            calendars,
             policy,
             logs_read_ms: AtomicI64::new(0),
             policy_turn: tokio::sync::Mutex::default(),
@@ -140,6 +149,22 @@ impl Shared {
         self.signals.plan.notify_one();
         self.signals.dispatch.notify_one();
         Ok(new)
+    }
+
+    /// Holidays and quiet times around `now`; calendar files that changed are read again.
+    pub fn days(&self, now: Timestamp) -> Arc<DayCalendar> {
+        let found = self.calendars.refresh(now);
+        for event in found.bad.iter().take(BAD_EVENTS_TOLD_MAX) {
+            tracing::warn!(%event, "an event of a calendar is left out");
+        }
+        if found.bad.len() > BAD_EVENTS_TOLD_MAX {
+            tracing::warn!(events = found.bad.len(), "more events of calendars are left out");
+        }
+        for error in &found.lost {
+            tracing::warn!(error = error.told(), "a calendar keeps what it said before");
+        }
+        self.metrics.calendar_problems(found.bad.len(), found.lost.len());
+        found.days
     }
 
     /// Every log was read as it was at `at`.

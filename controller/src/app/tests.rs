@@ -18,6 +18,7 @@ use tonic::{Request, Status, Streaming, transport::Channel};
 
 use super::{App, AppError, Seams, Shared};
 use crate::{
+    calendars::{CalendarConfig, CalendarKind},
     config::Config,
     store::NewWake,
     wake::{End, Reason, State, Wake},
@@ -46,7 +47,11 @@ struct Running {
 
 impl Running {
     async fn start(dir: &Path) -> Self {
-        let app = App::build(config(dir), Seams { clock: Clock::system(), seed: 1 }).await.expect("builds");
+        Self::start_with(dir, config(dir)).await
+    }
+
+    async fn start_with(dir: &Path, config: Config) -> Self {
+        let app = App::build(config, Seams { clock: Clock::system(), seed: 1 }).await.expect("builds");
         let shared = app.shared().clone();
         let grpc = format!("http://{}", app.grpc_addr());
         let token = std::fs::read_to_string(dir.join("agent.token")).expect("made at the start");
@@ -364,5 +369,24 @@ async fn a_quiet_date_takes_back_what_was_planned_for_it() {
     agent.load(&controller, 10.0).await;
     let ended = controller.wake_when(id, |wake| wake.state.ended().is_some()).await;
     assert!(ended.detail.contains("quiet date"), "{}", ended.detail);
+    controller.crash().await;
+}
+
+#[tokio::test]
+async fn a_quiet_period_of_a_calendar_takes_back_what_was_planned_for_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("freeze.ics");
+    let today = Clock::system().now().to_zoned(jiff::tz::TimeZone::UTC).date().strftime("%Y%m%d").to_string();
+    let event = format!("BEGIN:VEVENT\r\nDTSTART;VALUE=DATE:{today}\r\nDURATION:P2D\r\nEND:VEVENT\r\n");
+    std::fs::write(&file, format!("BEGIN:VCALENDAR\r\n{event}END:VCALENDAR\r\n")).expect("written");
+    let mut config = config(dir.path());
+    config.calendars = vec![CalendarConfig { file, kind: CalendarKind::Quiet, cohorts: vec![] }];
+    let controller = Running::start_with(dir.path(), config).await;
+    let agent = FakeAgent::welcomed(&controller).await;
+    controller.shared.policy_set("mode", "act", "ann").await.expect("allowed");
+    let id = controller.request_for(Reason::Forecast, "dev1").await;
+    agent.load(&controller, 10.0).await;
+    let ended = controller.wake_when(id, |wake| wake.state.ended().is_some()).await;
+    assert!(ended.detail.contains("quiet period"), "{}", ended.detail);
     controller.crash().await;
 }

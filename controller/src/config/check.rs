@@ -9,7 +9,10 @@ use std::{
 use jiff::tz::TimeZone;
 
 use super::{Config, ConfigError};
-use crate::logs::{SourceConfig, source_files};
+use crate::{
+    calendars::{self, Reach},
+    logs::{SourceConfig, source_files},
+};
 
 impl Config {
     /// What no type can say.
@@ -24,6 +27,7 @@ impl Config {
             .map_err(|(key, problem)| ConfigError::value(format!("throttle.{key}"), problem))?;
         check_zone("model.time_zone", &self.model.time_zone)?;
         self.check_instances()?;
+        self.check_cohorts()?;
         self.check_places()?;
         let positive = [
             ("visits.idle_gap_s", self.visits.idle_gap_s),
@@ -67,6 +71,21 @@ impl Config {
         Ok(())
     }
 
+    fn check_cohorts(&self) -> Result<(), ConfigError> {
+        let mut first = BTreeMap::new();
+        for (i, cohort) in self.cohorts.iter().enumerate() {
+            if cohort.name.is_empty() {
+                return Err(ConfigError::value(format!("cohorts[{i}].name"), "is empty"));
+            }
+            if let Some(earlier) = first.insert(&cohort.name, i) {
+                let problem = format!("is {:?}, which cohorts[{earlier}] is already", cohort.name);
+                return Err(ConfigError::value(format!("cohorts[{i}].name"), problem));
+            }
+            check_zone(&format!("cohorts[{i}].time_zone"), &cohort.time_zone)?;
+        }
+        Ok(())
+    }
+
     /// Addresses, directories and files.
     fn check_places(&self) -> Result<(), ConfigError> {
         let (http, grpc) = (self.listen.http, self.listen.grpc);
@@ -85,10 +104,15 @@ impl Config {
                 return Err(ConfigError::value(format!("logs.sources[{i}].path"), problem));
             }
         }
+        for (i, calendar) in self.calendars.iter().enumerate() {
+            calendars::check_file(&calendar.file)
+                .map_err(|error| ConfigError::value(format!("calendars[{i}].file"), error.told()))?;
+        }
         Ok(())
     }
 
-    /// What may be a mistake and may come right by itself: logs that are not there, or not there yet.
+    /// What may be a mistake and may come right by itself: logs that are not there, or not there yet, and events of
+    /// calendars that are left out.
     pub fn warnings(&self) -> Vec<String> {
         let sources = self.logs.sources.iter().enumerate();
         let missing = sources.filter_map(|(i, source)| {
@@ -100,7 +124,15 @@ impl Config {
             };
             Some(format!("`logs.sources[{i}].path`: {problem}; nothing is learned from it until it is there"))
         });
-        missing.collect()
+        missing.chain(self.left_out()).collect()
+    }
+
+    fn left_out(&self) -> Vec<String> {
+        let zone = TimeZone::get(&self.model.time_zone).unwrap_or(TimeZone::UTC);
+        match calendars::read_calendars(&self.calendars, &zone, Reach::wide()) {
+            Ok((_, bad)) => bad.iter().map(|event| format!("{event}; the event is left out")).collect(),
+            Err(error) => vec![format!("`calendars`: {}", error.told())],
+        }
     }
 }
 
@@ -124,7 +156,11 @@ fn check_zone(key: &str, name: &str) -> Result<(), ConfigError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{config::InstanceConfig, logs::LogFormat};
+    use crate::{
+        calendars::{CalendarConfig, CalendarKind},
+        config::{CohortConfig, InstanceConfig},
+        logs::LogFormat,
+    };
 
     fn refused(change: impl FnOnce(&mut Config)) -> String {
         let mut config = Config::default();
@@ -163,6 +199,38 @@ mod tests {
     fn at_most_half_is_held_out() {
         let error = refused(|config| config.plan.hold_out_share = 0.6);
         assert!(error.contains("`plan.hold_out_share` is 0.6; it must be 0"), "{error}");
+    }
+
+    #[test]
+    fn a_cohort_is_named_once_and_lives_somewhere() {
+        let cohort = |name: &str, zone: &str| CohortConfig { name: name.into(), time_zone: zone.into() };
+        let error =
+            refused(|config| config.cohorts = vec![cohort("dev", "Europe/Berlin"), cohort("dev", "UTC")]);
+        assert!(error.contains("`cohorts[1].name` is \"dev\", which cohorts[0] is already"), "{error}");
+        let error = refused(|config| config.cohorts = vec![cohort("dev", "Mars/Olympus")]);
+        assert!(error.contains("`cohorts[0].time_zone` is no IANA time zone"), "{error}");
+        assert!(
+            refused(|config| config.cohorts = vec![cohort("", "UTC")]).contains("`cohorts[0].name` is empty")
+        );
+    }
+
+    #[test]
+    fn a_missing_calendar_is_refused_and_a_bad_event_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("holidays.ics");
+        let calendar = CalendarConfig { file: file.clone(), kind: CalendarKind::Holiday, cohorts: vec![] };
+        let error = refused(|config| config.calendars = vec![calendar.clone()]);
+        assert!(error.contains("`calendars[0].file` ") && error.contains("holidays.ics"), "{error}");
+        std::fs::write(&file, "dear diary").unwrap();
+        let error = refused(|config| config.calendars = vec![calendar.clone()]);
+        assert!(error.contains("is no iCalendar file"), "{error}");
+
+        std::fs::write(&file, "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:soon\nEND:VEVENT\nEND:VCALENDAR\n")
+            .unwrap();
+        let config = Config { calendars: vec![calendar], ..Config::default() };
+        config.check().unwrap();
+        let warnings = config.warnings();
+        assert!(warnings[0].contains("holidays.ics:3: DTSTART is no day and no time"), "{warnings:?}");
     }
 
     #[test]

@@ -64,6 +64,12 @@ impl Config {
         Ok(config)
     }
 
+    /// IANA zone of the instances of a cohort that name none: the cohort's, else the default.
+    pub fn time_zone_of(&self, cohort: &str) -> &str {
+        let own = self.cohorts.iter().find(|known| known.name == cohort);
+        own.map_or(&self.model.time_zone, |cohort| &cohort.time_zone)
+    }
+
     /// Where the database and the tokens are.
     pub fn data_dir(&self) -> Result<PathBuf, ConfigError> {
         if let Some(dir) = &self.store.data_dir {

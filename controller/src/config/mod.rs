@@ -8,13 +8,13 @@ mod sections;
 
 pub use load::{ConfigError, ENV_PREFIX};
 pub use sections::{
-    AuthConfig, FleetConfig, InstanceConfig, ListenConfig, LogConfig, LogFormat, ModelConfig, PlanConfig,
-    ReportConfig, StoreConfig, ThrottleConfig, VisitsConfig, WakeConfig,
+    AuthConfig, CohortConfig, FleetConfig, InstanceConfig, ListenConfig, LogConfig, LogFormat, ModelConfig,
+    PlanConfig, ReportConfig, StoreConfig, ThrottleConfig, VisitsConfig, WakeConfig,
 };
 
 use serde::{Deserialize, Serialize};
 
-use crate::{logs::LogsConfig, policy::Policy};
+use crate::{calendars::CalendarConfig, logs::LogsConfig, policy::Policy};
 
 /// All of it. `Config::default()` runs on loopback with a database in the user's data directory.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -34,6 +34,10 @@ pub struct Config {
     pub throttle: ThrottleConfig,
     pub fleet: FleetConfig,
     pub report: ReportConfig,
+    /// Files with holidays and quiet periods.
+    pub calendars: Vec<CalendarConfig>,
+    /// Time zone of cohorts that live in another than the default.
+    pub cohorts: Vec<CohortConfig>,
     /// Cohort and time zone of instances that need another than the default.
     pub instances: Vec<InstanceConfig>,
 }

@@ -91,8 +91,11 @@ pub struct ModelConfig {
     pub rule: Rule,
     /// How often profiles are fitted anew.
     pub train_interval_s: u32,
-    /// IANA zone of instances that name no other.
+    /// IANA zone of instances that name no other, and whose cohort names none.
     pub time_zone: String,
+    /// Learns the offset from UTC of instances that would take the default zone, from the hours they arrive in; those
+    /// for which it is not clear take the default all the same. What is learned knows no clock changes.
+    pub learn_phase: bool,
     /// Lead time until one is learned, from the command to serving.
     pub lead_time_default_s: u32,
 }
@@ -103,6 +106,7 @@ impl Default for ModelConfig {
             rule: Rule::default(),
             train_interval_s: 6 * 3600,
             time_zone: "UTC".into(),
+            learn_phase: false,
             lead_time_default_s: crate::model::LEAD_TIME_DEFAULT_S,
         }
     }
@@ -221,6 +225,15 @@ impl Default for ReportConfig {
     fn default() -> Self {
         Self { baseline_days: 30, keep_days: 400 }
     }
+}
+
+/// `[[cohorts]]`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CohortConfig {
+    pub name: String,
+    /// IANA zone of its instances that name none of their own.
+    pub time_zone: String,
 }
 
 /// `[[instances]]`

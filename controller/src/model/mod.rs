@@ -4,6 +4,18 @@ pub mod rule;
 
 pub mod calendar;
 
+pub mod days;
+
+pub mod turnout;
+
+pub mod week;
+
+pub mod detect;
+
+pub mod phase;
+
+pub mod covisit;
+
 pub mod profile;
 
 pub mod bytes;
@@ -33,8 +45,14 @@ pub mod fitted;
 pub mod fit;
 
 pub use bytes::BadProfile;
+pub use covisit::{Association, CovisitRule, Covisits, Triggered};
+pub use days::{CohortDays, DayCalendar, DayKind};
+pub use detect::{DayFinding, DayFlag, DetectRule, Detection, detect};
 pub use forecast::{Abstain, Forecast, Why, forecast, forecast_span};
 pub use lead::{LEAD_TIME_DEFAULT_S, LeadTimes};
 pub use meta::{Metrics, ModelMeta, Rejection, validate};
+pub use phase::{ArrivalClock, OffsetPrior, Phase, PhaseRule, Unclear, phase};
 pub use profile::Profile;
 pub use rule::{Rule, Split};
+pub use turnout::Turnout;
+pub use week::WeekFactors;

@@ -8,7 +8,7 @@ use tracing::{info, warn};
 
 use super::{
     Task, TaskError,
-    learn::{zone, zone_of},
+    learn::{ZoneRules, zone_of},
     perform,
 };
 use crate::{
@@ -146,15 +146,21 @@ impl Dispatch {
         if policy.opted_out.contains(&wake.instance) {
             return Ok(Some("the policy (opted out)"));
         }
-        if policy.cohorts.is_empty() && policy.quiet_dates.is_empty() {
+        let days = self.shared.calendars.days();
+        if policy.cohorts.is_empty() && policy.quiet_dates.is_empty() && days.is_empty() {
             return Ok(None);
         }
         let Some(row) = self.shared.store.instance_get(&wake.instance).await? else { return Ok(None) };
         if !(policy.cohorts.is_empty() || policy.cohorts.contains(&row.cohort)) {
             return Ok(Some("the policy (cohort not selected)"));
         }
-        let zone = zone_of(&row, &zone(&self.shared.config.model.time_zone)?);
-        let date = wake.serve_at.unwrap_or(now).max(now).to_zoned(zone).date();
+        // A learned offset stays out of it: who has no zone has the quiet days of the default one.
+        let zone = zone_of(&row, None, &ZoneRules::of(&self.shared.config)?);
+        let wanted_at = wake.serve_at.unwrap_or(now).max(now);
+        if days.is_quiet(&row.cohort, &zone, wanted_at) {
+            return Ok(Some("a calendar (quiet period)"));
+        }
+        let date = zone.to_datetime(wanted_at).date();
         Ok(policy.quiet_dates.contains(&date).then_some("the policy (quiet date)"))
     }
 

@@ -8,7 +8,7 @@ use reveille_proto::InstanceId;
 use serde::Serialize;
 use tracing::{info, warn};
 
-use super::{Task, TaskError};
+use super::{Task, TaskError, phases::learn_phases};
 use crate::{
     app::Shared,
     config::Config,
@@ -25,25 +25,50 @@ pub struct LearnStatus {
     pub rejected: Option<String>,
 }
 
-/// The zone an instance lives in: its own, or `fallback` when it names none or one that is unknown.
-pub(super) fn zone_of(row: &InstanceRow, fallback: &TimeZone) -> TimeZone {
-    if row.time_zone.is_empty() {
-        return fallback.clone();
-    }
-    zone(&row.time_zone).unwrap_or_else(|error| {
-        warn!(instance_id = %row.instance, %error, "the default time zone is used");
-        fallback.clone()
-    })
+/// Where instances live that name no zone of their own.
+#[derive(Debug)]
+pub(super) struct ZoneRules {
+    by_cohort: BTreeMap<String, TimeZone>,
+    pub(super) default: TimeZone,
 }
 
-/// The zone of each instance that does not live in the default one, and the default.
-pub(crate) fn zones(
+impl ZoneRules {
+    pub(super) fn of(config: &Config) -> Result<Self, TaskError> {
+        let by_cohort =
+            config.cohorts.iter().map(|cohort| Ok((cohort.name.clone(), zone(&cohort.time_zone)?)));
+        Ok(Self {
+            by_cohort: by_cohort.collect::<Result<_, TaskError>>()?,
+            default: zone(&config.model.time_zone)?,
+        })
+    }
+
+    /// The zone that is known of an instance: its own, else its cohort's. One that is unknown is as good as none.
+    pub(super) fn known(&self, row: &InstanceRow) -> Option<TimeZone> {
+        let own = Some(&row.time_zone).filter(|name| !name.is_empty()).and_then(|name| {
+            let own = zone(name);
+            own.inspect_err(|error| warn!(instance_id = %row.instance, %error, "its time zone is not used"))
+                .ok()
+        });
+        own.or_else(|| self.by_cohort.get(&row.cohort).cloned())
+    }
+}
+
+/// The zone an instance lives in: its own, else its cohort's, else the offset learned of it, else the default.
+pub(super) fn zone_of(row: &InstanceRow, learned: Option<&TimeZone>, rules: &ZoneRules) -> TimeZone {
+    rules.known(row).or_else(|| learned.cloned()).unwrap_or_else(|| rules.default.clone())
+}
+
+/// The zone of each instance that does not live in the default one, and the default. `learned` gives the offset
+/// learned of an instance, where there is one.
+pub(crate) fn zones<'a>(
     instances: &[InstanceRow],
     config: &Config,
+    learned: impl Fn(&InstanceId) -> Option<&'a TimeZone>,
 ) -> Result<(BTreeMap<InstanceId, TimeZone>, TimeZone), TaskError> {
-    let fallback = zone(&config.model.time_zone)?;
-    let own = instances.iter().filter(|row| !row.time_zone.is_empty());
-    Ok((own.map(|row| (row.instance.clone(), zone_of(row, &fallback))).collect(), fallback))
+    let rules = ZoneRules::of(config)?;
+    let zones = instances.iter().map(|row| (row, zone_of(row, learned(&row.instance), &rules)));
+    let other = zones.filter(|(_, zone)| *zone != rules.default);
+    Ok((other.map(|(row, zone)| (row.instance.clone(), zone)).collect(), rules.default))
 }
 
 pub(super) fn zone(name: &str) -> Result<TimeZone, TaskError> {
@@ -52,7 +77,9 @@ pub(super) fn zone(name: &str) -> Result<TimeZone, TaskError> {
 
 /// One training on what the store holds, as of `now`.
 pub async fn learn_once(store: &Store, config: &Config, now: Timestamp) -> Result<LearnStatus, TaskError> {
-    let (zones, fallback) = zones(&store.instances_list(None, 0).await?, config)?;
+    let instances = store.instances_list(None, 0).await?;
+    let learned = learn_phases(store, config, &instances, now).await?;
+    let (zones, fallback) = zones(&instances, config, |instance| learned.get(instance))?;
     let rule = &config.model.rule;
     let mut profiles: Vec<(InstanceId, Profile)> = Vec::new();
     let mut metrics = Metrics::default();
@@ -118,5 +145,43 @@ impl Task for Learn {
         }
         self.shared.signals.plan.notify_one();
         Ok(format!("version {} of {} instances", status.version, status.instances))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::CohortConfig;
+
+    fn row(cohort: &str, time_zone: &str) -> InstanceRow {
+        InstanceRow {
+            instance: InstanceId::new("dev1").expect("an id"),
+            host: None,
+            cohort: cohort.into(),
+            time_zone: time_zone.into(),
+            first_seen_at: None,
+            last_seen_at: None,
+        }
+    }
+
+    #[test]
+    fn a_zone_is_the_instances_the_cohorts_the_learned_or_the_default() {
+        let mut config = Config::default();
+        config.model.time_zone = "Europe/Berlin".into();
+        config.cohorts = vec![CohortConfig { name: "gulf".into(), time_zone: "Asia/Dubai".into() }];
+        let rules = ZoneRules::of(&config).expect("known zones");
+        let learned = TimeZone::fixed(jiff::tz::Offset::constant(9));
+        let of = |row: &InstanceRow| zone_of(row, Some(&learned), &rules);
+        let named = |name: &str| TimeZone::get(name).expect("a known zone");
+        assert_eq!(of(&row("gulf", "Asia/Tokyo")), named("Asia/Tokyo"));
+        assert_eq!(of(&row("gulf", "")), named("Asia/Dubai"));
+        assert_eq!(of(&row("gulf", "Mars/Olympus")), named("Asia/Dubai"), "an unknown one is none");
+        assert_eq!(of(&row("dev", "")), learned);
+        assert_eq!(zone_of(&row("dev", ""), None, &rules), named("Europe/Berlin"));
+        let (zones, default) = zones(&[row("gulf", "")], &config, |_| None).expect("known zones");
+        assert_eq!(
+            (zones.into_values().collect(), default),
+            (vec![named("Asia/Dubai")], named("Europe/Berlin"))
+        );
     }
 }

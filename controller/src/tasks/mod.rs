@@ -15,6 +15,7 @@ mod dispatch;
 mod ingest;
 mod learn;
 mod perform;
+mod phases;
 mod plan;
 mod prune;
 mod run;

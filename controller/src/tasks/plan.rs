@@ -9,8 +9,8 @@ use tracing::info;
 use super::{Task, TaskError, learn::zones};
 use crate::{
     app::Shared,
-    model::{LeadTimes, Profile, Rule},
-    plan::{Candidate, PlanInput, Presence, WakePlan, plan},
+    model::{DayCalendar, LeadTimes, Profile, Rule},
+    plan::{Candidate, Omission, OmissionReason, PlanInput, Presence, WakePlan, plan},
     policy::Mode,
     store::{HeldOutRow, InstanceRow, NewWake, PlannedRow, WakeFilter},
     wake::{End, Reason, State},
@@ -53,6 +53,8 @@ struct View {
     due_per_hour: BTreeMap<i64, u32>,
     lead_times: LeadTimes,
     host_classes: BTreeMap<String, String>,
+    /// Holidays and quiet times of the cohorts.
+    days: Arc<DayCalendar>,
 }
 
 impl Plan {
@@ -79,10 +81,12 @@ impl Plan {
         Ok(self.model.clone())
     }
 
-    async fn view(&self, now: Timestamp) -> Result<View, TaskError> {
+    async fn view(&self, now: Timestamp, model: Option<&Model>) -> Result<View, TaskError> {
         let store = &self.shared.store;
         let instances = store.instances_list(None, 0).await?;
-        let (zones, zone_default) = zones(&instances, &self.shared.config)?;
+        let learns = self.shared.config.model.learn_phase;
+        let learned = |instance: &InstanceId| model.filter(|_| learns)?.learned_zone(instance);
+        let (zones, zone_default) = zones(&instances, &self.shared.config, learned)?;
         let planned = store.planned_between(now - self.window(), now + self.horizon()).await?;
         let held_out = store.held_out_between(now - self.window(), now + self.horizon()).await?;
         let lead_times = LeadTimes::learn(store.wakes_serving_times(SERVING_TIMES_MAX).await?.into_iter());
@@ -96,6 +100,7 @@ impl Plan {
             due_per_hour: due_per_hour(&planned, &held_out),
             lead_times,
             host_classes: hosts.into_iter().map(|host| (host.host.to_string(), host.class)).collect(),
+            days: self.shared.days(now),
         })
     }
 
@@ -156,7 +161,7 @@ impl Plan {
             opted_out: policy.opted_out.contains(&row.instance),
         });
         let hold_out = self.shared.config.plan.hold_out();
-        plan(PlanInput {
+        let mut made = plan(PlanInput {
             now: view.now,
             horizon: self.horizon(),
             rule,
@@ -166,7 +171,9 @@ impl Plan {
             already_due_per_hour: &view.due_per_hour,
             hold_out: &hold_out,
             candidates,
-        })
+        });
+        leave_quiet(&mut made, view);
+        made
     }
 
     /// Puts every planned wake of the horizon in the queue that is not there yet.
@@ -190,6 +197,33 @@ impl Plan {
         }
         Ok(queued)
     }
+}
+
+impl Model {
+    /// The offset learned of an instance: the profile was fitted by it, and planning goes by the same clock.
+    fn learned_zone(&self, instance: &InstanceId) -> Option<&TimeZone> {
+        self.profiles.get(instance).map(Profile::zone).filter(|zone| zone.to_fixed_offset().is_ok())
+    }
+}
+
+/// Takes wakes out of a plan whose hour falls into a quiet time of a calendar. Where the planner leaves them out by
+/// itself, nothing is left to take.
+fn leave_quiet(made: &mut WakePlan, view: &View) {
+    if view.days.is_empty() {
+        return;
+    }
+    let cohorts: BTreeMap<_, _> =
+        view.instances.iter().map(|row| (&row.instance, row.cohort.as_str())).collect();
+    let omissions = &mut made.omissions;
+    made.wakes.retain(|wake| {
+        let zone = view.zones.get(&wake.instance).unwrap_or(&view.zone_default);
+        let cohort = cohorts.get(&wake.instance).copied().unwrap_or_default();
+        let is_quiet = view.days.is_quiet(cohort, zone, wake.hour_at.max(view.now));
+        if is_quiet {
+            omissions.push(Omission { instance: wake.instance.clone(), reason: OmissionReason::QuietDate });
+        }
+        !is_quiet
+    });
 }
 
 impl View {
@@ -232,7 +266,7 @@ impl Task for Plan {
     async fn activate(&mut self) -> Result<String, TaskError> {
         let now = self.shared.clock.now();
         let model = self.model().await?;
-        let view = self.view(now).await?;
+        let view = self.view(now, model.as_ref()).await?;
         let began = tokio::time::Instant::now();
         let plan = self.make(&view, model.as_ref());
         self.shared.metrics.plan_took(began.elapsed().as_secs_f64());
@@ -247,5 +281,72 @@ impl Task for Plan {
             plan.wakes.len(),
             plan.omissions.len()
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use reveille_proto::HostId;
+
+    use super::*;
+    use crate::{model::days::Whose, plan::PlannedWake};
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().expect("a timestamp")
+    }
+
+    fn wake(instance: &str, hour_at: &str) -> PlannedWake {
+        PlannedWake {
+            instance: InstanceId::new(instance).expect("an id"),
+            host: HostId::new("h1").expect("an id"),
+            due_at: at(hour_at),
+            serve_at: at(hour_at),
+            hour_at: at(hour_at),
+            expires_at: at(hour_at),
+            probability: 1.0,
+            why: String::new(),
+        }
+    }
+
+    #[test]
+    fn wakes_for_a_quiet_time_of_their_cohort_are_left_out() {
+        let mut days = DayCalendar::default();
+        days.mark_quiet(Whose::Cohort("dev"), at("2026-03-02T09:00:00Z"), at("2026-03-02T10:00:00Z"));
+        let row = |name: &str, cohort: &str| InstanceRow {
+            instance: InstanceId::new(name).expect("an id"),
+            host: None,
+            cohort: cohort.into(),
+            time_zone: String::new(),
+            first_seen_at: None,
+            last_seen_at: None,
+        };
+        let view = View {
+            now: at("2026-03-02T08:30:00Z"),
+            instances: vec![row("dev1", "dev"), row("dev2", "dev"), row("ops1", "ops")],
+            zones: BTreeMap::new(),
+            zone_default: TimeZone::UTC,
+            covered: BTreeMap::new(),
+            due_per_hour: BTreeMap::new(),
+            lead_times: LeadTimes::default(),
+            host_classes: BTreeMap::new(),
+            days: Arc::new(days),
+        };
+        let mut made = WakePlan {
+            made_at: view.now,
+            horizon_end: at("2026-03-02T10:30:00Z"),
+            mode: Mode::Act,
+            model_version: 1,
+            wakes: vec![
+                wake("dev1", "2026-03-02T09:00:00Z"),
+                wake("dev2", "2026-03-02T10:00:00Z"),
+                wake("ops1", "2026-03-02T09:00:00Z"),
+            ],
+            omissions: Vec::new(),
+        };
+        leave_quiet(&mut made, &view);
+        let left: Vec<_> = made.wakes.iter().map(|wake| wake.instance.as_str()).collect();
+        assert_eq!(left, ["dev2", "ops1"]);
+        assert_eq!(made.omissions[0].reason, OmissionReason::QuietDate);
+        assert_eq!(made.omissions[0].instance.as_str(), "dev1");
     }
 }

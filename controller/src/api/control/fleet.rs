@@ -13,7 +13,7 @@ use crate::{
     },
     fleet::LiveHost,
     policy::Policy,
-    store::HostRow,
+    store::{HostRow, InstanceRow},
     throttle::{Admission, HostGate, Running, ThrottleRule, admit},
     wake::Wake,
 };
@@ -56,8 +56,8 @@ impl Control {
         let rows = self.shared.store.instances_list(after, size + 1).await?;
         let (rows, next_page_token) = split_page(rows, size, |row| row.instance.to_string());
         let policy = self.shared.policy();
-        let zone = &self.shared.config.model.time_zone;
-        let items = rows.into_iter().map(|row| InstanceView::new(row, &policy, zone)).collect();
+        let zone = |row: &InstanceRow| self.shared.config.time_zone_of(&row.cohort);
+        let items = rows.into_iter().map(|row| InstanceView::new(&row, &policy, zone(&row))).collect();
         Ok(InstancePage { items, next_page_token })
     }
 }

@@ -25,7 +25,7 @@ impl Control {
     ) -> Result<Vec<Unit>, ControlError> {
         let store = &self.shared.store;
         let Some(began_at) = store.wishes_began_at().await? else { return Ok(Vec::new()) };
-        let (zones, zone_default) = zones(instances, &self.shared.config)
+        let (zones, zone_default) = zones(instances, &self.shared.config, |_| None)
             .map_err(|error| ControlError::Conflict(error.to_string()))?;
         let cohorts = instances.iter().map(|row| (row.instance.clone(), row.cohort.clone())).collect();
         let window = SignedDuration::from_secs(self.shared.config.plan.window_s.into());

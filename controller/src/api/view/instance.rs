@@ -27,15 +27,15 @@ pub struct InstanceView {
 pub type InstancePage = Page<InstanceView>;
 
 impl InstanceView {
-    /// `zone_default` is that of instances which name no other.
-    pub(crate) fn new(row: InstanceRow, policy: &Policy, zone_default: &str) -> Self {
+    /// `zone_default` is that of instances of its cohort which name no other.
+    pub(crate) fn new(row: &InstanceRow, policy: &Policy, zone_default: &str) -> Self {
         let opted_out = policy.opted_out.contains(&row.instance);
-        let time_zone = if row.time_zone.is_empty() { zone_default.to_owned() } else { row.time_zone };
+        let time_zone = if row.time_zone.is_empty() { zone_default } else { &row.time_zone };
         Self {
-            instance_id: row.instance.into(),
-            host_id: row.host.map(Into::into),
-            cohort: row.cohort,
-            time_zone,
+            instance_id: row.instance.to_string(),
+            host_id: row.host.as_ref().map(ToString::to_string),
+            cohort: row.cohort.clone(),
+            time_zone: time_zone.to_owned(),
             opted_out,
             first_seen_at: row.first_seen_at,
             last_seen_at: row.last_seen_at,
