@@ -3,7 +3,7 @@
 use jiff::{fmt::temporal::DateTimeParser, tz::TimeZone};
 
 use super::{
-    profile::{Profile, Unchecked},
+    hours::{HourProfile, Unchecked},
     rule::HISTORY_DAYS_MAX,
 };
 
@@ -34,7 +34,7 @@ pub enum BadProfile {
     Hours,
 }
 
-impl Profile {
+impl HourProfile {
     /// Layout 1: layout byte, `as_of` and first day (i32, little endian, days since 1970), zone name after its
     /// length byte, number of days, three bytes of hour bits per day.
     pub fn encode(&self) -> Vec<u8> {
@@ -52,7 +52,7 @@ impl Profile {
         bytes
     }
 
-    /// Reads what [`Profile::encode`] wrote. The zone is looked up in the time zone database.
+    /// Reads what [`HourProfile::encode`] wrote. The zone is looked up in the time zone database.
     pub fn decode(bytes: &[u8]) -> Result<Self, BadProfile> {
         let mut rest = Rest { bytes, at: 0 };
         let [layout] = rest.take()?;
@@ -74,7 +74,7 @@ impl Profile {
     }
 }
 
-impl TryFrom<Unchecked> for Profile {
+impl TryFrom<Unchecked> for HourProfile {
     type Error = BadProfile;
 
     fn try_from(read: Unchecked) -> Result<Self, BadProfile> {
@@ -125,8 +125,8 @@ mod tests {
 
     use super::*;
 
-    fn profile(zone: TimeZone, as_of_day: i32, first_day: Option<i32>, hours: &[u32]) -> Profile {
-        Profile { zone, as_of_day, first_day, hours_by_day: hours.into() }
+    fn profile(zone: TimeZone, as_of_day: i32, first_day: Option<i32>, hours: &[u32]) -> HourProfile {
+        HourProfile { zone, as_of_day, first_day, hours_by_day: hours.into() }
     }
 
     #[test]
@@ -134,7 +134,7 @@ mod tests {
         let named = TimeZone::get("America/Argentina/ComodRivadavia").expect("the longest name");
         for zone in [named, TimeZone::UTC, TimeZone::fixed(Offset::constant(-3))] {
             let before = profile(zone, 20_000, None, &[1, 0, 0xFF_FFFF]);
-            assert_eq!(Profile::decode(&before.encode()), Ok(before));
+            assert_eq!(HourProfile::decode(&before.encode()), Ok(before));
         }
     }
 
@@ -148,29 +148,29 @@ mod tests {
     #[test]
     fn broken_bytes_say_what_is_wrong() {
         let good = profile(TimeZone::UTC, 20_000, Some(19_000), &[7; 30]).encode();
-        assert_eq!(Profile::decode(&good[..good.len() - 1]), Err(BadProfile::Short(good.len() - 1)));
-        assert_eq!(Profile::decode(&[]), Err(BadProfile::Short(0)));
-        assert_eq!(Profile::decode(&[&good[..], &[0]].concat()), Err(BadProfile::Long(1)));
-        assert_eq!(Profile::decode(&[9]), Err(BadProfile::Layout(9)));
+        assert_eq!(HourProfile::decode(&good[..good.len() - 1]), Err(BadProfile::Short(good.len() - 1)));
+        assert_eq!(HourProfile::decode(&[]), Err(BadProfile::Short(0)));
+        assert_eq!(HourProfile::decode(&[&good[..], &[0]].concat()), Err(BadProfile::Long(1)));
+        assert_eq!(HourProfile::decode(&[9]), Err(BadProfile::Layout(9)));
         let far = profile(TimeZone::UTC, DAY_MAX + 1, None, &[]).encode();
-        assert_eq!(Profile::decode(&far), Err(BadProfile::Day(DAY_MAX + 1)));
+        assert_eq!(HourProfile::decode(&far), Err(BadProfile::Day(DAY_MAX + 1)));
         let mut lost = good;
         lost[10] = b'X';
-        assert_eq!(Profile::decode(&lost), Err(BadProfile::Zone("XTC".into())));
+        assert_eq!(HourProfile::decode(&lost), Err(BadProfile::Zone("XTC".into())));
     }
 
     #[test]
     fn json_is_checked_like_bytes() {
         let good = profile(TimeZone::UTC, 20_000, Some(19_000), &[7; 3]);
         let mut json = serde_json::to_value(&good).expect("serializes");
-        assert_eq!(serde_json::from_value::<Profile>(json.clone()).expect("comes back"), good);
+        assert_eq!(serde_json::from_value::<HourProfile>(json.clone()).expect("comes back"), good);
         json["as_of_day"] = i32::MAX.into();
-        assert!(serde_json::from_value::<Profile>(json.clone()).is_err());
+        assert!(serde_json::from_value::<HourProfile>(json.clone()).is_err());
         json["as_of_day"] = 20_000.into();
         json["hours_by_day"] = vec![1u32 << 24].into();
-        assert!(serde_json::from_value::<Profile>(json.clone()).is_err());
+        assert!(serde_json::from_value::<HourProfile>(json.clone()).is_err());
         json["hours_by_day"] = vec![0u32; 121].into();
-        assert!(serde_json::from_value::<Profile>(json).is_err());
+        assert!(serde_json::from_value::<HourProfile>(json).is_err());
     }
 
     proptest! {
@@ -181,13 +181,13 @@ mod tests {
             hours in proptest::collection::vec(0..1u32 << 24, 0..=usize::from(HISTORY_DAYS_MAX)),
         ) {
             let before = profile(TimeZone::UTC, as_of, first, &hours);
-            prop_assert_eq!(Profile::decode(&before.encode()), Ok(before));
+            prop_assert_eq!(HourProfile::decode(&before.encode()), Ok(before));
         }
 
         #[test]
         fn noise_is_refused_or_can_be_asked(as_of in any::<i32>(), first in any::<i32>(), hours in any::<[u8; 3]>()) {
             let head = [&[LAYOUT][..], &as_of.to_le_bytes(), &first.to_le_bytes(), b"\x03UTC\x01", &hours].concat();
-            if let Ok(profile) = Profile::decode(&head) {
+            if let Ok(profile) = HourProfile::decode(&head) {
                 let rule = crate::model::Rule::default();
                 let _ = crate::model::forecast(&profile, &rule, jiff::Timestamp::UNIX_EPOCH);
             }

@@ -20,7 +20,9 @@ pub struct Decay {
 impl Default for Decay {
     fn default() -> Self {
         let lanes = |of: fn(f64, f64) -> f64| {
-            let row = move |age: usize| HALF_LIVES_DAYS.map(|half_life| of(0.5f64.powf(1.0 / half_life), age as f64) as f32);
+            let row = move |age: usize| {
+                HALF_LIVES_DAYS.map(|half_life| of(0.5f64.powf(1.0 / half_life), age as f64) as f32)
+            };
             (0..=AGE_DAYS_MAX).map(row).collect()
         };
         Self {

@@ -35,7 +35,8 @@ macro_rules! features {
         pub const NAMES: &[&str] = &[$(stringify!($name)),*];
         /// The group of each.
         pub const GROUPS: &[Group] = &[$(Group::$group),*];
-        #[expect(non_camel_case_types, clippy::upper_case_acronyms, reason = "they are the names in NAMES")]
+        #[expect(non_camel_case_types, reason = "they are the names in NAMES")]
+        #[expect(dead_code, reason = "the lanes of a rate are reached from its first")]
         #[derive(Clone, Copy)]
         enum F { $($name),* }
     };
@@ -100,7 +101,8 @@ impl Scene {
         let dow = moment.day_of_week();
         let rest = |days_back: usize| population.rest[(dow + 14 - days_back % 7) % 7];
         let alike: [bool; 7] = std::array::from_fn(|back| rest(back) == rest(0));
-        let alike_days = (0..128).filter(|back| alike[(back + 1) % 7]).fold(0u128, |mask, back| mask | 1 << back);
+        let alike_days =
+            (0..128).filter(|back| alike[(back + 1) % 7]).fold(0u128, |mask, back| mask | 1 << back);
         let turn = moment.slot() as f32 / QUARTERS_PER_DAY as f32 * std::f32::consts::TAU;
         let flag = |yes: bool| f32::from(u8::from(yes));
         Self {
@@ -307,7 +309,11 @@ fn sum(profile: &Profile, scene: &Scene, decay: &Decay, known: usize, idle_quart
         sums.ahead_used_7 |= back == 7;
         // The day whose time of day this was may be the one before the stay's, past midnight.
         let window_day = today - back;
-        let begun_at = if its_day == window_day { Some(day.1) } else { (day_before.0 == window_day).then_some(day_before.1) };
+        let begun_at = if its_day == window_day {
+            Some(day.1)
+        } else {
+            (day_before.0 == window_day).then_some(day_before.1)
+        };
         let begun = begun_at.is_some_and(|slot| slot < scene.slot);
         add(if begun { &mut sums.begun_ahead } else { &mut sums.fresh_ahead }, weight);
     }
@@ -322,7 +328,9 @@ fn put_rates(out: &mut Features, scene: &Scene, sums: &Sums, norm: Lanes) {
         let prior = PRIOR[lane] * share;
         ((sum[lane] + prior * scale * scene.population) / (norm[lane] * share + prior)).ln()
     };
-    for (first, sum, scale) in [(F::ahead_5d, &sums.ahead, 1.0), (F::hour_5d, &sums.hour, 0.4), (F::around_5d, &sums.around, 1.8)] {
+    for (first, sum, scale) in
+        [(F::ahead_5d, &sums.ahead, 1.0), (F::hour_5d, &sums.hour, 0.4), (F::around_5d, &sums.around, 1.8)]
+    {
         for lane in 0..LANES {
             out[first as usize + lane] = rate(sum, lane, 1.0, scale);
         }
@@ -331,7 +339,8 @@ fn put_rates(out: &mut Features, scene: &Scene, sums: &Sums, norm: Lanes) {
     set(F::near_15d, rate(&sums.near, 1, 1.0, 0.5));
     set(F::near_45d, rate(&sums.near, 2, 1.0, 0.5));
     set(F::near_150d, rate(&sums.near, 3, 1.0, 0.5));
-    let arrivals = |lane: usize| ((sums.arrivals[lane] + 0.1 * scene.day_share) / (norm[lane] + 0.1)).max(0.005).ln();
+    let arrivals =
+        |lane: usize| ((sums.arrivals[lane] + 0.1 * scene.day_share) / (norm[lane] + 0.1)).max(0.005).ln();
     set(F::arrivals_5d, arrivals(0));
     set(F::arrivals_15d, arrivals(1));
     set(F::arrivals_45d, arrivals(2));

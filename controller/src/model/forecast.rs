@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     calendar::{is_weekend, local_hour, next_hour_start},
-    profile::Profile,
+    hours::HourProfile,
     rule::{Rule, Split},
 };
 
@@ -100,7 +100,7 @@ pub struct Forecast {
 }
 
 /// The forecast for the local clock hour that `hour_start` falls in.
-pub fn forecast(profile: &Profile, rule: &Rule, hour_start: Timestamp) -> Result<Forecast, Abstain> {
+pub fn forecast(profile: &HourProfile, rule: &Rule, hour_start: Timestamp) -> Result<Forecast, Abstain> {
     let local = local_hour(&profile.zone, hour_start);
     abstain(profile, rule, local.day)?;
     let tally = profile.tally(rule, local.day, local.hour);
@@ -117,7 +117,7 @@ pub fn forecast(profile: &Profile, rule: &Rule, hour_start: Timestamp) -> Result
 /// The highest forecast of the clock hours that `[from, from + within)` touches; the earliest of equals.
 /// A span of nothing is the hour of `from`; a span over [`SPAN_H_MAX`] hours is cut there.
 pub fn forecast_span(
-    profile: &Profile,
+    profile: &HourProfile,
     rule: &Rule,
     from: Timestamp,
     within: SignedDuration,
@@ -138,7 +138,7 @@ pub fn forecast_span(
     Ok(best)
 }
 
-fn abstain(profile: &Profile, rule: &Rule, day: i32) -> Result<(), Abstain> {
+fn abstain(profile: &HourProfile, rule: &Rule, day: i32) -> Result<(), Abstain> {
     if profile.first_day.is_none() {
         return Err(Abstain::NoHistory);
     }
@@ -165,12 +165,12 @@ mod tests {
     use crate::visits::Activity;
 
     /// Seen at 09:20 UTC on the given days before 2026-04-01, a Wednesday, and once sixty days before it.
-    fn profile(days_before: &[i64]) -> Profile {
+    fn profile(days_before: &[i64]) -> HourProfile {
         let mut activity = Activity::default();
         for before in days_before.iter().chain(&[60]) {
             activity.insert(at("2026-04-01T09:20:00Z") - SignedDuration::from_hours(24 * before));
         }
-        Profile::fit(&activity, &TimeZone::UTC, date("2026-04-01"), &Rule::default())
+        HourProfile::fit(&activity, &TimeZone::UTC, date("2026-04-01"), &Rule::default())
     }
 
     fn at(text: &str) -> Timestamp {
@@ -201,7 +201,7 @@ mod tests {
     fn it_abstains_where_it_knows_nothing() {
         let rule = Rule::default();
         let now = at("2026-04-01T09:00:00Z");
-        let empty = Profile::fit(&Activity::default(), &TimeZone::UTC, date("2026-04-01"), &rule);
+        let empty = HourProfile::fit(&Activity::default(), &TimeZone::UTC, date("2026-04-01"), &rule);
         assert_eq!(forecast(&empty, &rule, now), Err(Abstain::NoHistory));
         let quiet = profile(&[1, 2, 3, 4]);
         assert_eq!(forecast(&quiet, &rule, now), Err(Abstain::TooQuiet { active_days: 4 }));

@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{forecast::forecast, profile::Profile, rule::Rule};
+use super::{forecast::forecast, hours::HourProfile, rule::Rule};
 
 /// What a model was fitted on, in numbers that can be compared with those of another.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,7 +21,7 @@ pub struct Metrics {
 
 impl Metrics {
     /// Counts one fitted profile.
-    pub fn count(&mut self, profile: &Profile, rule: &Rule) {
+    pub fn count(&mut self, profile: &HourProfile, rule: &Rule) {
         if profile.history_days() == 0 {
             return;
         }
@@ -125,7 +125,7 @@ mod tests {
             for back in 1..=days {
                 activity.insert(midnight - SignedDuration::from_hours(24 * back));
             }
-            let profile = Profile::fit(&activity, &TimeZone::UTC, as_of, &rule);
+            let profile = HourProfile::fit(&activity, &TimeZone::UTC, as_of, &rule);
             counted.count(&profile, &rule);
         }
         assert_eq!(counted, Metrics { instances: 2, instances_forecast: 1, active_days: 33 });

@@ -16,7 +16,7 @@ pub mod phase;
 
 pub mod covisit;
 
-pub mod profile;
+pub mod hours;
 
 pub mod bytes;
 
@@ -42,17 +42,25 @@ pub mod head;
 
 pub mod fitted;
 
+pub mod scorer;
+
+pub mod packed;
+
 pub mod fit;
 
 pub use bytes::BadProfile;
 pub use covisit::{Association, CovisitRule, Covisits, Triggered};
 pub use days::{CohortDays, DayCalendar, DayKind};
 pub use detect::{DayFinding, DayFlag, DetectRule, Detection, detect};
+pub use fitted::Fitted;
 pub use forecast::{Abstain, Forecast, Why, forecast, forecast_span};
+pub use hours::HourProfile;
 pub use lead::{LEAD_TIME_DEFAULT_S, LeadTimes};
 pub use meta::{Metrics, ModelMeta, Rejection, validate};
+pub use moment::Moment;
 pub use phase::{ArrivalClock, OffsetPrior, Phase, PhaseRule, Unclear, phase};
-pub use profile::Profile;
+pub use profile2::Profile;
 pub use rule::{Rule, Split};
+pub use scorer::{AbstainRule, Scored, Scorer};
 pub use turnout::Turnout;
 pub use week::WeekFactors;

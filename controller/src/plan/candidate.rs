@@ -7,7 +7,7 @@ use reveille_proto::{HostId, InstanceId};
 
 use super::HoldOut;
 use crate::{
-    model::{Profile, Rule},
+    model::{Abstain, HourProfile, Rule, Scored},
     policy::Policy,
 };
 
@@ -27,6 +27,17 @@ pub enum Presence {
     Unknown,
 }
 
+/// What the model says of an instance.
+#[derive(Debug, Clone, Copy)]
+pub enum Outlook<'a> {
+    /// The model in service does not know it.
+    Unknown,
+    /// The hours it was used in, for the rule to judge.
+    Hours(&'a HourProfile),
+    /// What the fitted model says of a wake made at the time of planning.
+    Scored(Result<Scored, Abstain>),
+}
+
 /// An instance that may be woken.
 #[derive(Debug, Clone, Copy)]
 pub struct Candidate<'a> {
@@ -35,7 +46,7 @@ pub struct Candidate<'a> {
     /// Where it lives; `None` when no agent lists it.
     pub host: Option<&'a HostId>,
     pub zone: &'a TimeZone,
-    pub profile: Option<&'a Profile>,
+    pub outlook: Outlook<'a>,
     pub presence: Presence,
     /// How long before it is to serve its wake must start.
     pub lead_time: SignedDuration,
@@ -50,6 +61,8 @@ pub struct PlanInput<'a, I> {
     /// time, it must be longer than the longest lead time.
     pub horizon: SignedDuration,
     pub rule: &'a Rule,
+    /// Scores from here on are woken; see [`Outlook::Scored`].
+    pub threshold: f32,
     pub policy: &'a Policy,
     pub model_version: u64,
     /// How long an instance stays up after a wake that nobody uses. A plan holds at most one wake for each

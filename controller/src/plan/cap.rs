@@ -61,6 +61,8 @@ mod tests {
             hour_at: at("09:00"),
             expires_at: at("12:00"),
             probability,
+            idle_h: None,
+            saved_s: None,
             why: String::new(),
         }
     }

@@ -2,9 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Candidate, OmissionReason, PlanInput, PlannedWake, Presence};
+use super::{Candidate, OmissionReason, Outlook, PlanInput, PlannedWake, Presence, by_score::by_score};
 use crate::model::{
-    Forecast,
+    Forecast, HourProfile,
     calendar::{hour_start, next_hour_start},
     forecast,
 };
@@ -13,10 +13,7 @@ use crate::model::{
 /// less than the idle time, and the next hour is planned for itself.
 pub const LATE_START_MAX_S: i64 = 30 * 60;
 
-/// The first clock hour of the horizon that is likely enough and finds the instance asleep becomes a wake.
-///
-/// An hour whose start finds it awake or covered is left alone, even if it falls asleep within the hour: this is
-/// the decision on whole hours that the backtest scores.
+/// Whether the instance is woken, and when; or why not.
 pub(super) fn choose<'a, I>(
     input: &PlanInput<'a, I>,
     candidate: &Candidate<'a>,
@@ -28,7 +25,24 @@ pub(super) fn choose<'a, I>(
     if !(cohorts.is_empty() || cohorts.contains(candidate.cohort)) {
         return Err(OmissionReason::CohortNotSelected);
     }
-    let profile = candidate.profile.ok_or(OmissionReason::NoProfile)?;
+    let profile = match candidate.outlook {
+        Outlook::Unknown => return Err(OmissionReason::NoProfile),
+        Outlook::Scored(Err(abstain)) => return Err(OmissionReason::Abstained(abstain)),
+        Outlook::Scored(Ok(scored)) => return by_score(input, candidate, &scored),
+        Outlook::Hours(profile) => profile,
+    };
+    by_rule(input, candidate, profile)
+}
+
+/// The first clock hour of the horizon that is likely enough and finds the instance asleep becomes a wake.
+///
+/// An hour whose start finds it awake or covered is left alone, even if it falls asleep within the hour: this is
+/// the decision on whole hours that the backtest scores.
+fn by_rule<I>(
+    input: &PlanInput<'_, I>,
+    candidate: &Candidate<'_>,
+    profile: &HourProfile,
+) -> Result<PlannedWake, OmissionReason> {
     let end = later(input.now, input.horizon);
     let mut hour = hour_start(candidate.zone, input.now);
     // The best hour below the threshold, or what stood in the way of the first hour above it.
@@ -108,9 +122,20 @@ fn allow<I>(
     }
     let instance = candidate.instance.clone();
     let why = forecast.why.to_string();
-    Ok(PlannedWake { instance, host, due_at, serve_at, hour_at, expires_at, probability, why })
+    Ok(PlannedWake {
+        instance,
+        host,
+        due_at,
+        serve_at,
+        hour_at,
+        expires_at,
+        probability,
+        idle_h: None,
+        saved_s: None,
+        why,
+    })
 }
 
-fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
+pub(super) fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
     at.saturating_add(by).unwrap_or(Timestamp::MAX)
 }

@@ -14,6 +14,7 @@ pub fn plan<'a, I: Iterator<Item = Candidate<'a>>>(input: PlanInput<'a, I>) -> W
         now,
         horizon,
         rule,
+        threshold,
         policy,
         model_version,
         hold,
@@ -26,6 +27,7 @@ pub fn plan<'a, I: Iterator<Item = Candidate<'a>>>(input: PlanInput<'a, I>) -> W
         now,
         horizon,
         rule,
+        threshold,
         policy,
         model_version,
         hold,
@@ -86,10 +88,10 @@ mod tests {
     use super::*;
     use crate::{
         model::{
-            Abstain, Profile, Rule,
+            Abstain, HourProfile, Rule,
             calendar::{date_of, day_of},
         },
-        plan::{HoldOut, PlannedWake, Presence},
+        plan::{HoldOut, Outlook, PlannedWake, Presence},
         policy::Policy,
         visits::Activity,
     };
@@ -99,7 +101,7 @@ mod tests {
         instance: InstanceId,
         host: HostId,
         zone: TimeZone,
-        profile: Profile,
+        profile: HourProfile,
         policy: Policy,
         rule: Rule,
         horizon: SignedDuration,
@@ -122,7 +124,7 @@ mod tests {
             Self {
                 instance: InstanceId::new("dev1").expect("an id"),
                 host: HostId::new("host-1").expect("an id"),
-                profile: Profile::fit(&activity, &zone, as_of, &rule),
+                profile: HourProfile::fit(&activity, &zone, as_of, &rule),
                 zone,
                 policy: Policy::default(),
                 rule,
@@ -139,7 +141,7 @@ mod tests {
                 cohort: "dev",
                 host: Some(&self.host),
                 zone: &self.zone,
-                profile: Some(&self.profile),
+                outlook: Outlook::Hours(&self.profile),
                 presence: self.presence,
                 lead_time: self.lead_time,
                 opted_out: false,
@@ -151,6 +153,7 @@ mod tests {
                 now: at(now),
                 horizon: self.horizon,
                 rule: &self.rule,
+                threshold: 0.0,
                 policy: &self.policy,
                 model_version: 7,
                 hold: SignedDuration::from_hours(3),
@@ -269,7 +272,7 @@ mod tests {
             change(&mut candidate);
             scene.plan_of(now, candidate).expect_err("left alone")
         };
-        assert_eq!(without(|c| c.profile = None), OmissionReason::NoProfile);
+        assert_eq!(without(|c| c.outlook = Outlook::Unknown), OmissionReason::NoProfile);
         assert_eq!(without(|c| c.host = None), OmissionReason::NoHost);
         assert_eq!(without(|c| c.opted_out = true), OmissionReason::OptedOut);
         scene.rule.min_history_days = 50;
@@ -331,7 +334,7 @@ mod tests {
                 let before = date.saturating_sub(SignedDuration::from_hours(24 * back));
                 activity.insert(before.at(2, 20, 0, 0).to_zoned(scene.zone.clone()).unwrap().timestamp());
             }
-            scene.profile = Profile::fit(&activity, &scene.zone, date, &scene.rule);
+            scene.profile = HourProfile::fit(&activity, &scene.zone, date, &scene.rule);
             let mut woken_for = Vec::new();
             for hour in 0..hours {
                 let now = start + SignedDuration::from_hours(hour);
@@ -365,12 +368,12 @@ mod tests {
                 for back in 1..=*days {
                     activity.insert(at("09:20") - SignedDuration::from_hours(24 * i64::from(back)));
                 }
-                let profile = Profile::fit(&activity, &TimeZone::UTC, date_of(20_544), &scene.rule);
+                let profile = HourProfile::fit(&activity, &TimeZone::UTC, date_of(20_544), &scene.rule);
                 (InstanceId::new(format!("dev{i:02}")).expect("an id"), profile)
             }).collect();
             let candidates = fleet.iter().zip(&awake).map(|((instance, profile), awake)| Candidate {
                 instance,
-                profile: Some(profile),
+                outlook: Outlook::Hours(profile),
                 presence: match awake {
                     0 => Presence::Awake { until: at("10:00") },
                     1 => Presence::Covered { until: at("10:00") },
@@ -383,6 +386,7 @@ mod tests {
                 now: at("08:30"),
                 horizon: scene.horizon,
                 rule: &scene.rule,
+                    threshold: 0.0,
                 policy: &policy,
                 model_version: 1,
                 hold: SignedDuration::from_hours(3),

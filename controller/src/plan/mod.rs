@@ -7,11 +7,14 @@ mod wake_plan;
 
 mod choose;
 
+mod by_score;
+
 mod cap;
 
 mod make;
 
-pub use candidate::{Candidate, PlanInput, Presence};
+pub use by_score::{SLOT_S, STARTS_WITHIN_S, slot_start};
+pub use candidate::{Candidate, Outlook, PlanInput, Presence};
 pub use choose::LATE_START_MAX_S;
 pub use hold_out::{BLOCK_DAYS, HoldOut, SHARE_MAX, SHARE_MIN};
 pub use make::plan;

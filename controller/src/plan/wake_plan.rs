@@ -24,6 +24,10 @@ pub struct PlannedWake {
     /// ones say nothing about it, and a plan of their own.
     pub expires_at: Timestamp,
     pub probability: f64,
+    /// Hours it is expected to be awake without its user; `None` where the model does not say.
+    pub idle_h: Option<f64>,
+    /// Seconds of waiting it is expected to spare its user; `None` where the model does not say.
+    pub saved_s: Option<f64>,
     /// In words: "active in this hour on 9 of 21 weekdays".
     pub why: String,
 }

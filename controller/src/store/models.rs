@@ -8,7 +8,7 @@ use super::{
     error::During,
     row::{Place, ms},
 };
-use crate::model::{Metrics, Profile, Rule};
+use crate::model::{HourProfile, Metrics, Rule};
 
 /// Versions whose profiles are kept.
 const VERSIONS_KEPT: i64 = 3;
@@ -76,7 +76,7 @@ impl Store {
     pub async fn model_publish(
         &self,
         model: &ModelRow,
-        profiles: &[(InstanceId, Profile)],
+        profiles: &[(InstanceId, HourProfile)],
     ) -> Result<u64, StoreError> {
         let mut tx = self.begin().await?;
         if model.status == ModelStatus::Serving {
@@ -156,7 +156,7 @@ impl Store {
     }
 
     /// The profiles of a version, in order of instance.
-    pub async fn profiles_of(&self, version: u64) -> Result<Vec<(InstanceId, Profile)>, StoreError> {
+    pub async fn profiles_of(&self, version: u64) -> Result<Vec<(InstanceId, HourProfile)>, StoreError> {
         let rows: Vec<(String, Vec<u8>)> = sqlx::query_as(
             "SELECT instance_id, profile FROM profiles WHERE version = ? ORDER BY instance_id",
         )
@@ -166,7 +166,7 @@ impl Store {
         .during("read profiles")?;
         let read = rows.into_iter().map(|(id, blob)| {
             let at = Place { table: "profiles", row: &id };
-            let profile = Profile::decode(&blob).map_err(|e| at.bad(format!("profile {e}")))?;
+            let profile = HourProfile::decode(&blob).map_err(|e| at.bad(format!("profile {e}")))?;
             Ok((at.parse("instance_id", &id)?, profile))
         });
         read.collect()

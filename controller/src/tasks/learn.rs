@@ -12,7 +12,7 @@ use super::{Task, TaskError, phases::learn_phases};
 use crate::{
     app::Shared,
     config::Config,
-    model::{self, Metrics, Profile},
+    model::{self, HourProfile, Metrics},
     store::{InstanceRow, ModelRow, ModelStatus, Store},
 };
 
@@ -81,7 +81,7 @@ pub async fn learn_once(store: &Store, config: &Config, now: Timestamp) -> Resul
     let learned = learn_phases(store, config, &instances, now).await?;
     let (zones, fallback) = zones(&instances, config, |instance| learned.get(instance))?;
     let rule = &config.model.rule;
-    let mut profiles: Vec<(InstanceId, Profile)> = Vec::new();
+    let mut profiles: Vec<(InstanceId, HourProfile)> = Vec::new();
     let mut metrics = Metrics::default();
     let (mut day_first, mut day_last) = (i32::MAX, i32::MIN);
     store
@@ -90,7 +90,7 @@ pub async fn learn_once(store: &Store, config: &Config, now: Timestamp) -> Resul
             let as_of = now.to_zoned(tz.clone()).date();
             day_first = day_first.min(activity.first_day().unwrap_or(i32::MAX));
             day_last = day_last.max(activity.last_day().unwrap_or(i32::MIN));
-            let profile = Profile::fit(&activity, tz, as_of, rule);
+            let profile = HourProfile::fit(&activity, tz, as_of, rule);
             metrics.count(&profile, rule);
             profiles.push((instance, profile));
         })

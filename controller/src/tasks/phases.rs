@@ -70,7 +70,7 @@ mod tests {
     use super::*;
     use crate::{
         logs::{Batch, Counts, Position},
-        model::Profile,
+        model::HourProfile,
         tasks::learn_once,
         visits::{Sighting, SightingKind},
     };
@@ -120,7 +120,7 @@ mod tests {
             let learned = learn_once(&store, config, now()).await.expect("learns");
             let profiles = store.profiles_of(learned.version).await.expect("readable");
             let found = profiles.into_iter().find(|(instance, _)| instance.as_str() == name);
-            let profile: Profile = found.expect("fitted").1;
+            let profile: HourProfile = found.expect("fitted").1;
             profile.zone().to_fixed_offset().map(Offset::seconds).ok()
         };
         assert_eq!(zone_of(&config, "stranger").await, Some(0), "unless asked for, the default");

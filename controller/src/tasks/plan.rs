@@ -9,8 +9,8 @@ use tracing::info;
 use super::{Task, TaskError, learn::zones};
 use crate::{
     app::Shared,
-    model::{DayCalendar, LeadTimes, Profile, Rule},
-    plan::{Candidate, Omission, OmissionReason, PlanInput, Presence, WakePlan, plan},
+    model::{DayCalendar, HourProfile, LeadTimes, Rule},
+    plan::{Candidate, Omission, OmissionReason, Outlook, PlanInput, Presence, WakePlan, plan},
     policy::Mode,
     store::{HeldOutRow, InstanceRow, NewWake, PlannedRow, WakeFilter},
     wake::{End, Reason, State},
@@ -33,7 +33,7 @@ pub struct Plan {
 struct Model {
     version: u64,
     rule: Rule,
-    profiles: Arc<BTreeMap<InstanceId, Profile>>,
+    profiles: Arc<BTreeMap<InstanceId, HourProfile>>,
 }
 
 /// A wake keeps an instance up, from its serving until its hold is over or, if somebody came, until that visit ends.
@@ -155,7 +155,9 @@ impl Plan {
             cohort: &row.cohort,
             host: row.host.as_ref(),
             zone: view.zones.get(&row.instance).unwrap_or(&view.zone_default),
-            profile: model.and_then(|model| model.profiles.get(&row.instance)),
+            outlook: model
+                .and_then(|model| model.profiles.get(&row.instance))
+                .map_or(Outlook::Unknown, Outlook::Hours),
             presence: presence(row, view, idle_gap),
             lead_time: view.lead_times.lead_time(view.class_of(row), lead_default),
             opted_out: policy.opted_out.contains(&row.instance),
@@ -165,6 +167,7 @@ impl Plan {
             now: view.now,
             horizon: self.horizon(),
             rule,
+            threshold: f32::INFINITY,
             policy: &policy,
             model_version: model.map_or(0, |model| model.version),
             hold: self.window(),
@@ -202,7 +205,7 @@ impl Plan {
 impl Model {
     /// The offset learned of an instance: the profile was fitted by it, and planning goes by the same clock.
     fn learned_zone(&self, instance: &InstanceId) -> Option<&TimeZone> {
-        self.profiles.get(instance).map(Profile::zone).filter(|zone| zone.to_fixed_offset().is_ok())
+        self.profiles.get(instance).map(HourProfile::zone).filter(|zone| zone.to_fixed_offset().is_ok())
     }
 }
 
@@ -304,6 +307,8 @@ mod tests {
             hour_at: at(hour_at),
             expires_at: at(hour_at),
             probability: 1.0,
+            idle_h: None,
+            saved_s: None,
             why: String::new(),
         }
     }
@@ -336,6 +341,7 @@ mod tests {
             horizon_end: at("2026-03-02T10:30:00Z"),
             mode: Mode::Act,
             model_version: 1,
+            hold_out_share: 0.0,
             wakes: vec![
                 wake("dev1", "2026-03-02T09:00:00Z"),
                 wake("dev2", "2026-03-02T10:00:00Z"),

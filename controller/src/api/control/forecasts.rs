@@ -11,7 +11,7 @@ use crate::{
         ControlError,
         view::{ForecastPage, ForecastView, page_size},
     },
-    model::{Profile, Rule, forecast_span},
+    model::{HourProfile, Rule, forecast_span},
 };
 
 /// Longest span a forecast is asked for.
@@ -39,16 +39,16 @@ pub struct ForecastQuery {
 pub(super) struct Serving {
     version: u64,
     rule: Rule,
-    profiles: Vec<(InstanceId, Profile)>,
+    profiles: Vec<(InstanceId, HourProfile)>,
 }
 
 impl Serving {
-    fn profile(&self, instance: &InstanceId) -> Option<&Profile> {
+    fn profile(&self, instance: &InstanceId) -> Option<&HourProfile> {
         let at = self.profiles.binary_search_by(|(id, _)| id.cmp(instance)).ok()?;
         Some(&self.profiles[at].1)
     }
 
-    fn after(&self, instance: Option<&InstanceId>) -> &[(InstanceId, Profile)] {
+    fn after(&self, instance: Option<&InstanceId>) -> &[(InstanceId, HourProfile)] {
         let start = instance.map_or(0, |after| self.profiles.partition_point(|(id, _)| id <= after));
         &self.profiles[start..]
     }

@@ -55,7 +55,9 @@ impl History {
         for day in &self.days {
             for quarter in 0..96 {
                 let at_s = i64::from(*day) * DAY_S + quarter * QUARTER_S;
-                while let Some((sighted_s, its_offset_s)) = self.sightings.get(seen).filter(|(s, _)| *s <= at_s) {
+                while let Some((sighted_s, its_offset_s)) =
+                    self.sightings.get(seen).filter(|(s, _)| *s <= at_s)
+                {
                     profile.see_second(*sighted_s, *its_offset_s, clockwork.idle_gap_s);
                     offset_s = *its_offset_s;
                     seen += 1;
@@ -97,7 +99,8 @@ impl History {
     /// Counts what the population does.
     pub fn census(&self, clockwork: Clockwork, census: &mut Census) {
         self.walk(clockwork, |point, _| census.count(point.moment, point.wait_s() <= clockwork.window_s));
-        let mut active: Vec<i32> = self.sightings.iter().map(|(at_s, offset_s)| local_day(*at_s, *offset_s)).collect();
+        let mut active: Vec<i32> =
+            self.sightings.iter().map(|(at_s, offset_s)| local_day(*at_s, *offset_s)).collect();
         active.dedup();
         for day in &self.days {
             let day_of_week = (day + 3).rem_euclid(7) as usize;

@@ -45,7 +45,12 @@ struct Sample {
 }
 
 /// Fits all heads. `prior` is shrunk toward where little was counted. `None` when nothing can be learned.
-pub fn fit(histories: &[History], rule: &FitRule, prior: &Population, mut progress: impl FnMut(&str)) -> Option<Fitted> {
+pub fn fit(
+    histories: &[History],
+    rule: &FitRule,
+    prior: &Population,
+    mut progress: impl FnMut(&str),
+) -> Option<Fitted> {
     let decay = Decay::default();
     let clockwork = rule.clockwork;
     progress("counting the population");
@@ -185,9 +190,15 @@ fn arrivals(histories: &[History], clockwork: Clockwork) -> u64 {
 }
 
 /// Idle hours per instance and day of the points a frontier is drawn through.
-pub const FRONTIER_H: [f64; 16] = [0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 12.0];
+pub const FRONTIER_H: [f64; 16] =
+    [0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 12.0];
 
-fn frontier(sleeps: &[Sleep], clockwork: Clockwork, instance_days: usize, arrivals: u64) -> Vec<FrontierPoint> {
+fn frontier(
+    sleeps: &[Sleep],
+    clockwork: Clockwork,
+    instance_days: usize,
+    arrivals: u64,
+) -> Vec<FrontierPoint> {
     let days = instance_days.max(1) as f64;
     let point = |budget_h: f64| {
         let threshold = threshold_at(sleeps, clockwork, budget_h, instance_days);
@@ -199,7 +210,8 @@ fn frontier(sleeps: &[Sleep], clockwork: Clockwork, instance_days: usize, arriva
             wakes_per_day: spent.wakes as f64 / days,
         }
     };
-    let mut points: Vec<FrontierPoint> = FRONTIER_H.into_iter().map(point).filter(|point| point.idle_h_per_day > 0.0).collect();
+    let mut points: Vec<FrontierPoint> =
+        FRONTIER_H.into_iter().map(point).filter(|point| point.idle_h_per_day > 0.0).collect();
     points.dedup_by(|b, a| b.idle_h_per_day <= a.idle_h_per_day);
     points
 }

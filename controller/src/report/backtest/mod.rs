@@ -1,6 +1,6 @@
 //! The plan put to the test on recorded presence: what it would have woken, and who would have found it awake.
 //!
-//! The replay runs the production code (`Profile::fit`, `forecast`, `plan`) hour by hour, on past days only.
+//! The replay runs the production code (`HourProfile::fit`, `forecast`, `plan`) hour by hour, on past days only.
 
 mod presence;
 

@@ -10,8 +10,8 @@ use super::{
     score::Tally,
 };
 use crate::{
-    model::{Profile, Rule, calendar::date_of},
-    plan::{Candidate, HoldOut, PlanInput, Presence, plan},
+    model::{HourProfile, Rule, calendar::date_of},
+    plan::{Candidate, HoldOut, Outlook, PlanInput, Presence, plan},
     policy::{Mode, Policy},
 };
 
@@ -108,16 +108,16 @@ impl<'a> World<'a> {
     }
 
     /// The profiles as training would have made them at the start of `day`.
-    fn fit(&self, day: i32, indices: &[usize]) -> Vec<(usize, Profile)> {
+    fn fit(&self, day: i32, indices: &[usize]) -> Vec<(usize, HourProfile)> {
         let Some(rule) = self.replay.rules.first() else { return Vec::new() };
         let fit = |index: &usize| {
             let activity = &self.replay.traced[*index].activity;
-            (*index, Profile::fit(activity, &self.zone, date_of(day), rule))
+            (*index, HourProfile::fit(activity, &self.zone, date_of(day), rule))
         };
         indices.iter().map(fit).collect()
     }
 
-    fn plan_hour(&self, run: &mut Run<'_>, enrolled: &[(usize, Profile)], now_s: i64) {
+    fn plan_hour(&self, run: &mut Run<'_>, enrolled: &[(usize, HourProfile)], now_s: i64) {
         let last_wake_s = &run.last_wake_s;
         let candidates = enrolled.iter().map(|(index, profile)| {
             let traced = &self.replay.traced[*index];
@@ -126,7 +126,7 @@ impl<'a> World<'a> {
                 cohort: "",
                 host: self.host.as_ref(),
                 zone: &self.zone,
-                profile: Some(profile),
+                outlook: Outlook::Hours(profile),
                 presence: presence(traced, last_wake_s[*index], now_s),
                 lead_time: SignedDuration::from_secs(self.replay.lead_time_s),
                 opted_out: false,
@@ -136,6 +136,7 @@ impl<'a> World<'a> {
             now: instant(now_s),
             horizon: SignedDuration::from_secs(self.replay.lead_time_s + HOUR_S),
             rule: run.rule,
+            threshold: f32::INFINITY,
             policy: &self.policy,
             model_version: 0,
             hold: SignedDuration::from_secs(HOLD_S),

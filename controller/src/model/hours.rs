@@ -19,7 +19,7 @@ const DAY_S: i64 = 86_400;
 /// split, look-ahead and share.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Unchecked")]
-pub struct Profile {
+pub struct HourProfile {
     #[serde(with = "jiff::fmt::serde::tz::required")]
     pub(super) zone: TimeZone,
     /// The first local day that was *not* used, in days since 1970.
@@ -48,7 +48,7 @@ pub struct Tally {
     pub days: u16,
 }
 
-impl Profile {
+impl HourProfile {
     /// Fits a profile from the complete local days before `as_of`; what happened on `as_of` or later is not looked
     /// at. A clock hour that a clock change showed twice is one hour, one it skipped is one without activity.
     pub fn fit(activity: &Activity, zone: &TimeZone, as_of: Date, rule: &Rule) -> Self {
@@ -165,9 +165,9 @@ mod tests {
         activity
     }
 
-    fn fit(times: &[&str], zone: &str, as_of: &str) -> Profile {
+    fn fit(times: &[&str], zone: &str, as_of: &str) -> HourProfile {
         let zone = TimeZone::get(zone).expect("a known zone");
-        Profile::fit(&seen(times), &zone, as_of.parse().expect("a date"), &Rule::default())
+        HourProfile::fit(&seen(times), &zone, as_of.parse().expect("a date"), &Rule::default())
     }
 
     fn day(text: &str) -> i32 {

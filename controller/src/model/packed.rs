@@ -1,0 +1,130 @@
+//! A profile as bytes, for the database: four bytes a stay and a few for the rest.
+
+use super::{
+    profile2::Profile,
+    stays::{STAYS_MAX, Stay, Stays},
+};
+
+const LAYOUT: u8 = 2;
+
+/// Bytes that are not a profile, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadBytes {
+    #[error("is cut short")]
+    Short,
+    #[error("has {0} bytes too many")]
+    Long(usize),
+    #[error("has the unknown layout {0}")]
+    Layout(u8),
+    #[error("has {0} stays, at most {STAYS_MAX} are kept")]
+    Stays(usize),
+    #[error("has day {0}, which no calendar has")]
+    Day(i32),
+}
+
+/// Farthest day from 1970-01-01, either way.
+const DAY_MAX: i32 = 4_400_000;
+
+impl Profile {
+    /// Layout 2, little endian: layout byte; days (u128); last seen (i64, seconds since 1970); newest and first day
+    /// (i32); whether stays were dropped; number of stays; per stay its start (i32, local quarter hours since 1970)
+    /// and its length (u8, quarter hours).
+    pub fn encode(&self) -> Vec<u8> {
+        let (days, last_seen_s, newest_day, first_day) = self.parts();
+        let stays = self.stays();
+        let mut bytes = Vec::with_capacity(35 + 5 * stays.len());
+        bytes.push(LAYOUT);
+        bytes.extend_from_slice(&days.to_le_bytes());
+        bytes.extend_from_slice(&last_seen_s.to_le_bytes());
+        bytes.extend_from_slice(&newest_day.to_le_bytes());
+        bytes.extend_from_slice(&first_day.to_le_bytes());
+        bytes.push(u8::from(stays.dropped()));
+        bytes.push(stays.len() as u8);
+        for stay in stays.iter() {
+            bytes.extend_from_slice(&stay.start.to_le_bytes());
+            bytes.push((stay.end - stay.start) as u8);
+        }
+        bytes
+    }
+
+    /// Reads what [`Profile::encode`] wrote.
+    pub fn decode(mut bytes: &[u8]) -> Result<Self, BadBytes> {
+        let [layout] = take(&mut bytes)?;
+        if layout != LAYOUT {
+            return Err(BadBytes::Layout(layout));
+        }
+        let days = u128::from_le_bytes(take(&mut bytes)?);
+        let last_seen_s = i64::from_le_bytes(take(&mut bytes)?);
+        let newest_day = i32::from_le_bytes(take(&mut bytes)?);
+        let first_day = i32::from_le_bytes(take(&mut bytes)?);
+        let [dropped] = take(&mut bytes)?;
+        let [count] = take(&mut bytes)?;
+        let count = usize::from(count);
+        if count > STAYS_MAX {
+            return Err(BadBytes::Stays(count));
+        }
+        let mut stays = Vec::with_capacity(count);
+        for _ in 0..count {
+            let start = i32::from_le_bytes(take(&mut bytes)?);
+            let [length] = take(&mut bytes)?;
+            let day = start.div_euclid(96);
+            if !(-DAY_MAX..=DAY_MAX).contains(&day) {
+                return Err(BadBytes::Day(day));
+            }
+            stays.push(Stay { start, end: start + i32::from(length) });
+        }
+        if !bytes.is_empty() {
+            return Err(BadBytes::Long(bytes.len()));
+        }
+        if stays.is_empty() {
+            return Ok(Self::default());
+        }
+        if let Some(day) = [newest_day, first_day].into_iter().find(|day| !(-DAY_MAX..=DAY_MAX).contains(day))
+        {
+            return Err(BadBytes::Day(day));
+        }
+        let stays = Stays::restore(stays.into_iter(), dropped != 0);
+        Ok(Self::restore(days, last_seen_s, newest_day, first_day, stays))
+    }
+}
+
+fn take<const N: usize>(bytes: &mut &[u8]) -> Result<[u8; N], BadBytes> {
+    let (head, rest) = bytes.split_first_chunk().ok_or(BadBytes::Short)?;
+    *bytes = rest;
+    Ok(*head)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn bytes_come_back_as_the_same_profile(ats in proptest::collection::vec(-1_000_000_000..2_000_000_000i64, 0..300)) {
+            let mut profile = Profile::default();
+            for at_s in ats {
+                profile.see_second(at_s, 3_600, 7_200);
+            }
+            let back = Profile::decode(&profile.encode()).expect("was encoded");
+            prop_assert_eq!(back.parts(), profile.parts());
+            prop_assert!(back.stays().iter().eq(profile.stays().iter()));
+        }
+
+        #[test]
+        fn noise_is_refused(noise in proptest::collection::vec(any::<u8>(), 0..80)) {
+            let _ = Profile::decode(&noise);
+        }
+    }
+
+    #[test]
+    fn broken_bytes_say_what_is_wrong() {
+        let mut profile = Profile::default();
+        profile.see_second(1_700_000_000, 0, 7_200);
+        let good = profile.encode();
+        assert_eq!(Profile::decode(&good[..good.len() - 1]), Err(BadBytes::Short));
+        assert_eq!(Profile::decode(&[&good[..], &[0]].concat()), Err(BadBytes::Long(1)));
+        assert_eq!(Profile::decode(&[9]), Err(BadBytes::Layout(9)));
+    }
+}

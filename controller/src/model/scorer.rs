@@ -1,0 +1,134 @@
+//! The fitted model at work: profiles in, scores and probabilities out.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    decay::Decay,
+    features::{Features, Scene, features},
+    fitted::Fitted,
+    forecast::Abstain,
+    moment::Moment,
+    profile2::Profile,
+};
+
+/// How much must be known of an instance before anything is said about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AbstainRule {
+    /// Complete days since the first sighting.
+    pub min_history_days: u16,
+    /// Days with use among the last 30 complete ones.
+    pub min_active_days: u16,
+}
+
+impl Default for AbstainRule {
+    /// A week is enough: what is not known of the instance is taken from the population.
+    fn default() -> Self {
+        Self { min_history_days: 7, min_active_days: 2 }
+    }
+}
+
+impl AbstainRule {
+    pub fn check(self, profile: &Profile, moment: Moment) -> Result<(), Abstain> {
+        if profile.first_day().is_none_or(|first| first >= moment.day()) {
+            return Err(Abstain::NoHistory);
+        }
+        let days = profile.history_days(moment);
+        if days < i32::from(self.min_history_days) {
+            return Err(Abstain::TooShort { days: days.unsigned_abs() as u16 });
+        }
+        let active_days = profile.active_days(moment, 30);
+        if active_days < u32::from(self.min_active_days) {
+            return Err(Abstain::TooQuiet { active_days: active_days as u16 });
+        }
+        Ok(())
+    }
+}
+
+/// What the model says of one instance at one moment, if it is asleep then.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Scored {
+    /// To be compared with a threshold. Not a probability.
+    pub score: f32,
+    /// Of an arrival within the window, 0..=1.
+    pub probability: f64,
+    /// Hours a wake made now is expected to be awake without its user, until the arrival or the end of the window.
+    pub idle_h: f64,
+}
+
+/// A fitted model with what it needs to be asked. Made once, shared by all.
+#[derive(Debug, Clone)]
+pub struct Scorer {
+    fitted: Fitted,
+    decay: Decay,
+}
+
+const HOUR_S: f64 = 3_600.0;
+
+impl Scorer {
+    pub fn new(fitted: Fitted) -> Self {
+        Self { fitted, decay: Decay::default() }
+    }
+
+    pub fn fitted(&self) -> &Fitted {
+        &self.fitted
+    }
+
+    /// What all instances on the same clock share at a moment.
+    pub fn scene(&self, moment: Moment) -> Scene {
+        Scene::new(moment, &self.fitted.population)
+    }
+
+    pub fn features(&self, profile: &Profile, scene: &Scene) -> Features {
+        features(profile, scene, &self.decay)
+    }
+
+    /// The score to wake on. The instance must be asleep.
+    pub fn score(&self, profile: &Profile, scene: &Scene) -> f32 {
+        self.fitted.wake.score(&self.features(profile, scene))
+    }
+
+    /// The score, and what it means in people and hours.
+    pub fn scored(&self, profile: &Profile, scene: &Scene, window_s: i64) -> Scored {
+        let features = self.features(profile, scene);
+        Scored {
+            score: self.fitted.wake.score(&features),
+            probability: self.probability(&features, window_s as f64),
+            idle_h: self.idle_h(&features, window_s as f64),
+        }
+    }
+
+    /// Probability of an arrival within `within_s` seconds, if the instance sleeps now.
+    ///
+    /// The heads give it for 1, 3 and 24 h. Between them the hazard is taken as constant, which is to say that the
+    /// logarithm of the probability of nobody coming is linear in time; beyond 24 h days are taken as alike.
+    pub fn probability(&self, features: &Features, within_s: f64) -> f64 {
+        -(-self.cumulative_hazard(features, within_s)).exp_m1()
+    }
+
+    /// Expected hours until the arrival or the end of the window: the integral of the probability of nobody having
+    /// come, by minutes.
+    fn idle_h(&self, features: &Features, window_s: f64) -> f64 {
+        const STEPS: u32 = 36;
+        let step_s = window_s / f64::from(STEPS);
+        let asleep = |step: u32| (-self.cumulative_hazard(features, (f64::from(step) + 0.5) * step_s)).exp();
+        (0..STEPS).map(asleep).sum::<f64>() * step_s / HOUR_S
+    }
+
+    fn cumulative_hazard(&self, features: &Features, within_s: f64) -> f64 {
+        let Fitted { within_1h, within_3h, within_24h, .. } = &self.fitted;
+        let hazard = |head: &super::head::Head| -f64::from(-head.probability(features)).ln_1p();
+        let h1 = hazard(within_1h);
+        // A later bound cannot be less likely, whatever the heads say each for itself.
+        let h3 = hazard(within_3h).max(h1);
+        let hours = within_s.max(0.0) / HOUR_S;
+        if hours <= 1.0 {
+            return h1 * hours;
+        }
+        if hours <= 3.0 {
+            return h1 + (h3 - h1) * (hours - 1.0) / 2.0;
+        }
+        let h24 = hazard(within_24h).max(h3);
+        if hours <= 24.0 { h3 + (h24 - h3) * (hours - 3.0) / 21.0 } else { h24 * hours / 24.0 }
+    }
+}

@@ -1,0 +1,63 @@
+//! The decision on a quarter hour by the fitted model: wake now, or leave it asleep until the next.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Candidate, OmissionReason, PlanInput, PlannedWake, Presence, choose::later};
+use crate::model::Scored;
+
+/// How long one decision lasts. What was not woken is decided anew after it.
+pub const SLOT_S: i64 = 900;
+
+/// A planned wake that could not be started within this is not started: the score is one of the moment, and later
+/// plans decide anew.
+pub const STARTS_WITHIN_S: i64 = 2 * SLOT_S;
+
+/// Wakes from the threshold on, if the instance sleeps and nothing forbids it.
+pub(super) fn by_score<I>(
+    input: &PlanInput<'_, I>,
+    candidate: &Candidate<'_>,
+    scored: &Scored,
+) -> Result<PlannedWake, OmissionReason> {
+    let below = || OmissionReason::BelowThreshold { best: scored.probability };
+    // Written so that NaN wakes nobody.
+    if !(scored.score >= input.threshold) {
+        return Err(below());
+    }
+    match candidate.presence {
+        Presence::Awake { until } if until > input.now => return Err(OmissionReason::AlreadyAwake),
+        Presence::Covered { until } if until > input.now => return Err(OmissionReason::Covered),
+        _ => {}
+    }
+    let lead_time = candidate.lead_time.max(SignedDuration::ZERO);
+    let serve_at = later(input.now, lead_time);
+    if input.policy.quiet_dates.contains(&candidate.zone.to_datetime(serve_at).date()) {
+        return Err(OmissionReason::QuietDate);
+    }
+    let host = candidate.host.ok_or(OmissionReason::NoHost)?.clone();
+    if input.policy.paused {
+        return Err(OmissionReason::Paused);
+    }
+    Ok(PlannedWake {
+        instance: candidate.instance.clone(),
+        host,
+        due_at: input.now,
+        serve_at,
+        hour_at: slot_start(serve_at),
+        expires_at: later(input.now, SignedDuration::from_secs(STARTS_WITHIN_S)),
+        probability: scored.probability,
+        idle_h: Some(scored.idle_h),
+        saved_s: Some(scored.probability * lead_time.as_secs_f64()),
+        why: format!(
+            "{:.0} % within {} min, worth {:.1} min of waiting for {:.1} idle h",
+            scored.probability * 100.0,
+            input.hold.as_mins(),
+            scored.probability * lead_time.as_secs_f64() / 60.0,
+            scored.idle_h,
+        ),
+    })
+}
+
+/// When the quarter hour of `at` began. All zones of our time are whole quarters off UTC.
+pub fn slot_start(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second().div_euclid(SLOT_S) * SLOT_S).unwrap_or(at)
+}
