@@ -8,6 +8,8 @@ mod notes;
 
 mod table;
 
+pub mod plot;
+
 pub mod backtest;
 
 pub use baseline::{BASELINE_DAYS, CohortBaseline};
