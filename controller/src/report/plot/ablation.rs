@@ -1,5 +1,7 @@
 //! What each group of features is worth: the change of recall when it is left out.
 
+use std::fmt::Write;
+
 use plotters::{
     prelude::Rectangle,
     style::{Color, WHITE},
@@ -8,10 +10,10 @@ use plotters::{
 use super::{
     axes::{Axis, Frame, axes, drawable, round_up},
     drawing::{Area, BOTTOM_PX, Caption, Drawing, Drawn, PlotError, Style, TOP_PX, write},
-    legend::{Entry, LEFT_PX, legend},
+    legend::{Entry, LEFT_PX, Stroke, legend},
     marks::{Shape, line},
     palette::{GREY, STEPS},
-    words::{legible, number},
+    words::{fitted, number},
 };
 
 /// The budgets at which recall is compared: idle hours per instance and day.
@@ -64,8 +66,8 @@ pub fn ablation(input: &Ablation) -> Result<Drawing, PlotError> {
     let (ends, step) = (ends.clone(), round_up((ends.end - ends.start) / 10.0));
     let decimals = usize::from(step < 1.0) + usize::from(step < 0.1);
     caption.draw(|area| {
-        let frame = Frame { x: (150, LEFT_PX - 8), y: (TOP_PX, BOTTOM_PX) };
-        let label = |points: &f64| format!("{points:+.decimals$}").replace('-', "−");
+        let frame = Frame { x: (186, LEFT_PX - 8), y: (TOP_PX, BOTTOM_PX) };
+        let label = |points: &f64| signed(*points, decimals);
         let x_axis = Axis { name: "change of recall, percentage points", labels: 9, label: &label };
         let y_axis = Axis { name: "", labels: 0, label: &|_| String::new() };
         let plane = axes(area, frame, (ends, &x_axis), (0.0..rows.len() as f64, &y_axis))?;
@@ -74,7 +76,12 @@ pub fn ablation(input: &Ablation) -> Result<Drawing, PlotError> {
         for (index, row) in rows.iter().enumerate() {
             let middle = top + height * (index as f64 + 0.5);
             let style = Style::new(13.0).right();
-            write(area, &legible(&row.left_out, 24), (plane.pixels.0.start - 8, middle as i32), style)?;
+            write(
+                area,
+                &fitted(&row.left_out, 13.0, 182.0),
+                (plane.pixels.0.start - 8, middle as i32),
+                style,
+            )?;
             bars(area, row, (middle, height), rows.len() <= ROWS_WITH_FIGURES_MAX, |change| {
                 plane.at(change, 0.0).0
             })?;
@@ -109,10 +116,17 @@ fn bars(
         if figures {
             let style = Style::new(11.0).colour(GREY);
             let (x, style) = if change < 0.0 { (end - 4, style.right()) } else { (end + 4, style.left()) };
-            write(area, &format!("{change:+.1}").replace('-', "−"), (x, centre as i32), style)?;
+            write(area, &signed(change, 1), (x, centre as i32), style)?;
         }
     }
     Ok(())
+}
+
+/// With its sign, as print has it, unless it is shown as zero.
+fn signed(points: f64, decimals: usize) -> String {
+    let text = format!("{points:+.decimals$}");
+    let zero = text.chars().all(|c| matches!(c, '+' | '-' | '0' | '.'));
+    if zero { text[1..].to_owned() } else { text.replace('-', "−") }
 }
 
 /// The rows, or those with the largest changes in the order of the input.
@@ -132,7 +146,7 @@ fn entries() -> Vec<Entry> {
         name: format!("at {hours} idle h/day"),
         colour,
         shape: Some(Shape::Square),
-        line: false,
+        stroke: Stroke::None,
     };
     ABLATION_IDLE_HOURS.into_iter().zip(STEPS).map(entry).collect()
 }
@@ -146,13 +160,15 @@ fn description(rows: &[&AblationRow]) -> String {
     for row in rows {
         let shown = |change: f64| if drawable(change) { number(change) } else { "unknown".to_owned() };
         let changes: Vec<_> = row.recall_change_points.into_iter().map(shown).collect();
-        text.push_str(&format!(" {}: {}.", row.left_out, changes.join(", ")));
+        let _ = write!(text, " {}: {}.", row.left_out, changes.join(", "));
     }
     text
 }
 
 #[cfg(test)]
 pub(super) mod tests {
+    use proptest::prelude::*;
+
     use super::{super::drawing::tests::structure, *};
 
     pub(in super::super) fn example() -> Ablation {
@@ -197,6 +213,21 @@ pub(super) mod tests {
         let drawing = ablation(&Ablation { rows: vec![bad] }).expect("a plot");
         assert!(drawing.svg().contains("no data"));
         assert_eq!(drawing.left_out(), 3);
+    }
+
+    #[test]
+    fn figures_have_their_sign() {
+        let all =
+            [(-1.25, 1), (0.3, 1), (-0.01, 1), (0.0, 0)].map(|(points, decimals)| signed(points, decimals));
+        assert_eq!(all, ["−1.2", "+0.3", "0.0", "0"]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_changes_give_a_plot(rows in prop::collection::vec(any::<[f64; 3]>(), 0..30)) {
+            let row = |recall_change_points| AblationRow { left_out: "x".to_owned(), recall_change_points };
+            structure(&ablation(&Ablation { rows: rows.into_iter().map(row).collect() }).expect("a plot"));
+        }
     }
 
     #[test]

@@ -21,19 +21,20 @@ pub(super) fn drawable(value: f64) -> bool {
     value.is_finite() && value.abs() <= VALUE_MAX
 }
 
-/// The smallest of 1, 2, 2.5, 4, 5 times a power of ten that is not below `value`; 1 when `value` is not above 0.
+/// The smallest of 1, 1.5, 2, 2.5, 3, 4, 5, 6, 8 times a power of ten that is not below `value`; 1 when `value` is not
+/// above 0.
 pub(super) fn round_up(value: f64) -> f64 {
     if !drawable(value) || value <= 0.0 {
         return 1.0;
     }
     let power = 10f64.powi(value.log10().floor() as i32);
-    let steps = [1.0, 2.0, 2.5, 4.0, 5.0, 10.0, 20.0].map(|step| step * power);
+    let steps = [1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 20.0].map(|step| step * power);
     steps.into_iter().find(|step| *step >= value * (1.0 - 1e-9)).unwrap_or(value)
 }
 
 /// What stands along one axis.
 pub(super) struct Axis<'a> {
-    /// With its unit.
+    /// With its unit; an axis without a name has no labels either.
     pub(super) name: &'a str,
     /// At most so many labels.
     pub(super) labels: usize,
@@ -76,7 +77,7 @@ where
 {
     let size = (frame.x.1 - frame.x.0, frame.y.1 - frame.y.0);
     let inner = area.clone().shrink((frame.x.0, frame.y.0), size);
-    let below = if x_axis.name.is_empty() { 12 } else { 48 };
+    let below = if x_axis.name.is_empty() { 8 } else { 48 };
     let beside = if y_axis.name.is_empty() { 12 } else { 72 };
     let mut chart = ChartBuilder::on(&inner)
         .x_label_area_size(below)
@@ -84,11 +85,13 @@ where
         .margin_right(14)
         .build_cartesian_2d(x, y)?;
     let mut mesh = chart.configure_mesh();
+    let unnamed = |_: &f64| String::new();
     mesh.x_labels(x_axis.labels).y_labels(y_axis.labels).max_light_lines(0);
     mesh.bold_line_style(GRID.stroke_width(1)).axis_style(GREY.stroke_width(1)).set_all_tick_mark_size(4);
     mesh.label_style(Style::new(12.5).colour(INK).text()).axis_desc_style(Style::new(14.0).text());
     mesh.x_desc(x_axis.name).y_desc(y_axis.name);
-    mesh.x_label_formatter(x_axis.label).y_label_formatter(y_axis.label);
+    mesh.x_label_formatter(if x_axis.name.is_empty() { &unnamed } else { x_axis.label });
+    mesh.y_label_formatter(if y_axis.name.is_empty() { &unnamed } else { y_axis.label });
     mesh.draw()?;
     let pixels = chart.plotting_area().get_pixel_range();
     Ok(Plane { place: Box::new(move |x, y| chart.plotting_area().map_coordinate(&(x, y))), pixels })
@@ -98,19 +101,20 @@ where
 mod tests {
     use proptest::prelude::*;
 
-    use super::*;
+    use super::{super::words::number, *};
 
     #[test]
     fn an_axis_ends_at_a_round_number() {
-        let ends = [0.0, -3.0, f64::NAN, 0.3, 1.0, 2.1, 4.4, 9.1, 100.0].map(round_up);
-        assert_eq!(ends, [1.0, 1.0, 1.0, 0.4, 1.0, 2.5, 5.0, 10.0, 100.0]);
+        let ends =
+            [0.0, -3.0, f64::NAN, 0.35, 1.0, 2.1, 4.4, 9.1, 100.0].map(|value| number(round_up(value)));
+        assert_eq!(ends, ["1", "1", "1", "0.4", "1", "2.5", "5", "10", "100"]);
     }
 
     proptest! {
         #[test]
         fn nothing_lies_beyond_the_end_of_its_axis(value in 1e-9f64..1e15) {
             let end = round_up(value);
-            prop_assert!(end >= value * (1.0 - 1e-9) && end <= value * 2.5, "{value} {end}");
+            prop_assert!(end >= value * (1.0 - 1e-9) && end <= value * 1.5 + 1e-9, "{value} {end}");
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Whether a forecast of 30 % comes true in 30 of 100 cases: a reliability diagram.
 
+use std::fmt::Write;
+
 use plotters::{
     prelude::{IntoLogRange, Rectangle},
     style::Color,
@@ -8,7 +10,7 @@ use plotters::{
 use super::{
     axes::{Axis, Frame, axes, round_up},
     drawing::{BOTTOM_PX, Caption, Drawing, PlotError, TOP_PX},
-    legend::{Entry, LEFT_PX, legend},
+    legend::{Entry, LEFT_PX, Stroke, legend},
     marks::{Shape, dashed, line, mark},
     palette::{self, GREY},
     words::{percent, prefixed},
@@ -50,19 +52,25 @@ pub fn calibration(input: &Calibration) -> Result<Drawing, PlotError> {
     let of = if input.name.is_empty() { String::new() } else { format!(" of {}", input.name) };
     let error = expected_calibration_error(&bins);
     let left_out = input.bins.iter().filter(|bin| bin.count > 0 && !good(bin)).count();
-    let mut caption = Caption { title: format!("Calibration{of}"), left_out, ..Caption::default() };
-    caption.description = "Observed share against forecast probability.".to_owned();
+    let mut caption = Caption {
+        title: format!("Calibration{of}"),
+        description: "Observed share against forecast probability.".to_owned(),
+        left_out,
+        ..Caption::default()
+    };
     let Some(error) = error else { return caption.draw_nothing() };
-    caption.title = format!("Calibration{of}: expected calibration error {:.1} points", error * 100.0);
+    let decimals = if error < 0.01 { 2 } else { 1 };
+    caption.title =
+        format!("Calibration{of}: expected calibration error {:.decimals$} points", error * 100.0);
     for bin in &bins {
         let (forecast, observed) = (percent(bin.predicted_mean), percent(bin.observed_share));
-        caption.description.push_str(&format!(" Forecast {forecast}: observed {observed} of {}.", bin.count));
+        let _ = write!(caption.description, " Forecast {forecast}: observed {observed} of {}.", bin.count);
     }
     let end = bins.iter().map(|bin| bin.predicted_mean.max(bin.observed_share)).fold(0.0, f64::max);
     let end = round_up((end * 1.05).max(0.02)).min(1.0);
     let count_end = bins.iter().map(|bin| bin.count as f64).fold(1.0, f64::max) * 3.0;
     caption.draw(|area| {
-        let frame = Frame { x: (12, LEFT_PX - 8), y: (TOP_PX, 400) };
+        let frame = Frame { x: (12, LEFT_PX - 8), y: (TOP_PX, 392) };
         let x_axis = Axis { name: "", labels: 11, label: &|share| percent(*share) };
         let y_axis = Axis { name: "observed share", labels: 9, label: &|share| percent(*share) };
         let plane = axes(area, frame, (0.0..end, &x_axis), (0.0..end, &y_axis))?;
@@ -76,7 +84,7 @@ pub fn calibration(input: &Calibration) -> Result<Drawing, PlotError> {
             line(area, &ends, SERIES.stroke_width(1))?;
             mark(area, Shape::Circle, *at, 5, SERIES)?;
         }
-        let strip = Frame { x: frame.x, y: (392, BOTTOM_PX) };
+        let strip = Frame { x: frame.x, y: (398, BOTTOM_PX) };
         let x_axis = Axis { name: "forecast probability (mean of the bin)", ..x_axis };
         let y_axis = Axis { name: "forecasts", labels: 4, label: &|count| prefixed(*count) };
         let strip = axes(area, strip, (0.0..end, &x_axis), ((0.5..count_end).log_scale(), &y_axis))?;
@@ -94,12 +102,12 @@ pub fn calibration(input: &Calibration) -> Result<Drawing, PlotError> {
 const SERIES: plotters::style::RGBColor = palette::STEPS[1];
 
 fn entries() -> [Entry; 4] {
-    let entry = |name: &str, colour, shape, line| Entry { name: name.to_owned(), colour, shape, line };
+    let entry = |name: &str, colour, shape, stroke| Entry { name: name.to_owned(), colour, shape, stroke };
     [
-        entry("forecasts of a bin", SERIES, Some(Shape::Circle), true),
-        entry("upright: 95 % interval", SERIES, None, false),
-        entry("perfect forecasts", GREY, None, true),
-        entry("number of forecasts", palette::STEPS[0], Some(Shape::Square), false),
+        entry("forecasts of a bin", SERIES, Some(Shape::Circle), Stroke::Solid),
+        entry("95 % interval", SERIES, None, Stroke::Upright),
+        entry("perfect forecasts", GREY, None, Stroke::Dashed),
+        entry("number of forecasts", palette::STEPS[0], Some(Shape::Square), Stroke::None),
     ]
 }
 

@@ -14,7 +14,7 @@ use super::{
     Format,
     palette::{GREY, INK},
     png::png,
-    words::{left_out_note, legible},
+    words::{fitted, left_out_note, legible},
 };
 
 /// Width of every plot.
@@ -86,12 +86,12 @@ impl Caption {
         let whole = |svg: &mut String| -> Drawn {
             let area = SVGBackend::with_string(svg, (WIDTH_PX, HEIGHT_PX)).into_drawing_area();
             area.fill(&WHITE)?;
-            write(&area, &legible(&self.title, 84), (24, 16), Style::new(19.0).left().top())?;
+            write(&area, &fitted(&self.title, 19.0, 860.0), (24, 16), Style::new(19.0).left().top())?;
             let notes = [self.note.clone(), left_out_note(self.left_out)];
             let notes = notes.iter().filter(|note| !note.is_empty()).cloned().collect::<Vec<_>>().join(" · ");
             if !notes.is_empty() {
                 let style = Style::new(12.0).left().top().colour(GREY);
-                write(&area, &legible(&notes, 140), (24, BOTTOM_PX + 6), style)?;
+                write(&area, &fitted(&notes, 12.0, 860.0), (24, BOTTOM_PX + 6), style)?;
             }
             draw(&area)?;
             area.present()
@@ -102,7 +102,8 @@ impl Caption {
 
     /// The sheet of a plot that has nothing to show.
     pub(super) fn draw_nothing(&self) -> Result<Drawing, PlotError> {
-        self.draw(|area| {
+        let alone = Self { note: String::new(), ..self.clone() };
+        alone.draw(|area| {
             let centre = (WIDTH_PX as i32 / 2, HEIGHT_PX as i32 / 2);
             write(area, "no data", centre, Style::new(22.0).colour(GREY))
         })
@@ -210,7 +211,7 @@ pub(super) mod tests {
             "role=\"img\" aria-labelledby=\"title desc\"",
             "<title id=\"title\">Ways &lt;home&gt; &amp; back</title>",
             "<desc id=\"desc\">A way. 2 values cannot be drawn and are left out</desc>",
-            "mind the gap · 2 values",
+            "2 values cannot be drawn and are left out\n",
             "no data",
         ] {
             assert!(svg.contains(expected), "{expected}: {svg}");

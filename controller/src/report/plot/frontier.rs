@@ -1,11 +1,13 @@
 //! What an awake but unused hour buys: the share of arrivals found awake against what it costs.
 
+use std::fmt::Write;
+
 use plotters::style::Color;
 
 use super::{
     axes::{Axis, Frame, axes, drawable, round_up},
     drawing::{BOTTOM_PX, Caption, Drawing, PlotError, TOP_PX},
-    legend::{Entry, LEFT_PX, legend},
+    legend::{Entry, LEFT_PX, Stroke, legend},
     marks::{self, Shape, dashed, line, mark},
     palette::{self, ACCENT},
     words::{number, percent},
@@ -83,21 +85,22 @@ pub fn frontier(input: &Frontier) -> Result<Drawing, PlotError> {
 }
 
 fn entries(kept: &Frontier) -> Vec<Entry> {
-    let entry = |index: usize, name: &str, line: bool| Entry {
+    let entry = |index: usize, name: &str, stroke: Stroke| Entry {
         name: name.to_owned(),
         colour: palette::series(index),
         shape: Some(marks::series(index)),
-        line,
+        stroke,
     };
     let current = kept.current.map(|_| Entry {
         name: "current policy".to_owned(),
         colour: ACCENT,
         shape: Some(Shape::Star),
-        line: false,
+        stroke: Stroke::None,
     });
-    let series = kept.series.iter().enumerate().map(|(index, series)| entry(index, &series.name, true));
+    let series =
+        kept.series.iter().enumerate().map(|(index, series)| entry(index, &series.name, Stroke::Solid));
     let points =
-        (kept.series.len()..).zip(&kept.points).map(|(index, named)| entry(index, &named.name, false));
+        (kept.series.len()..).zip(&kept.points).map(|(index, named)| entry(index, &named.name, Stroke::None));
     current.into_iter().chain(series).chain(points).collect()
 }
 
@@ -147,20 +150,22 @@ fn description(kept: &Frontier) -> String {
             .to_owned();
     for series in &kept.series {
         if let (Some(first), Some(last)) = (series.points.first(), series.points.last()) {
-            text.push_str(&format!(" {}: from {} to {}.", series.name, at(first), at(last)));
+            let _ = write!(text, " {}: from {} to {}.", series.name, at(first), at(last));
         }
     }
     for named in &kept.points {
-        text.push_str(&format!(" {}: {}.", named.name, at(&named.point)));
+        let _ = write!(text, " {}: {}.", named.name, at(&named.point));
     }
     if let Some(current) = &kept.current {
-        text.push_str(&format!(" Current policy: {}.", at(current)));
+        let _ = write!(text, " Current policy: {}.", at(current));
     }
     text
 }
 
 #[cfg(test)]
 pub(super) mod tests {
+    use proptest::prelude::*;
+
     use super::{super::drawing::tests::structure, *};
 
     pub(in super::super) fn example() -> Frontier {
@@ -215,6 +220,23 @@ pub(super) mod tests {
     fn nothing_gives_no_data() {
         let drawing = frontier(&Frontier::default()).expect("a plot");
         assert!(drawing.svg().contains("no data"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_points_give_a_plot(points in prop::collection::vec((any::<f64>(), -0.1f64..1.1), 0..9)) {
+            let point = |(idle_hours_per_instance_day, found_awake_share)| FrontierPoint {
+                idle_hours_per_instance_day,
+                found_awake_share,
+            };
+            let points: Vec<_> = points.into_iter().map(point).collect();
+            let current = points.first().copied();
+            let series = vec![FrontierSeries { name: "x".to_owned(), points }];
+            let input = Frontier { series, points: Vec::new(), current };
+            structure(&frontier(&input).expect("a plot"));
+            let text = super::super::frontier_text(&input, super::super::Terminal { columns: 80, styled: false });
+            prop_assert!(text.is_ascii() && !text.contains("NaN"), "{text}");
+        }
     }
 
     #[test]

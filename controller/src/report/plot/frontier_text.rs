@@ -83,24 +83,28 @@ fn look(index: usize, terminal: Terminal) -> (char, Style) {
     (marks[index % marks.len()], COLOURS[index % COLOURS.len()].on_default())
 }
 
-/// Axes with a label about every four rows and every fifth of the width.
+/// Axes with labels at round shares and some parts of the width.
 fn frame(grid: &mut Grid, terminal: Terminal, (columns, rows): (usize, usize), (x_max, y_max): (f64, f64)) {
     let plain = Style::new();
     for row in 0..rows {
         grid.put(MARGIN + 1, row, terminal.pick('│', '|'), plain);
-        let share = y_max * (1.0 - row as f64 / (rows - 1) as f64);
-        if row % 4 == 0 || row == rows - 1 {
-            grid.put(MARGIN + 1, row, terminal.pick('┤', '+'), plain);
-            grid.write(0, row, &format!("{:>MARGIN$}", format!("{:.0} %", share * 100.0)));
-        }
+    }
+    let step_percent = if y_max > 0.4 { 20 } else { 5 };
+    for share_percent in (0..=(y_max * 100.0).round() as usize).step_by(step_percent) {
+        let row = ((1.0 - share_percent as f64 / 100.0 / y_max) * (rows - 1) as f64).round() as usize;
+        grid.put(MARGIN + 1, row, terminal.pick('┤', '+'), plain);
+        grid.write(0, row, &format!("{:>MARGIN$}", format!("{share_percent} %")));
     }
     for column in 0..columns {
         grid.put(MARGIN + 2 + column, rows, terminal.pick('─', '-'), plain);
     }
     grid.put(MARGIN + 1, rows, terminal.pick('└', '+'), plain);
-    for fifth in 0..=5 {
-        let column = MARGIN + 2 + (columns - 1) * fifth / 5;
-        let label = number(x_max * fifth as f64 / 5.0);
+    // The parts with the shortest figures.
+    let parts =
+        [5, 4, 6].into_iter().min_by_key(|parts| number(x_max / f64::from(*parts)).len()).unwrap_or(5);
+    for part in 0..=parts as usize {
+        let column = MARGIN + 2 + (columns - 1) * part / parts as usize;
+        let label = number(x_max * part as f64 / f64::from(parts));
         grid.put(column, rows, terminal.pick('┴', '+'), plain);
         // The last label ends where the plot does.
         let last = MARGIN + 2 + columns - label.chars().count();

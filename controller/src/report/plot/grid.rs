@@ -1,5 +1,7 @@
 //! A grid of characters, for plots in a terminal.
 
+use std::fmt::Write;
+
 use anstyle::Style;
 
 /// Columns below which no plot can be read.
@@ -63,7 +65,7 @@ impl Grid {
             let style = run[0].1;
             let characters: String = run.iter().map(|(character, _)| character).collect();
             if self.styled {
-                text.push_str(&format!("{style}{characters}{style:#}"));
+                let _ = write!(text, "{style}{characters}{style:#}");
             } else {
                 text.push_str(&characters);
             }

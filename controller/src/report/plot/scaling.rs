@@ -1,13 +1,13 @@
 //! What more instances cost, on logarithmic axes: where the points follow the dashed line, the cost is linear.
 
-use std::ops::Range;
+use std::{fmt::Write, ops::Range};
 
 use plotters::{prelude::IntoLogRange, style::Color};
 
 use super::{
     axes::{Axis, Frame, Plane, axes},
     drawing::{Area, BOTTOM_PX, Caption, Drawing, Drawn, PlotError, TOP_PX},
-    legend::{Entry, LEFT_PX, legend},
+    legend::{Entry, LEFT_PX, Stroke, legend},
     marks::{self, dashed, line, mark},
     palette::{self, GREY},
     words::prefixed,
@@ -69,7 +69,7 @@ pub fn scaling(input: &Scaling) -> Result<Drawing, PlotError> {
 fn panel(area: &Area<'_>, frame: Frame, (name, unit): (&str, &str), places: &Places) -> Drawn {
     let labels = if frame.x.1 - frame.x.0 > 400 { 9 } else { 5 };
     let x_axis = Axis { name: "instances", labels, label: &|instances| prefixed(*instances) };
-    let label = |value: &f64| format!("{} {unit}", spaced(&prefixed(*value)));
+    let label = |value: &f64| spaced(&prefixed(*value)) + unit;
     let y_axis = Axis { name, labels: 9, label: &label };
     let (x, y) = (decades(places, |place| place.0), decades(places, |place| place.1));
     let plane = axes(area, frame, (x.clone().log_scale(), &x_axis), (y.clone().log_scale(), &y_axis))?;
@@ -120,14 +120,15 @@ fn has_points(places: &Places) -> bool {
     places.iter().any(|series| !series.is_empty())
 }
 
-/// From the power of ten below everything to the one above.
+/// Some room around everything, and at least two powers of ten for the labels.
 fn decades(places: &Places, of: fn(&(f64, f64)) -> f64) -> Range<f64> {
     let all = || places.iter().flatten().map(of);
-    let low = all().fold(f64::INFINITY, f64::min).log10();
-    let high = all().fold(0.0, f64::max).log10();
-    let start = (low - 0.05).floor() as i32;
-    let end = ((high + 0.05).ceil() as i32).max(start + 1);
-    10f64.powi(start)..10f64.powi(end)
+    let low = all().fold(f64::INFINITY, f64::min).log10() - 0.2;
+    let high = all().fold(0.0, f64::max).log10() + 0.2;
+    if high.floor() - low.ceil() >= 1.0 {
+        return 10f64.powf(low)..10f64.powf(high);
+    }
+    10f64.powf(low.floor())..10f64.powf(high.ceil())
 }
 
 /// `10m` with a unit reads `10 ms`.
@@ -141,9 +142,10 @@ fn entries(input: &Scaling) -> Vec<Entry> {
         name: series.name.clone(),
         colour: palette::series(index),
         shape: Some(marks::series(index)),
-        line: true,
+        stroke: Stroke::Solid,
     };
-    let linear = Entry { name: "dashed: slope 1".to_owned(), colour: GREY, shape: None, line: false };
+    let linear =
+        Entry { name: "linear, slope 1".to_owned(), colour: GREY, shape: None, stroke: Stroke::Dashed };
     input.series.iter().enumerate().map(entry).chain([linear]).collect()
 }
 
@@ -153,13 +155,13 @@ fn description(input: &Scaling, seconds: &Places, bytes: &Places) -> String {
         for (unit, places) in [("s", &seconds[index]), ("B", &bytes[index])] {
             if let (Some(first), Some(last)) = (places.first(), places.last()) {
                 let at = |place: &(f64, f64)| {
-                    format!("{} {unit} at {} instances", spaced(&prefixed(place.1)), prefixed(place.0))
+                    format!("{}{unit} at {} instances", spaced(&prefixed(place.1)), prefixed(place.0))
                 };
-                text.push_str(&format!(" {}: from {} to {}.", series.name, at(first), at(last)));
+                let _ = write!(text, " {}: from {} to {}.", series.name, at(first), at(last));
             }
         }
     }
-    text.replace("  ", " ")
+    text
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! One instance's week: when its user is expected, when it will be woken, when the user came.
 
+use std::fmt::Write;
+
 use jiff::civil::{Date, DateTime};
 use plotters::{prelude::Rectangle, style::Color};
 
@@ -39,10 +41,9 @@ pub(super) struct Kept {
     pub(super) arrivals: Vec<(usize, usize)>,
     /// The highest probability, above 0.
     pub(super) highest: f64,
-    pub(super) left_out: usize,
 }
 
-/// Sorts out what can be drawn; `None` when no probability can.
+/// What can be drawn (`None` when no probability can), and how many values cannot.
 pub(super) fn kept(input: &Week) -> (Option<Kept>, usize) {
     let good = |probability: &f64| (0.0..=1.0).contains(probability);
     let given = |index: usize| input.arrival_probability.get(index).copied().filter(good);
@@ -67,7 +68,7 @@ pub(super) fn kept(input: &Week) -> (Option<Kept>, usize) {
         return (None, left_out);
     };
     let highest = if highest > 0.0 { highest } else { 1.0 };
-    (Some(Kept { probability, wakes, arrivals, highest, left_out }), left_out)
+    (Some(Kept { probability, wakes, arrivals, highest }), left_out)
 }
 
 /// "Mon 03-02" for a row.
@@ -77,8 +78,7 @@ pub(super) fn day_name(input: &Week, day: usize) -> String {
 }
 
 pub(super) fn title(input: &Week) -> String {
-    let instance = legible(&input.instance, 40);
-    format!("When {instance} is expected to be used, week of {}", input.first_day)
+    format!("Week of {}: when the user of {} is expected", input.first_day, legible(&input.instance, 32))
 }
 
 const LEFT: i32 = 96;
@@ -97,6 +97,9 @@ pub fn week(input: &Week) -> Result<Drawing, PlotError> {
     };
     let Some(kept) = kept else { return caption.draw_nothing() };
     caption.description = description(input, &kept);
+    if kept.probability.contains(&None) {
+        caption.note.push_str("grey: no forecast");
+    }
     caption.draw(|area| {
         let top = TOP_PX + 6;
         cells(area, input, &kept, top)?;
@@ -180,7 +183,7 @@ fn description(input: &Week, kept: &Kept) -> String {
         if let Some((quarter, probability)) = likeliest.filter(|(_, p)| *p > 0.0) {
             let (hour, minute) = (quarter / 4, quarter % 4 * 15);
             let day = day_name(input, day);
-            text.push_str(&format!(" {day}: likeliest at {hour}:{minute:02}, {}.", percent(probability)));
+            let _ = write!(text, " {day}: likeliest at {hour}:{minute:02}, {}.", percent(probability));
         }
     }
     text
@@ -244,7 +247,7 @@ pub(super) mod tests {
         let drawing = week(&input).expect("a plot");
         assert_eq!(drawing.left_out(), 5);
         assert_eq!(drawing.svg().matches("fill=\"#D5D5D5\"").count(), 2);
-        structure(&drawing);
+        assert!(structure(&drawing).contains("grey: no forecast · 5 values"));
     }
 
     #[test]

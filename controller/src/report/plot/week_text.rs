@@ -66,12 +66,12 @@ fn days(input: &Week, kept: &Kept, quarters: usize, terminal: Terminal) -> Vec<S
     lines
 }
 
-/// Any probability above 0 shows something.
+/// Less than a sixteenth of the highest shows nothing, so that the likely hours stand out.
 fn cell(group: &[Option<f64>], highest: f64, terminal: Terminal) -> (char, Style) {
     let Some(probability) = group.iter().flatten().copied().reduce(f64::max) else {
         return ('?', Style::new());
     };
-    let level = (probability / highest * 8.0).ceil().clamp(0.0, 8.0) as usize;
+    let level = (probability / highest * 8.0).round().clamp(0.0, 8.0) as usize;
     let style = Style::new().fg_color(Some(Color::Ansi256(Ansi256Color(BLUES[level]))));
     let style = if level == 0 { Style::new() } else { style };
     (terminal.pick(BLOCKS, BLOCKS_PLAIN)[level], style)
@@ -89,15 +89,19 @@ fn mark(wake: bool, arrival: bool, terminal: Terminal) -> Option<(char, Style)> 
 
 fn legend(kept: &Kept, quarters: usize, terminal: Terminal) -> Vec<String> {
     let minutes = quarters * 15;
-    let of =
-        if quarters == 1 { String::new() } else { ", the highest quarter hour of each column".to_owned() };
+    let of = if quarters == 1 { "" } else { ", of which the highest quarter hour is shown" };
     let sign = |wake: bool, arrival: bool| {
         let (character, style) = mark(wake, arrival, terminal).unwrap_or((' ', Style::new()));
         if terminal.styled { format!("{style}{character}{style:#}") } else { character.to_string() }
     };
+    let missing = if kept.probability.contains(&None) { "  ? no forecast" } else { "" };
     vec![
-        format!("{} probability of an arrival: {}", terminal.pick('█', '@'), percent(kept.highest)),
-        format!("columns of {minutes} min, hours of the local day{of}"),
+        format!(
+            "{} {} probability of an arrival in a quarter hour{missing}",
+            terminal.pick('█', '@'),
+            percent(kept.highest)
+        ),
+        format!("columns of {minutes} min{of}; local hours"),
         format!(
             "{} planned wake  {} past arrival  {} both",
             sign(true, false),
@@ -136,7 +140,12 @@ mod tests {
         input.arrival_probability.truncate(QUARTERS_PER_DAY);
         input.arrival_probability[0] = f64::NAN;
         let text = week_text(&input, Terminal { columns: 120, styled: false });
-        assert!(text.contains("????") && text.contains("1 value cannot be drawn"), "{text}");
+        assert!(
+            text.contains("????")
+                && text.contains("? no forecast")
+                && text.contains("1 value cannot be drawn"),
+            "{text}"
+        );
         let nothing = week_text(&Week::default(), Terminal { columns: 80, styled: true });
         assert!(nothing.ends_with("no data\n"), "{nothing}");
     }

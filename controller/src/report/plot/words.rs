@@ -10,6 +10,31 @@ pub(super) fn legible(text: &str, chars_max: usize) -> String {
     format!("{}…", cut.trim_end())
 }
 
+/// `text` as [`legible`] makes it, cut to what fits into `room_px` pixels at this size of letters even in a wide font.
+pub(super) fn fitted(text: &str, size_px: f64, room_px: f64) -> String {
+    let width_px = |text: &str| text.chars().map(letter_em).sum::<f64>() * size_px;
+    let mut chars = text.chars().count();
+    let mut shown = legible(text, chars);
+    while width_px(&shown) > room_px && chars > 1 {
+        chars -= 1;
+        shown = legible(text, chars);
+    }
+    shown
+}
+
+/// Widths of letters, in sizes of the font; above those of common fonts.
+fn letter_em(letter: char) -> f64 {
+    match letter {
+        'i' | 'j' | 'l' | 'I' | '.' | ',' | ':' | ';' | '\'' | '|' | '!' | ' ' => 0.34,
+        'f' | 'r' | 't' | '-' | '(' | ')' | '[' | ']' | '/' => 0.42,
+        'm' | 'w' | 'M' | 'W' | '@' | '%' | '…' => 1.0,
+        'a'..='z' | '0'..='9' | '_' => 0.64,
+        'A'..='Z' => 0.79,
+        letter if letter.is_ascii() || ('\u{a0}'..'\u{250}').contains(&letter) => 0.84,
+        _ => 1.0,
+    }
+}
+
 /// A share of 1 in percent, with a decimal where whole percents would hide the difference.
 pub(super) fn percent(share: f64) -> String {
     let percent = share * 100.0;
@@ -55,6 +80,14 @@ mod tests {
         assert_eq!(legible("short", 5), "short");
         assert_eq!(legible("a longer name", 9), "a longer…");
         assert_eq!(legible("bad\u{1b}[31m\0", 20), "bad?[31m?");
+    }
+
+    #[test]
+    fn wide_letters_take_more_room() {
+        assert_eq!(fitted("hour of the day", 13.0, 160.0), "hour of the day");
+        assert_eq!(fitted("WWWWWWWWWW", 10.0, 55.0), "WWWW…");
+        assert_eq!(fitted("iiiiiiiiii", 10.0, 55.0), "iiiiiiiiii");
+        assert_eq!(fitted("x", 10.0, 0.0), "x", "one letter always");
     }
 
     #[test]
