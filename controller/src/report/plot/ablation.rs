@@ -29,7 +29,7 @@ pub struct AblationRow {
     pub recall_change_points: [f64; 3],
 }
 
-/// What [`ablation`] shows, from top to bottom.
+/// What [`ablation()`] shows, from top to bottom.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Ablation {
     pub rows: Vec<AblationRow>,

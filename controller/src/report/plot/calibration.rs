@@ -27,7 +27,7 @@ pub struct CalibrationBin {
     pub count: u64,
 }
 
-/// What [`calibration`] shows.
+/// What [`calibration()`] shows.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Calibration {
     /// What was forecast, for the title: "arrival within 3 h".

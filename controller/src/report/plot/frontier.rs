@@ -36,7 +36,7 @@ pub struct NamedPoint {
     pub point: FrontierPoint,
 }
 
-/// What [`frontier`] and [`super::frontier_text`] show.
+/// What [`frontier()`] and [`super::frontier_text()`] show.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Frontier {
     pub series: Vec<FrontierSeries>,

@@ -23,7 +23,7 @@ const MARKS_PLAIN: [char; 8] = ['o', 'x', '+', '#', '%', '&', '=', '~'];
 /// Columns for the labels of the upright axis.
 const MARGIN: usize = 6;
 
-/// The same as [`super::frontier`] in characters: a line of points between the markers of a series, a legend below.
+/// The same as [`super::frontier()`] in characters: a line of points between the markers of a series, a legend below.
 /// Ends with a line break.
 pub fn frontier_text(input: &Frontier, terminal: Terminal) -> String {
     let (kept, left_out) = kept(input);

@@ -30,7 +30,7 @@ pub struct ScalingSeries {
     pub points: Vec<ScalingPoint>,
 }
 
-/// What [`scaling`] shows.
+/// What [`scaling()`] shows.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Scaling {
     pub series: Vec<ScalingSeries>,

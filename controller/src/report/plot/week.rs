@@ -18,7 +18,7 @@ pub const QUARTERS_PER_DAY: usize = 96;
 /// Quarter hours of seven days.
 pub const QUARTERS_PER_WEEK: usize = 7 * QUARTERS_PER_DAY;
 
-/// What [`week`] and [`super::week_text`] show, all in the local time of the instance.
+/// What [`week()`] and [`super::week_text()`] show, all in the local time of the instance.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Week {
     pub instance: String,

@@ -17,7 +17,7 @@ const BLOCKS_PLAIN: [char; 9] = [' ', '.', ':', '-', '=', '+', '*', '#', '@'];
 /// From light to strong in the colours of 256, readable on white and on black.
 const BLUES: [u8; 9] = [75, 75, 75, 69, 69, 33, 33, 27, 27];
 
-/// The same as [`super::week`] in characters: a row per day, the fuller the likelier, and below it its planned wakes
+/// The same as [`super::week()`] in characters: a row per day, the fuller the likelier, and below it its planned wakes
 /// and past arrivals. A narrow terminal gets the highest of two or four quarter hours in a column. Ends with a line
 /// break.
 pub fn week_text(input: &Week, terminal: Terminal) -> String {
