@@ -14,7 +14,6 @@
 mod dispatch;
 mod ingest;
 mod learn;
-mod outlook;
 mod perform;
 mod phases;
 mod plan;
