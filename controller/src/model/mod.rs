@@ -46,10 +46,15 @@ pub mod scorer;
 
 pub mod packed;
 
+pub mod profiles;
+
+pub mod crowd;
+
 pub mod fit;
 
 pub use bytes::BadProfile;
 pub use covisit::{Association, CovisitRule, Covisits, Triggered};
+pub use crowd::{Crowd, Crowds};
 pub use days::{CohortDays, DayCalendar, DayKind};
 pub use detect::{DayFinding, DayFlag, DetectRule, Detection, detect};
 pub use fitted::Fitted;
@@ -60,6 +65,7 @@ pub use meta::{Metrics, ModelMeta, Rejection, validate};
 pub use moment::Moment;
 pub use phase::{ArrivalClock, OffsetPrior, Phase, PhaseRule, Unclear, phase};
 pub use profile2::Profile;
+pub use profiles::Profiles;
 pub use rule::{Rule, Split};
 pub use scorer::{AbstainRule, Scored, Scorer};
 pub use turnout::Turnout;

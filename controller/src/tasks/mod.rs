@@ -14,6 +14,7 @@
 mod dispatch;
 mod ingest;
 mod learn;
+mod outlook;
 mod perform;
 mod phases;
 mod plan;
