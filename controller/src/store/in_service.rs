@@ -112,3 +112,130 @@ async fn record(
         .during("record who put a version in service")
         .map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+
+    use super::*;
+    use crate::{
+        model::{HourProfile, Metrics, ModelKind, Rule},
+        store::{Learned, ModelRow},
+        visits::Activity,
+    };
+
+    async fn store() -> (tempfile::TempDir, Store) {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let store = Store::open(&dir.path().join("reveille.db")).await.expect("opens");
+        (dir, store)
+    }
+
+    fn now() -> Timestamp {
+        "2026-03-02T12:00:00Z".parse().expect("a timestamp")
+    }
+
+    /// A version of the rule with one instance.
+    async fn publish(store: &Store, status: ModelStatus) -> u64 {
+        let row = ModelRow {
+            version: 0,
+            status,
+            trained_at: now(),
+            data_from: None,
+            data_to: None,
+            instances: 1,
+            rule: Rule::default(),
+            metrics: Metrics::default(),
+            detail: "as it was".into(),
+            kind: ModelKind::Rule,
+            fitted: None,
+            pinned: false,
+        };
+        let as_of = now().to_zoned(TimeZone::UTC).date();
+        let hours = HourProfile::fit(&Activity::default(), &TimeZone::UTC, as_of, &Rule::default());
+        let learned = Learned { instance: "dev1".parse().expect("an id"), hours, stays: None };
+        store.model_publish(&row, &[learned]).await.expect("kept").version
+    }
+
+    #[tokio::test]
+    async fn only_what_served_and_is_kept_can_be_put_back() {
+        let (_dir, store) = store().await;
+        assert!(matches!(store.model_unpin(now(), "ann").await, Err(ServeError::Nothing)));
+        for _ in 0..4 {
+            publish(&store, ModelStatus::Serving).await;
+        }
+        let rejected = publish(&store, ModelStatus::Rejected).await;
+        let refused = async |version| store.model_serve(version, now(), "ann").await.expect_err("refused");
+        assert!(matches!(refused(9).await, ServeError::Unknown(9)));
+        assert!(matches!(refused(rejected).await, ServeError::Rejected { version: 5, .. }));
+        let pruned = refused(1).await;
+        assert!(pruned.to_string().contains("no longer kept"), "{pruned}");
+        assert_eq!(store.model_serving().await.expect("readable").map(|row| row.version), Some(4));
+        store.model_serve(2, now(), "ann").await.expect("put back");
+        store.model_serve(3, now(), "ann").await.expect("and another");
+        let rows = store.models_list(9).await.expect("readable");
+        let pinned: Vec<_> = rows.iter().filter(|row| row.pinned).map(|row| row.version).collect();
+        assert_eq!(pinned, [3]);
+    }
+
+    #[tokio::test]
+    async fn a_pinned_version_keeps_its_profiles_however_many_are_fitted_since() {
+        let (_dir, store) = store().await;
+        publish(&store, ModelStatus::Serving).await;
+        store.model_serve(1, now(), "ann").await.expect("pinned where it is");
+        for _ in 0..5 {
+            publish(&store, ModelStatus::Serving).await;
+        }
+        let serving = store.model_serving().await.expect("readable").expect("one");
+        assert_eq!((serving.version, store.profiles_of(1).await.expect("readable").len()), (1, 1));
+        let last = store.model_get(6).await.expect("readable").expect("kept");
+        assert_eq!(
+            (last.status, last.detail.as_str()),
+            (ModelStatus::Rejected, "version 1 is pinned; as it was")
+        );
+        store.model_unpin(now(), "bob").await.expect("unpinned");
+        store.model_unpin(now(), "bob").await.expect("twice is once");
+        assert_eq!(store.policy_changes(9).await.expect("readable").len(), 2);
+        assert_eq!(publish(&store, ModelStatus::Serving).await, 7);
+        assert_eq!(store.model_serving().await.expect("readable").map(|row| row.version), Some(7));
+    }
+
+    /// A database as it was before there were weights, with a model in service.
+    #[tokio::test]
+    async fn a_database_of_before_is_read_on() {
+        let (dir, store) = store().await;
+        publish(&store, ModelStatus::Serving).await;
+        for statement in [
+            "ALTER TABLE models DROP COLUMN kind",
+            "ALTER TABLE models DROP COLUMN fitted",
+            "ALTER TABLE models DROP COLUMN pinned",
+            "ALTER TABLE profiles DROP COLUMN stays",
+            "ALTER TABLE planned DROP COLUMN idle_h",
+            "ALTER TABLE planned DROP COLUMN saved_s",
+            "DROP TABLE spend",
+            "DELETE FROM _sqlx_migrations WHERE version = 3",
+        ] {
+            sqlx::query(statement).execute(&store.pool).await.expect("taken back");
+        }
+        store.close().await;
+        let store = Store::open(&dir.path().join("reveille.db")).await.expect("migrates");
+        let serving = store.model_serving().await.expect("readable").expect("goes on");
+        assert_eq!((serving.kind, serving.fitted, serving.pinned), (ModelKind::Rule, None, false));
+        assert_eq!(store.profiles_of(1).await.expect("readable").len(), 1);
+        assert!(store.stays_of(1).await.expect("readable").is_empty());
+        assert!(store.spend_of(0).await.expect("readable").is_empty());
+    }
+
+    #[tokio::test]
+    async fn weights_of_other_features_are_left_out_and_cannot_be_put_back() {
+        let (_dir, store) = store().await;
+        publish(&store, ModelStatus::Serving).await;
+        sqlx::query("UPDATE models SET kind = 'fitted', fitted = '{\"wake\": {}}'")
+            .execute(&store.pool)
+            .await
+            .expect("spoilt");
+        let serving = store.model_serving().await.expect("readable").expect("goes on");
+        assert_eq!((serving.kind, serving.fitted), (ModelKind::Fitted, None));
+        let refused = store.model_serve(1, now(), "ann").await;
+        assert!(matches!(refused, Err(ServeError::Unreadable(1))), "{refused:?}");
+    }
+}

@@ -60,3 +60,43 @@ impl Store {
             .map(drop)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY_MS: i64 = 86_400_000;
+
+    /// A wake that began to serve an hour into `day`, and its verdict.
+    async fn wake(store: &Store, id: &str, reason: &str, day: i64, idle_s: f64) {
+        let at = day * DAY_MS + 3_600_000;
+        let sql = "INSERT INTO wakes (wake_id, instance_id, reason, priority, requested_by, created_at, due_at, \
+                   expires_at, state, state_data, attempt, serving_at, ended_at, end_reason) \
+                   VALUES (?1, ?1, ?2, 1, 'test', ?3, ?3, ?3, 'ended', '{}', 1, ?3, ?3, 'woken')";
+        sqlx::query(sql).bind(id).bind(reason).bind(at).execute(&store.pool).await.expect("kept");
+        let sql = "INSERT INTO outcomes (wake_id, verdict, idle_s, waited_s, saved_s, judged_at) \
+                   VALUES (?, 'unused', ?, 0, 0, 0)";
+        sqlx::query(sql).bind(id).bind(idle_s).execute(&store.pool).await.expect("kept");
+    }
+
+    #[tokio::test]
+    async fn idle_time_of_forecast_wakes_is_added_up_by_the_day_they_served() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let store = Store::open(&dir.path().join("reveille.db")).await.expect("opens");
+        for (day, instances) in [(10, 4), (11, 7), (11, 5), (12, 6)] {
+            store.spend_keep_instances(day, instances).await.expect("kept");
+        }
+        for (id, reason, day, idle_s) in [
+            ("a", "forecast", 10, 1_000.0),
+            ("b", "forecast", 11, 500.0),
+            ("c", "forecast", 11, 250.5),
+            ("d", "demand", 11, 9_999.0),
+            ("e", "forecast", 13, 1.0),
+        ] {
+            wake(&store, id, reason, day, idle_s).await;
+        }
+        let day = |day, instances, idle_s, wakes| DaySpend { day, instances, idle_s, wakes };
+        let expected = [day(11, 7, 750.5, 2), day(12, 6, 0.0, 0), day(13, 0, 1.0, 1)];
+        assert_eq!(store.spend_of(11).await.expect("readable"), expected);
+    }
+}

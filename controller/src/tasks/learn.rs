@@ -234,7 +234,10 @@ impl Task for Learn {
 }
 
 #[cfg(test)]
-mod tests {
+mod tests;
+
+#[cfg(test)]
+mod zone_tests {
     use super::*;
     use crate::config::CohortConfig;
 
