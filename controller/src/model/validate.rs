@@ -167,15 +167,13 @@ impl Spread {
         let decay = Decay::default();
         let every = histories.len().div_ceil(DRIFT_HISTORIES).max(1);
         for history in histories.iter().step_by(every) {
-            let add = |features: &Features| {
+            history.walk_features(clockwork, population, &decay, |_, features: &Features| {
                 for ((sum, squares), feature) in spread.sums.iter_mut().zip(features) {
                     *sum += f64::from(*feature);
                     *squares += f64::from(*feature).powi(2);
                 }
                 spread.count += 1.0;
-            };
-            let mut add = add;
-            history.walk_features(clockwork, population, &decay, |_, features| add(features));
+            });
         }
         spread
     }

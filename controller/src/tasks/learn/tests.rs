@@ -53,10 +53,13 @@ impl Fleet {
     }
 
     /// What was seen from `from` until before `to`: on most workdays everybody comes at an hour of their own and stays
-    /// for a morning. Where the hours are shuffled, anybody comes at any time of any day.
+    /// for a morning. Where the hours are shuffled, people come on few days, at any time of them.
     async fn lives(&self, from: u64, to: u64, shuffled: bool) {
         for instance in 0..INSTANCES {
-            let comes = (from..to).filter(|day| shuffled || day % 7 < 5 && chance(instance, *day, 1, 10) < 9);
+            let comes = (from..to).filter(|day| {
+                let drawn = chance(instance, *day, 1, 10);
+                if shuffled { drawn < 2 } else { day % 7 < 5 && drawn < 9 }
+            });
             let minute = |day: u64| {
                 if shuffled {
                     chance(instance, day, 2, 24 * 60)
