@@ -29,7 +29,8 @@ impl Head {
                 sums[lane] += weights[lane] * features[lane];
             }
         }
-        let tail: f32 = tail_weights.iter().zip(tail_features).map(|(weight, feature)| weight * feature).sum();
+        let tail: f32 =
+            tail_weights.iter().zip(tail_features).map(|(weight, feature)| weight * feature).sum();
         self.intercept + sums.iter().sum::<f32>() + tail
     }
 
@@ -48,7 +49,8 @@ struct Written {
 impl Serialize for Head {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let names = super::features::NAMES.iter().map(|name| (*name).to_owned());
-        Written { intercept: self.intercept, weights: names.zip(self.weights).collect() }.serialize(serializer)
+        Written { intercept: self.intercept, weights: names.zip(self.weights).collect() }
+            .serialize(serializer)
     }
 }
 
@@ -59,7 +61,9 @@ impl<'de> Deserialize<'de> for Head {
         let Written { intercept, mut weights } = Written::deserialize(deserializer)?;
         let mut read = [0.0; COUNT];
         for (weight, name) in read.iter_mut().zip(super::features::NAMES) {
-            *weight = weights.remove(*name).ok_or_else(|| Error::custom(format!("the weight `{name}` is missing")))?;
+            *weight = weights
+                .remove(*name)
+                .ok_or_else(|| Error::custom(format!("the weight `{name}` is missing")))?;
         }
         if let Some((name, _)) = weights.first_key_value() {
             return Err(Error::custom(format!("the weight `{name}` is of no feature known here")));

@@ -75,7 +75,12 @@ impl Census {
             };
             (0..SLOTS).map(rate).collect()
         };
-        Population { rest, day_share, working: rates(false, &prior.working), resting: rates(true, &prior.resting) }
+        Population {
+            rest,
+            day_share,
+            working: rates(false, &prior.working),
+            resting: rates(true, &prior.resting),
+        }
     }
 }
 

@@ -21,9 +21,17 @@ pub struct Profile {
     stays: Stays,
 }
 
+const _: () = assert!(size_of::<Profile>() <= 512, "thousands of profiles are kept in memory");
+
 impl Default for Profile {
     fn default() -> Self {
-        Self { days: 0, last_seen_s: i64::MIN, newest_day: i32::MIN, first_day: i32::MAX, stays: Stays::default() }
+        Self {
+            days: 0,
+            last_seen_s: i64::MIN,
+            newest_day: i32::MIN,
+            first_day: i32::MAX,
+            stays: Stays::default(),
+        }
     }
 }
 
@@ -107,7 +115,13 @@ impl Profile {
         (self.days_before(moment.day()) & mask).count_ones()
     }
 
-    pub(super) fn restore(days: u128, last_seen_s: i64, newest_day: i32, first_day: i32, stays: Stays) -> Self {
+    pub(super) fn restore(
+        days: u128,
+        last_seen_s: i64,
+        newest_day: i32,
+        first_day: i32,
+        stays: Stays,
+    ) -> Self {
         Self { days, last_seen_s, newest_day, first_day, stays }
     }
 
