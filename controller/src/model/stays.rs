@@ -127,7 +127,7 @@ impl Stays {
     }
 
     fn insert(&mut self, mut index: usize, at: LocalQuarter) {
-        if self.is_empty() {
+        if self.is_empty() && !(self.base..=self.base.saturating_add(SPAN_MAX)).contains(&at) {
             // Room for late sightings on both sides.
             self.base = at - SPAN_MAX / 2;
         }
@@ -177,7 +177,12 @@ impl Stays {
 
     /// Puts together what [`Stays::iter`] gave. Out of order or too far apart, they come out as if seen one by one.
     pub(super) fn restore(stays: impl Iterator<Item = Stay>, dropped: bool) -> Self {
+        let stays: Vec<Stay> = stays.collect();
         let mut restored = Self::default();
+        if let (Some(first), Some(last)) = (stays.first(), stays.last()) {
+            // Where all of them have their place; an order that is none is put right below.
+            restored.base = first.start.max(last.start.saturating_sub(SPAN_MAX));
+        }
         for stay in stays {
             restored.begin(stay.start);
             restored.prolong(stay.end);
