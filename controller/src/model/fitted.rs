@@ -47,21 +47,3 @@ impl Fitted {
         }
     }
 }
-
-impl Fitted {
-    /// STUB until the study is merged.
-    pub fn embedded() -> &'static Self {
-        static STUB: std::sync::LazyLock<Fitted> = std::sync::LazyLock::new(|| {
-            let head = |intercept: f32| Head { intercept, ..Head::default() };
-            Fitted {
-                wake: head(-3.0),
-                within_1h: head(-3.0),
-                within_3h: head(-2.0),
-                within_24h: head(0.0),
-                population: Population::default(),
-                frontier: Vec::new(),
-            }
-        });
-        &STUB
-    }
-}
