@@ -14,6 +14,8 @@ mod proof;
 
 pub mod effect;
 
+pub mod plot;
+
 pub mod backtest;
 
 pub use baseline::{BASELINE_DAYS, CohortBaseline};
