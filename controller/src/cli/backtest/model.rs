@@ -23,7 +23,7 @@ use crate::{
         fit::{Clockwork, FitRule, History, fit},
         population::Population,
     },
-    report::backtest::{BOOT_S, IDLE_S, WINDOW_S},
+    report::backtest::{BOOT_S, IDLE_S, Traced, WINDOW_S},
 };
 
 /// Which model decided.
@@ -68,7 +68,7 @@ fn fitted_to(args: &BacktestArgs, path: &Path) -> Result<Model, BacktestError> {
         }
     }
     let all = BacktestArgs { after: None, ..args.clone() };
-    let histories: Vec<History> = traced(&all, &mut rejects).iter().map(|traced| traced.history()).collect();
+    let histories: Vec<History> = traced(&all, &mut rejects).iter().map(Traced::history).collect();
     let fitted =
         fit_without(&histories, &[]).ok_or_else(|| BacktestError::NothingToFit { path: path.to_owned() })?;
     let used = ModelUsed { source: "fitted", data: path.to_owned(), before, version: version(&fitted) };

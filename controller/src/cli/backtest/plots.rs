@@ -1,9 +1,6 @@
 //! The plots of a backtest, written to the files the flags name.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::PathBuf};
 
 use super::{
     fitted::{AblationRow, FittedPart},
@@ -12,7 +9,10 @@ use super::{
 };
 use crate::{
     model::Fitted,
-    report::plot::{self, ABLATION_IDLE_HOURS, Drawing, Format, PlotError},
+    report::{
+        backtest::Reliability,
+        plot::{self, ABLATION_IDLE_HOURS, Drawing, Format, PlotError},
+    },
 };
 
 type File = (PathBuf, Format);
@@ -79,7 +79,7 @@ fn frontier(part: &FittedPart, fitted: &Fitted) -> plot::Frontier {
 }
 
 fn calibration(part: &FittedPart) -> plot::Calibration {
-    let bin = |bin: &crate::report::backtest::Reliability| plot::CalibrationBin {
+    let bin = |bin: &Reliability| plot::CalibrationBin {
         predicted_mean: bin.predicted_mean,
         observed_share: bin.observed_share,
         count: bin.count,
@@ -108,6 +108,5 @@ fn ablation(rows: &[AblationRow], budgets_h: &[f64]) -> plot::Ablation {
 fn write((path, format): &File, drawing: Result<Drawing, PlotError>) -> Result<(), BacktestError> {
     let failed = |source| BacktestError::Plot { path: path.clone(), source };
     let bytes = drawing.map_err(failed)?.encode(*format).map_err(failed)?;
-    let to: &Path = path;
-    fs::write(to, bytes).map_err(|source| BacktestError::Write { path: path.clone(), source })
+    fs::write(path, bytes).map_err(|source| BacktestError::Write { path: path.clone(), source })
 }

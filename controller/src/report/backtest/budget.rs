@@ -1,7 +1,6 @@
 //! One budget during a replay: its wakes, what is known of their cost by now, and the price that follows from it.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::{cmp::Reverse, collections::BinaryHeap};
 
 use super::{
     presence::{HOLD_S, Traced},
