@@ -184,7 +184,9 @@ mod tests {
                 let at_s = fields.next().expect("a time").parse().expect("seconds");
                 found.entry(name).or_default().push(at_s);
             }
-            found.values_mut().for_each(|times| times.sort_unstable());
+            for times in found.values_mut() {
+                times.sort_unstable();
+            }
             found
         };
         let wakes = pairs(&std::fs::read_to_string(wakes).expect("was written"));

@@ -104,5 +104,6 @@ pub(super) fn write(path: &Path, fitted: &Fitted) -> Result<(), BacktestError> {
 
 fn version(fitted: &Fitted) -> String {
     let json = serde_json::to_vec(fitted).unwrap_or_default();
-    Sha256::digest(json).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    let digest = Sha256::digest(json);
+    digest.iter().take(6).fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
