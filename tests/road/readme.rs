@@ -76,6 +76,13 @@ const COMMANDS: &[(&str, How)] = &[
     ("reveille mine --instance-from vhost /tmp/reveille-sandbox/access.log", Here),
     ("reveille mine --instance-from vhost --output json /tmp/reveille-sandbox/access.log", Here),
     ("reveille backtest controller/fixtures/presence_small.csv.gz --rule daily --min-days 2,4,8", Here),
+    (
+        concat!(
+            "reveille backtest controller/fixtures/presence_small.csv.gz --idle-budget-h 1,2,4 ",
+            "--fit controller/fixtures/presence_small.csv.gz --fit-before 2017-01-01 --after 2023-01-01"
+        ),
+        Here,
+    ),
     ("reveille config show", Here),
     ("reveille config check --config /tmp/reveille-sandbox/controller.toml", Here),
     ("reveille-agent --config /tmp/reveille-sandbox/agent.toml config check", Here),

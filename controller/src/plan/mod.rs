@@ -9,6 +9,8 @@ mod choose;
 
 mod by_score;
 
+mod price;
+
 mod cap;
 
 mod make;
@@ -22,4 +24,5 @@ pub use choose::LATE_START_MAX_S;
 pub use hold_out::{BLOCK_DAYS, HoldOut, SHARE_MAX, SHARE_MIN};
 pub use make::plan;
 pub use omission::{Omission, OmissionReason};
+pub use price::Price;
 pub use wake_plan::{PlannedWake, WakePlan};

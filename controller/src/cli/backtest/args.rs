@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use jiff::civil::Date;
 
+use super::fitted_args::FittedArgs;
 use crate::model::{
     Rule, Split,
     lead::LEAD_TIME_MAX_S,
     rule::{BadRule, LOOKAHEAD_H_MAX},
 };
 
-/// Replay a presence trace (rows `entity,utc[,tz minutes]`) hour by hour on past data only, and score the wakes.
+/// Replay a presence trace (rows `entity,utc[,tz minutes]`) on past data only, and score the wakes.
 #[derive(Debug, Clone, Args)]
 pub struct BacktestArgs {
     /// The trace, CSV with a header line, plain or gzip
@@ -46,6 +47,8 @@ pub struct BacktestArgs {
     /// Write the wakes to this file as `entity,utc_epoch`, in seconds of the chosen clock
     #[arg(long, value_name = "FILE")]
     pub emit_wakes: Option<PathBuf>,
+    #[command(flatten)]
+    pub fitted: FittedArgs,
 }
 
 /// Which clock hours and days are taken by.

@@ -2,13 +2,24 @@
 
 mod args;
 
+mod fitted_args;
+
 mod trace;
 
 mod report;
 
+mod model;
+
+mod fitted;
+
+mod plots;
+
 mod run;
 
 pub use args::BacktestArgs;
-pub use report::{BacktestReport, Row};
+pub use fitted::{AblationRow, FittedPart, FrontierRow};
+pub use fitted_args::FittedArgs;
+pub use model::ModelUsed;
+pub use report::{BacktestReport, Budget, Row};
 pub use run::{BacktestError, run};
 pub use trace::{RejectedRow, TraceError};

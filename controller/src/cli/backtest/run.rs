@@ -4,18 +4,23 @@ use std::{
     fs::File,
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{
     args::{BacktestArgs, TraceClock},
+    fitted::{self, Found},
     report::{BacktestReport, Row},
     trace::{self, Trace, TraceError},
 };
 use crate::{
     model::{Rule, calendar::day_of, rule::BadRule},
-    report::backtest::{Replay, ReplayedWake, Score, Traced, replay, shift_to_local},
+    report::{
+        backtest::{Replay, ReplayedWake, Score, Tally, Traced, offsets_s, replay, shift_to_local},
+        plot::{PlotError, UnknownFormat},
+    },
 };
 
 /// Why a backtest did not come to its end.
@@ -27,6 +32,22 @@ pub enum BacktestError {
     Rule(#[source] BadRule),
     #[error("wakes can be written for one rule only, but {rules} are asked for; give one threshold")]
     WakesOfManyRules { rules: usize },
+    #[error("wakes can be written for one budget only, but {budgets} are asked for")]
+    WakesOfManyBudgets { budgets: usize },
+    #[error("no model is named; fit one to another trace with --fit, or read one with --model")]
+    NoModel,
+    #[error("no arrival on an enrolled day of {} can be fitted to; give a longer trace", path.display())]
+    NothingToFit { path: PathBuf },
+    #[error("failed to open model {}", path.display())]
+    OpenModel { path: PathBuf, source: io::Error },
+    #[error("failed to read model {}", path.display())]
+    BadModel { path: PathBuf, source: serde_json::Error },
+    #[error("failed to take the format of a plot from its name")]
+    PlotFormat(#[source] UnknownFormat),
+    #[error("failed to draw {}", path.display())]
+    Plot { path: PathBuf, source: PlotError },
+    #[error("failed to write {}", path.display())]
+    Write { path: PathBuf, source: io::Error },
     #[error("failed to write wakes to {}", path.display())]
     Wakes { path: PathBuf, source: io::Error },
     #[error("failed to write the report")]
@@ -36,29 +57,20 @@ pub enum BacktestError {
 /// Runs a backtest and writes its report to `out`. Rows of the trace that could not be read are in the report: the
 /// caller's exit code says whether there were any.
 pub fn run(args: &BacktestArgs, out: &mut dyn Write, json: bool) -> Result<BacktestReport, BacktestError> {
-    let (names, rules): (Vec<String>, Vec<Rule>) =
-        args.rules().map_err(BacktestError::Rule)?.into_iter().unzip();
-    if args.emit_wakes.is_some() && rules.len() > 1 {
-        return Err(BacktestError::WakesOfManyRules { rules: rules.len() });
-    }
+    let by_rule = args.fitted.idle_budget_h.is_empty();
+    let rules = if by_rule { checked_rules(args)? } else { Vec::new() };
     let mut trace = trace::read(&args.trace)?;
     let traced = traced(args, &mut trace);
-    let bar = progress_bar();
-    let runs = replay(&Replay { traced: &traced, rules: &rules, lead_time_s: args.lead_s }, |done, days| {
-        bar.set_length(days as u64);
-        bar.set_position(done as u64);
-    });
-    bar.finish_and_clear();
-    if let (Some(path), Some((_, wakes))) = (&args.emit_wakes, runs.first()) {
-        write_wakes(path, wakes).map_err(|source| BacktestError::Wakes { path: path.clone(), source })?;
-    }
     let arrivals = traced.iter().map(|t| t.arrivals_enrolled() as u64).sum();
     let enrolled_days = traced.iter().map(|t| t.enrolled_days().len() as u64).sum();
-    let rows: Vec<Row> = names
-        .into_iter()
-        .zip(&runs)
-        .map(|(rule, (tally, _))| Row { rule, score: Score::new(*tally, arrivals, enrolled_days) })
-        .collect();
+    let (rows, fitted) = if by_rule {
+        (by_rules(args, rules, &traced, (arrivals, enrolled_days))?, None)
+    } else {
+        let Found { rows, part, model } = fitted::run(args, &traced, (arrivals, enrolled_days))?;
+        trace.rejected += model.rejects.rejected;
+        trace.rejected_first.extend(model.rejects.rejected_first);
+        (rows, Some(part))
+    };
     let report = BacktestReport {
         trace: args.trace.clone(),
         clock: if args.clock == TraceClock::Local { "local" } else { "utc" },
@@ -68,6 +80,7 @@ pub fn run(args: &BacktestArgs, out: &mut dyn Write, json: bool) -> Result<Backt
         arrivals,
         enrolled_days,
         first: rows.first().map(|row| row.score),
+        fitted,
         rows,
         rejected: trace.rejected,
         rejected_first: trace.rejected_first,
@@ -76,26 +89,73 @@ pub fn run(args: &BacktestArgs, out: &mut dyn Write, json: bool) -> Result<Backt
     Ok(report)
 }
 
-fn traced(args: &BacktestArgs, trace: &mut Trace) -> Vec<Traced> {
+fn checked_rules(args: &BacktestArgs) -> Result<Vec<(String, Rule)>, BacktestError> {
+    let rules = args.rules().map_err(BacktestError::Rule)?;
+    if args.emit_wakes.is_some() && rules.len() > 1 {
+        return Err(BacktestError::WakesOfManyRules { rules: rules.len() });
+    }
+    Ok(rules)
+}
+
+/// Replays the rules; `counts` are arrivals and enrolled days.
+fn by_rules(
+    args: &BacktestArgs,
+    rules: Vec<(String, Rule)>,
+    traced: &[Traced],
+    counts: (u64, u64),
+) -> Result<Vec<Row>, BacktestError> {
+    let (names, rules): (Vec<String>, Vec<Rule>) = rules.into_iter().unzip();
+    let bar = progress_bar();
+    let runs = replay(&Replay { traced, rules: &rules, lead_time_s: args.lead_s }, |done, days| {
+        bar.set_length(days as u64);
+        bar.set_position(done as u64);
+    });
+    bar.finish_and_clear();
+    if let (Some(path), Some((_, wakes))) = (&args.emit_wakes, runs.first()) {
+        write_wakes(path, wakes).map_err(|source| BacktestError::Wakes { path: path.clone(), source })?;
+    }
+    let row = |(rule, (tally, _)): (String, &(Tally, Vec<ReplayedWake>))| Row {
+        rule,
+        budget: None,
+        score: Score::new(*tally, counts.0, counts.1),
+    };
+    Ok(names.into_iter().zip(&runs).map(row).collect())
+}
+
+pub(super) fn traced(args: &BacktestArgs, trace: &mut Trace) -> Vec<Traced> {
     let after_day = args.after.map(day_of);
-    let traced = std::mem::take(&mut trace.sightings).into_iter().filter_map(|(instance, sightings)| {
-        let sightings_s = match args.clock {
-            TraceClock::Utc => sightings.into_iter().map(|(at_s, _)| at_s).collect(),
-            TraceClock::Local => shift_to_local(sightings),
+    let traced = std::mem::take(&mut trace.sightings).into_iter().filter_map(|(instance, mut sightings)| {
+        // By the user's own clock nothing is left for profiles to be shifted by.
+        let (sightings_s, offsets_s) = match args.clock {
+            TraceClock::Utc => {
+                let offsets_s = offsets_s(&mut sightings);
+                (sightings.into_iter().map(|(at_s, _)| at_s).collect(), offsets_s)
+            }
+            TraceClock::Local => (shift_to_local(sightings), Vec::new()),
         };
-        Traced::new(instance, sightings_s, args.min_active, after_day)
+        let traced = Traced::new(instance, sightings_s, args.min_active, after_day)?;
+        Some(traced.with_offsets_s(offsets_s))
     });
     traced.collect()
 }
 
 /// On stderr, and only where that is a terminal.
-fn progress_bar() -> ProgressBar {
+pub(super) fn progress_bar() -> ProgressBar {
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     let style = ProgressStyle::with_template("replaying days {bar:40} {pos}/{len} {eta}");
     bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-fn write_wakes(path: &Path, wakes: &[ReplayedWake]) -> io::Result<()> {
+/// For work of unknown length: what is being done, on stderr, and only where that is a terminal.
+pub(super) fn spinner() -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    let style = ProgressStyle::with_template("{spinner} {elapsed} {msg}");
+    let bar = bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
+
+pub(super) fn write_wakes(path: &Path, wakes: &[ReplayedWake]) -> io::Result<()> {
     let mut file = BufWriter::new(File::create(path)?);
     writeln!(file, "entity,utc_epoch")?;
     for wake in wakes {

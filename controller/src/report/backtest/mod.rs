@@ -1,6 +1,7 @@
 //! The plan put to the test on recorded presence: what it would have woken, and who would have found it awake.
 //!
-//! The replay runs the production code (`HourProfile::fit`, `forecast`, `plan`) hour by hour, on past days only.
+//! Rules are replayed hour by hour (`HourProfile::fit`, `forecast`, `plan`), the fitted model by quarter hours
+//! (`Profile`, `Scorer`, `plan`, `Price`): always the production code, always on what was past by then.
 
 mod presence;
 
@@ -10,7 +11,19 @@ mod score;
 
 mod replay;
 
-pub use phase::shift_to_local;
+mod calibration;
+
+mod budget;
+
+mod fitted;
+
+pub use budget::BudgetRun;
+pub use calibration::{CALIBRATION_BINS, Calibration, Reliability};
+pub use fitted::{FittedReplay, FittedRun, replay_fitted};
+pub use phase::{offsets_s, shift_to_local};
 pub use presence::{ACTIVE_DAYS_WINDOW, BOOT_S, HOLD_S, IDLE_S, Traced, WINDOW_S};
 pub use replay::{Replay, ReplayedWake, replay};
 pub use score::{Score, Tally};
+
+#[cfg(test)]
+mod tests;

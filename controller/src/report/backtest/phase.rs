@@ -3,15 +3,19 @@
 /// Sightings over which the offset is agreed upon, the latest included.
 const OFFSETS: usize = 15;
 
-/// Seconds since 1970 by the user's clock, sorted. Each sighting is `(seconds since 1970, offset in minutes)`; the
-/// offset used is the most frequent of the last 15, which is robust to a stray one.
-pub fn shift_to_local(mut sightings: Vec<(i64, i32)>) -> Vec<i64> {
+/// Sorts the sightings, each `(seconds since 1970, offset in minutes)`, and returns for each the offset from UTC in
+/// seconds that its user's clock had: the most frequent of the last 15, which is robust to a stray one.
+pub fn offsets_s(sightings: &mut [(i64, i32)]) -> Vec<i32> {
     sightings.sort_unstable();
     let offsets: Vec<i32> = sightings.iter().map(|(_, offset)| *offset).collect();
-    let shifted = sightings.iter().enumerate().map(|(i, (at_s, _))| {
-        let last = &offsets[(i + 1).saturating_sub(OFFSETS)..=i];
-        at_s + 60 * i64::from(most_frequent(last))
-    });
+    let last = |i: usize| &offsets[(i + 1).saturating_sub(OFFSETS)..=i];
+    (0..offsets.len()).map(|i| 60 * most_frequent(last(i))).collect()
+}
+
+/// Seconds since 1970 by the user's clock, sorted, by the offsets of [`offsets_s`].
+pub fn shift_to_local(mut sightings: Vec<(i64, i32)>) -> Vec<i64> {
+    let offsets_s = offsets_s(&mut sightings);
+    let shifted = sightings.iter().zip(offsets_s).map(|((at_s, _), offset_s)| at_s + i64::from(offset_s));
     let mut shifted: Vec<i64> = shifted.collect();
     shifted.sort_unstable();
     shifted

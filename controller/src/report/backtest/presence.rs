@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use reveille_proto::InstanceId;
 
-use crate::visits::Activity;
+use crate::{model::fit::History, visits::Activity};
 
 /// Sightings less than this apart are one visit, and the instance hibernates this long after its end.
 pub const IDLE_S: i64 = 2 * 3_600;
@@ -28,6 +28,8 @@ pub struct Traced {
     pub(super) activity: Activity,
     /// Ascending.
     enrolled_days: Vec<i32>,
+    /// What the user's clock was ahead of the trace's at each sighting, in seconds; empty for 0.
+    offsets_s: Vec<i32>,
 }
 
 impl Traced {
@@ -55,7 +57,29 @@ impl Traced {
         }
         days.dedup();
         let enrolled_days = enrolled_days(&days, min_active_days, after_day)?;
-        Some(Self { instance, sightings_s, visits_s, activity, enrolled_days })
+        Some(Self { instance, sightings_s, visits_s, activity, enrolled_days, offsets_s: Vec::new() })
+    }
+
+    /// With what the user's clock was ahead of the trace's at each sighting, in seconds, in the order of time.
+    #[must_use]
+    pub fn with_offsets_s(self, offsets_s: Vec<i32>) -> Self {
+        Self { offsets_s, ..self }
+    }
+
+    pub fn instance(&self) -> &InstanceId {
+        &self.instance
+    }
+
+    /// What a model is fitted on: every sighting, and the enrolled days.
+    pub fn history(&self) -> History {
+        let sightings = (0..self.sightings_s.len()).filter_map(|index| self.sighting(index)).collect();
+        History { sightings, days: self.enrolled_days.clone() }
+    }
+
+    /// Seconds since 1970 of the trace's clock, and what the user's is ahead of it.
+    pub(super) fn sighting(&self, index: usize) -> Option<(i64, i32)> {
+        let at_s = *self.sightings_s.get(index)?;
+        Some((at_s, self.offsets_s.get(index).copied().unwrap_or(0)))
     }
 
     pub fn sightings(&self) -> usize {

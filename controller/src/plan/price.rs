@@ -1,0 +1,233 @@
+//! The price of an idle hour, steered so that a budget is kept: a threshold that is as constant as the budget allows.
+
+use serde::{Deserialize, Serialize};
+
+/// How steeply idle hours fall as the threshold rises: `d ln(idle hours) / d threshold`, about, measured on recorded
+/// presence. A wrong value makes the way to the budget longer or shorter, not the budget another.
+const FALL: f64 = 1.2;
+/// Days after which what was seen counts half.
+const HALF_LIFE_DAYS: f64 = 45.0;
+/// Instance-days that the start threshold is trusted for: so few instances do not move it by chance.
+const TRUST_INSTANCE_DAYS: f64 = 100.0;
+/// Days within which what was over- or underspent in total is to be paid back.
+const REPAY_DAYS: f64 = 60.0;
+/// Most that is paid back at once, as a share of the budget.
+const REPAY_SHARE_MAX: f64 = 0.25;
+/// Most that is owed either way, in days of the budget: after a long outage nobody wants all of it back.
+const OWED_DAYS_MAX: f64 = 60.0;
+/// Farthest that spending is believed to be from what the model was fitted on, as a factor.
+const RATIO_MAX: f64 = 6.0;
+
+/// Chooses the threshold from which instances are woken, day by day, from what was spent.
+///
+/// A constant threshold is optimal: an idle hour is then worth the same every day. So the price asks one question, by
+/// what factor this fleet spends more than the data the model was fitted on at the same threshold, and answers it from
+/// a long memory, in which every day is set against what was expected at the threshold in force that day. On top, what
+/// was over- or underspent in total is paid back slowly.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Price {
+    start_threshold: f32,
+    budget_h_per_day: f64,
+    /// Idle hours, with the memory's weights: seen, and expected at the thresholds that were in force.
+    seen_h: f64,
+    expected_h: f64,
+    /// Instances a day, in the memory, and the weight it holds.
+    instance_days: f64,
+    days: f64,
+    /// Budget less spending in total.
+    owed_h: f64,
+}
+
+impl Price {
+    /// `start_threshold` is what the budget (idle hours per instance and day) cost where the model was fitted.
+    pub fn new(start_threshold: f32, budget_h_per_day: f64) -> Self {
+        Self {
+            start_threshold,
+            budget_h_per_day,
+            seen_h: 0.0,
+            expected_h: 0.0,
+            instance_days: 0.0,
+            days: 0.0,
+            owed_h: 0.0,
+        }
+    }
+
+    /// Another budget from now on, with its own start. What was learned of the fleet stays; old debts are forgotten.
+    pub fn set_budget(&mut self, start_threshold: f32, budget_h_per_day: f64) {
+        self.start_threshold = start_threshold;
+        self.budget_h_per_day = budget_h_per_day;
+        self.owed_h = 0.0;
+    }
+
+    /// Takes a day on which wakes were made: how many instances might have been woken, and the seconds awake without a
+    /// user of the holds that ended on it. A hold that goes on is not known yet and counts on the day it ends.
+    pub fn after_day(&mut self, instances: u64, idle_s: u64) {
+        let (instances, idle_h) = (instances as f64, idle_s as f64 / 3_600.0);
+        let lowered = f64::from(self.start_threshold - self.threshold());
+        let expected_h = instances * self.budget_h_per_day * (FALL * lowered).exp();
+        if !expected_h.is_finite() {
+            return;
+        }
+        let keep = (-std::f64::consts::LN_2 / HALF_LIFE_DAYS).exp();
+        self.seen_h = self.seen_h * keep + idle_h;
+        self.expected_h = self.expected_h * keep + expected_h;
+        self.instance_days = self.instance_days * keep + instances;
+        self.days = self.days * keep + 1.0;
+        let owed_max_h = OWED_DAYS_MAX * self.budget_h_per_day * self.instances_per_day();
+        let owed_h = self.owed_h + instances * self.budget_h_per_day - idle_h;
+        self.owed_h = owed_h.clamp(-owed_max_h, owed_max_h);
+    }
+
+    /// Scores from here on are worth a wake.
+    pub fn threshold(&self) -> f32 {
+        let trust_h = TRUST_INSTANCE_DAYS * self.budget_h_per_day;
+        let ratio = (self.seen_h + trust_h) / (self.expected_h + trust_h);
+        let repay_days_h = REPAY_DAYS * self.budget_h_per_day * self.instances_per_day();
+        let repay = if repay_days_h > 0.0 { self.owed_h / repay_days_h } else { 0.0 };
+        let aim = 1.0 + repay.clamp(-REPAY_SHARE_MAX, REPAY_SHARE_MAX);
+        let raised = (ratio.clamp(1.0 / RATIO_MAX, RATIO_MAX) / aim).ln() / FALL;
+        if raised.is_finite() { self.start_threshold + raised as f32 } else { self.start_threshold }
+    }
+
+    /// Idle hours per instance and day that are aimed at.
+    pub fn budget_h_per_day(&self) -> f64 {
+        self.budget_h_per_day
+    }
+
+    fn instances_per_day(&self) -> f64 {
+        // At least one day's worth of memory, so that the first days are not taken for all.
+        self.instance_days / self.days.max(1.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A fleet that spends `factor` times what the model expects, with other steepness and some noise.
+    struct Fleet {
+        instances: u64,
+        start: f32,
+        budget_h: f64,
+        factor: f64,
+        fall: f64,
+        /// Spread of one instance's day, as a share of its mean.
+        spread: f64,
+        seed: u64,
+    }
+
+    impl Fleet {
+        fn of(instances: u64) -> Self {
+            Self { instances, start: -1.0, budget_h: 1.5, factor: 1.0, fall: 1.2, spread: 0.0, seed: 1 }
+        }
+
+        /// Numbers from -1 to 1, about evenly.
+        fn draw(&mut self) -> f64 {
+            self.seed =
+                self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (self.seed >> 11) as f64 / (1u64 << 52) as f64 - 1.0
+        }
+
+        fn idle_s(&mut self, threshold: f32) -> u64 {
+            let lowered = f64::from(self.start - threshold);
+            let mean_h = self.budget_h * self.factor * (self.fall * lowered).exp() * self.instances as f64;
+            // The spread of a sum of `instances` days; that of an even draw is the root of a third.
+            let noise = self.spread / (self.instances as f64).sqrt() * self.draw() * 3.0_f64.sqrt();
+            (mean_h * (1.0 + noise).max(0.0) * 3_600.0) as u64
+        }
+
+        /// Idle hours per instance-day of each day, and the thresholds in force.
+        fn run(&mut self, price: &mut Price, days: usize) -> (Vec<f64>, Vec<f32>) {
+            let day = |_| {
+                let threshold = price.threshold();
+                let idle_s = self.idle_s(threshold);
+                price.after_day(self.instances, idle_s);
+                (idle_s as f64 / 3_600.0 / self.instances as f64, threshold)
+            };
+            (0..days).map(day).unzip()
+        }
+    }
+
+    fn mean(values: &[f64]) -> f64 {
+        values.iter().sum::<f64>() / values.len() as f64
+    }
+
+    #[test]
+    fn it_starts_where_it_is_told() {
+        let price = Price::new(-0.7, 1.0);
+        assert!((price.threshold() + 0.7).abs() < 1e-6);
+        let mut silent = Price::new(f32::INFINITY, 1.0);
+        silent.after_day(10, 0);
+        assert!(silent.threshold().is_infinite(), "no model, no wakes");
+    }
+
+    #[test]
+    fn a_fleet_that_spends_twice_or_half_as_expected_comes_to_the_budget() {
+        for (factor, fall) in [(2.0, 1.2), (0.5, 1.2), (2.0, 0.8), (0.5, 1.8)] {
+            let mut fleet = Fleet { factor, fall, ..Fleet::of(200) };
+            let mut price = Price::new(fleet.start, fleet.budget_h);
+            let (spent, thresholds) = fleet.run(&mut price, 730);
+            assert!((mean(&spent) / 1.5 - 1.0).abs() < 0.01, "{factor} {fall}: {}", mean(&spent));
+            let (late, far) = (&thresholds[365..], f64::ln(factor) / fall);
+            for threshold in late {
+                let off = f64::from(*threshold - fleet.start) - far;
+                assert!(off.abs() < 0.05, "{factor} {fall}: {threshold}");
+            }
+        }
+    }
+
+    #[test]
+    fn five_instances_do_not_make_it_swing() {
+        let mut fleet = Fleet { spread: 1.5, ..Fleet::of(5) };
+        let mut price = Price::new(fleet.start, fleet.budget_h);
+        let (spent, thresholds) = fleet.run(&mut price, 1_000);
+        assert!((mean(&spent) / 1.5 - 1.0).abs() < 0.05, "{}", mean(&spent));
+        for pair in thresholds.windows(2) {
+            assert!((pair[1] - pair[0]).abs() < 0.05, "{pair:?}");
+        }
+        assert!(thresholds.iter().all(|threshold| (threshold - fleet.start).abs() < 0.25));
+    }
+
+    #[test]
+    fn another_budget_is_followed_at_once() {
+        let mut fleet = Fleet { factor: 1.6, spread: 1.0, ..Fleet::of(100) };
+        let mut price = Price::new(fleet.start, fleet.budget_h);
+        fleet.run(&mut price, 200);
+        // Where it was fitted, 3 h cost a threshold lower by ln 2 / 1.2.
+        price.set_budget(fleet.start - (2.0_f32.ln() / 1.2), 3.0);
+        let (spent, _) = fleet.run(&mut price, 60);
+        assert!((mean(&spent) / 3.0 - 1.0).abs() < 0.05, "{}", mean(&spent));
+    }
+
+    #[test]
+    fn after_days_without_wakes_it_does_not_spend_all_at_once() {
+        let mut fleet = Fleet::of(100);
+        let mut price = Price::new(fleet.start, fleet.budget_h);
+        for _ in 0..400 {
+            price.after_day(100, 0);
+        }
+        let (spent, _) = fleet.run(&mut price, 1);
+        assert!(spent[0] < 1.5 * RATIO_MAX * (1.0 + REPAY_SHARE_MAX) * 1.001, "{spent:?}");
+        let (spent, _) = fleet.run(&mut price, 200);
+        assert!((mean(&spent[100..]) / 1.5 - 1.0).abs() < 0.26, "{}", mean(&spent[100..]));
+    }
+
+    proptest! {
+        #[test]
+        fn the_threshold_is_a_number_whatever_happens(
+            days in proptest::collection::vec((0..1_000_000u64, 0..u64::MAX), 0..50),
+            start in -20.0..20.0f32,
+            budget_h in 0.001..24.0f64,
+        ) {
+            let mut price = Price::new(start, budget_h);
+            for (instances, idle_s) in days {
+                price.after_day(instances, idle_s);
+                prop_assert!(price.threshold().is_finite());
+                prop_assert!((price.threshold() - start).abs() < 2.0);
+            }
+        }
+    }
+}
