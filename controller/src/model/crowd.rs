@@ -16,6 +16,9 @@ use super::{
 /// Days counted: eight weeks, and two more so that the first of them can be judged by those before.
 const DAYS: i32 = WEEK_HISTORY_DAYS + 14;
 
+/// Days with use among the last 30 of one whose times count as the crowd's.
+const ACTIVE_DAYS_MIN: u32 = 5;
+
 /// One cohort, or the fleet.
 #[derive(Debug, Clone)]
 pub struct Crowd {
@@ -106,7 +109,12 @@ impl Counts {
         self.today = self.today.max(now.day());
         let from_day = now.day() - DAYS;
         let first_known = profile.first_day().unwrap_or(now.day()).max(from_day);
+        // The rates are those of people who come, as the model was fitted to: who has left says nothing about them.
+        let comes = profile.active_days(now, 30) >= ACTIVE_DAYS_MIN;
         for day in first_known.max(now.day() - WEEK_HISTORY_DAYS)..now.day() {
+            if !comes {
+                break;
+            }
             let used = profile.days_before(now.day()) >> (now.day() - 1 - day) & 1 == 1;
             let day_of_week = day_of_week(day);
             self.census.count_day(day_of_week, used);
@@ -122,7 +130,7 @@ impl Counts {
                 self.turnout.count(day, stay.start.rem_euclid(QUARTERS_PER_DAY) as usize);
                 last_day = day;
             }
-            if day >= now.day() - WEEK_HISTORY_DAYS && day < now.day() {
+            if comes && day >= now.day() - WEEK_HISTORY_DAYS && day < now.day() {
                 self.census.count_arrival(stay.start);
             }
         }

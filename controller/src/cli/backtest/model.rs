@@ -29,7 +29,7 @@ use crate::{
 /// Which model decided.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ModelUsed {
-    /// `fitted` to the trace `data`, or `read` from the file `data`.
+    /// `fitted` to the trace `data`, `read` from the file `data`, or `embedded` in the program.
     pub source: &'static str,
     pub data: PathBuf,
     /// Only what was seen before was fitted to.
@@ -54,8 +54,15 @@ pub(super) fn model(args: &BacktestArgs) -> Result<Model, BacktestError> {
     match (&args.fitted.fit, &args.fitted.model) {
         (Some(trace), _) => fitted_to(args, trace),
         (None, Some(path)) => read(path),
-        (None, None) => Err(BacktestError::NoModel),
+        (None, None) => Ok(embedded()),
     }
+}
+
+/// The model Reveille begins with.
+fn embedded() -> Model {
+    let fitted = Fitted::embedded().clone();
+    let used = ModelUsed { source: "embedded", data: PathBuf::new(), before: None, version: version(&fitted) };
+    Model { fitted, used, histories: Vec::new(), rejects: Trace::default() }
 }
 
 fn fitted_to(args: &BacktestArgs, path: &Path) -> Result<Model, BacktestError> {

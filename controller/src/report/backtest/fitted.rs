@@ -11,7 +11,7 @@ use super::{
     presence::{BOOT_S, HOLD_S, IDLE_S, Traced, WINDOW_S},
 };
 use crate::{
-    model::{AbstainRule, Moment, Profile, Rule, Scored, Scorer, features::Scene},
+    model::{AbstainRule, Crowds, Moment, Profile, Rule, Scored, Scorer, features::Scene},
     plan::{Candidate, HoldOut, Outlook, PlanInput, Presence, SLOT_S, plan},
     policy::{Mode, Policy},
 };
@@ -51,6 +51,7 @@ pub fn replay_fitted(replay: FittedReplay<'_>, mut progress: impl FnMut(usize, u
     let mut world = World::new(replay);
     for (done, (day, indices)) in by_day.into_iter().enumerate() {
         let midnight_s = i64::from(day) * DAY_S;
+        world.look_around(&indices, midnight_s);
         for slot in 0..DAY_S / SLOT_S {
             world.decide(&indices, midnight_s + slot * SLOT_S);
         }
@@ -105,6 +106,8 @@ struct World<'a> {
     calibration: Calibration,
     abstain: AbstainRule,
     settings: Settings<'a>,
+    /// What the fleet does, learned as the days go by.
+    crowds: Option<Crowds>,
 }
 
 /// What does not change during the replay.
@@ -132,6 +135,7 @@ impl<'a> World<'a> {
             budgets: replay.budgets_h.iter().map(budget).collect(),
             calibration: Calibration::default(),
             abstain: AbstainRule::default(),
+            crowds: None,
             settings: Settings {
                 by_id: replay.traced.iter().enumerate().map(|(i, t)| (t.instance(), i)).collect(),
                 rule: Rule::default(),
@@ -143,6 +147,18 @@ impl<'a> World<'a> {
                 hold_out: HoldOut::default(),
             },
         }
+    }
+
+    /// Learns what the crowd does, as production does by the hour; by the day is often enough for what is past.
+    fn look_around(&mut self, indices: &[usize], now_s: i64) {
+        for index in indices {
+            self.known[*index].catch_up(&self.replay.traced[*index], now_s);
+        }
+        let people = indices.iter().map(|index| {
+            let Known { profile, offset_s, .. } = &self.known[*index];
+            ("", profile, Moment::of_second(now_s, *offset_s))
+        });
+        self.crowds = Some(Crowds::learn(people, &self.replay.scorer.fitted().population));
     }
 
     /// One quarter hour: each sleeping instance is scored once, then each budget makes its plan.
@@ -185,7 +201,7 @@ impl<'a> World<'a> {
     fn score(&mut self, indices: &[usize], now_s: i64) -> Vec<Worthy> {
         let lowest = self.budgets.iter().map(Budget::threshold).fold(f32::INFINITY, f32::min);
         let scorer = self.replay.scorer;
-        let mut scenes: Vec<(i32, Scene)> = Vec::new();
+        let mut scenes: Vec<Scene> = Vec::new();
         let mut worthy = Vec::new();
         for index in indices {
             let (traced, known) = (&self.replay.traced[*index], &mut self.known[*index]);
@@ -193,7 +209,8 @@ impl<'a> World<'a> {
             if !known.sleeps(now_s) {
                 continue;
             }
-            let scene = scene(&mut scenes, scorer, now_s, known.offset_s);
+            let moment = Moment::of_second(now_s, known.offset_s);
+            let scene = scene(&mut scenes, scorer, self.crowds.as_ref(), moment);
             let profile = &known.profile;
             if self.abstain.check(profile, scene.moment()).is_err() {
                 continue;
@@ -227,12 +244,20 @@ impl Settings<'_> {
 }
 
 /// The scene of all whose clocks agree, made when the first of them is met.
-fn scene<'s>(scenes: &'s mut Vec<(i32, Scene)>, scorer: &Scorer, now_s: i64, offset_s: i32) -> &'s Scene {
-    let place = scenes.iter().position(|(offset, _)| *offset == offset_s).unwrap_or_else(|| {
-        scenes.push((offset_s, scorer.scene(Moment::of_second(now_s, offset_s))));
+fn scene<'s>(
+    scenes: &'s mut Vec<Scene>,
+    scorer: &Scorer,
+    crowds: Option<&Crowds>,
+    moment: Moment,
+) -> &'s Scene {
+    let place = scenes.iter().position(|scene| scene.moment() == moment).unwrap_or_else(|| {
+        scenes.push(match crowds {
+            Some(crowds) => Scene::new(moment, &crowds.fleet().population(moment, false)),
+            None => scorer.scene(moment),
+        });
         scenes.len() - 1
     });
-    &scenes[place].1
+    &scenes[place]
 }
 
 fn instant(at_s: i64) -> Timestamp {
