@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use super::{
-    backtest::BacktestArgs, exit, fleet::InstancesArgs, forecast::ForecastArgs, mine::MineArgs,
-    plan::PlanArgs, policy::PolicyArgs, report::ReportArgs, train::TrainArgs, wake::WakeArgs,
+    backtest::BacktestArgs, bench::BenchArgs, exit, fleet::InstancesArgs, forecast::ForecastArgs,
+    mine::MineArgs, plan::PlanArgs, policy::PolicyArgs, report::ReportArgs, train::TrainArgs, wake::WakeArgs,
     wakes::WakesArgs,
 };
 
@@ -110,6 +110,8 @@ pub(super) enum Command {
     Report(ReportArgs),
     /// Replay a presence trace through the production planner
     Backtest(BacktestArgs),
+    /// Measure what planning and asking cost, on a fleet that is made up
+    Bench(BenchArgs),
     /// Print a completion script
     Completions { shell: Shell },
 }
@@ -190,6 +192,7 @@ mod tests {
             "report --from 2026-03-01T00:00:00Z",
             "report --from 2026-03-01 --to 2026-03-08",
             "backtest t.csv.gz",
+            "bench forecast --instances 1000000 --plot scaling.svg",
             "completions bash",
         ] {
             let words = std::iter::once("reveille").chain(line.split(' '));

@@ -44,6 +44,8 @@ pub mod mine;
 
 pub mod backtest;
 
+pub mod bench;
+
 pub use args::Cli;
 pub use exit::{EXITS, Exit};
 pub use run::main_with;

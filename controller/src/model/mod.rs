@@ -46,6 +46,8 @@ pub mod scorer;
 
 pub mod packed;
 
+pub mod words;
+
 pub mod fit;
 
 pub use bytes::BadProfile;
@@ -64,3 +66,4 @@ pub use rule::{Rule, Split};
 pub use scorer::{AbstainRule, Scored, Scorer};
 pub use turnout::Turnout;
 pub use week::WeekFactors;
+pub use words::{Habit, habit};

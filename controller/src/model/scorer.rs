@@ -98,6 +98,15 @@ impl Scorer {
         }
     }
 
+    /// As [`Scorer::scored`], but what a wake would cost is worked out only from `threshold` on; below, `idle_h` is 0.
+    pub fn judged(&self, profile: &Profile, scene: &Scene, window_s: i64, threshold: f32) -> Scored {
+        let features = self.features(profile, scene);
+        let score = self.fitted.wake.score(&features);
+        let probability = self.probability(&features, window_s as f64);
+        let idle_h = if score >= threshold { self.idle_h(&features, window_s as f64) } else { 0.0 };
+        Scored { score, probability, idle_h }
+    }
+
     /// Probability of an arrival within `within_s` seconds, if the instance sleeps now.
     ///
     /// The heads give it for 1, 3 and 24 h. Between them the hazard is taken as constant, which is to say that the

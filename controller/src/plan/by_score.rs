@@ -18,15 +18,14 @@ pub(super) fn by_score<I>(
     candidate: &Candidate<'_>,
     scored: &Scored,
 ) -> Result<PlannedWake, OmissionReason> {
-    let below = || OmissionReason::BelowThreshold { best: scored.probability };
-    // Written so that NaN wakes nobody.
-    if !(scored.score >= input.threshold) {
-        return Err(below());
-    }
     match candidate.presence {
         Presence::Awake { until } if until > input.now => return Err(OmissionReason::AlreadyAwake),
         Presence::Covered { until } if until > input.now => return Err(OmissionReason::Covered),
         _ => {}
+    }
+    // Written so that NaN wakes nobody.
+    if !(scored.score >= input.threshold) {
+        return Err(OmissionReason::BelowThreshold { best: scored.probability });
     }
     let lead_time = candidate.lead_time.max(SignedDuration::ZERO);
     let serve_at = later(input.now, lead_time);

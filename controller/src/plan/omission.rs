@@ -80,8 +80,8 @@ impl fmt::Display for OmissionReason {
             Self::BelowThreshold { best } => {
                 write!(f, "not likely enough: {:.0} % in its best hour", best * 100.0)
             }
-            Self::AlreadyAwake => write!(f, "expected, and awake already"),
-            Self::Covered => write!(f, "expected, and an earlier wake covers it"),
+            Self::AlreadyAwake => write!(f, "awake already"),
+            Self::Covered => write!(f, "an earlier wake covers it"),
             Self::QuietDate => write!(f, "expected, but on a quiet date"),
             Self::TooLate { serve_at } => {
                 write!(f, "expected, but would serve only at {serve_at:.0}, with its hour half over")

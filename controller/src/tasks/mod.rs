@@ -19,6 +19,7 @@ mod phases;
 mod plan;
 mod prune;
 mod run;
+mod score;
 mod settle;
 
 pub use dispatch::Dispatch;
@@ -29,4 +30,5 @@ pub use perform::perform;
 pub use plan::Plan;
 pub use prune::Prune;
 pub use run::{Task, TaskError, run};
+pub use score::{Ask, Round, Scenes, score_all};
 pub use settle::{Settle, listen};

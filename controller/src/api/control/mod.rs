@@ -10,6 +10,8 @@ mod fleet;
 
 mod forecasts;
 
+mod likely;
+
 mod plans;
 
 mod policy;
@@ -23,4 +25,5 @@ mod trial;
 pub use ask::WakeAsked;
 pub use base::Control;
 pub use forecasts::ForecastQuery;
+pub use likely::{LOOKED_AT_MAX, Likely};
 pub use wakes::WakesQuery;
