@@ -151,6 +151,8 @@ fn each_library_stays_in_its_room() {
     assert_none(&web, "axum belongs in api/");
     let wire = ["controller/src/fleet/", "controller/src/api/", "controller/src/app/build.rs"];
     assert_none(&offences("controller/src", &["v1::"], &wire), "messages belong at the ends of the link");
+    let drawing = offences("controller/src", &["plotters", "resvg"], &["controller/src/report/plot/"]);
+    assert_none(&drawing, "plots belong in report/plot/");
     // The executor hears commands and answers them: it is the agent's end of the link.
     let wire = ["agent/src/link/", "agent/src/app", "agent/src/execute/"];
     assert_none(&offences("agent/src", &["v1::"], &wire), "messages belong at the ends of the link");

@@ -13,6 +13,7 @@ mod table;
 mod proof;
 
 pub mod effect;
+pub mod plot;
 
 pub mod backtest;
 
