@@ -6,9 +6,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use super::{
-    backtest::BacktestArgs, bench::BenchArgs, exit, fleet::InstancesArgs, forecast::ForecastArgs,
-    mine::MineArgs, plan::PlanArgs, policy::PolicyArgs, report::ReportArgs, train::TrainArgs, wake::WakeArgs,
-    wakes::WakesArgs,
+    backtest::BacktestArgs, bench::BenchArgs, exit, explain::ExplainArgs, fleet::InstancesArgs,
+    forecast::ForecastArgs, mine::MineArgs, plan::PlanArgs, policy::PolicyArgs, report::ReportArgs,
+    train::TrainArgs, wake::WakeArgs, wakes::WakesArgs,
 };
 
 /// Wakes hibernated instances before their users arrive.
@@ -94,6 +94,8 @@ pub(super) enum Command {
     Train(TrainArgs),
     /// Who is likely to come
     Forecast(ForecastArgs),
+    /// Why an instance is expected or not, and when next
+    Explain(ExplainArgs),
     /// The newest plan, and whom it leaves out
     Plan(PlanArgs),
     /// Ask for an instance now
@@ -175,6 +177,7 @@ mod tests {
             "mine a.log b.log.gz --format combined --instance-from client",
             "train --database d",
             "forecast --at 2026-03-02T08:00:00Z --within 90m --min-probability 0.2",
+            "explain dev1 --at 2026-03-02T08:00:00Z --plot week.svg",
             "plan",
             "plan --omissions",
             "wake dev1 --wait",

@@ -69,7 +69,8 @@ impl From<BenchError> for Failure {
     fn from(error: BenchError) -> Self {
         match error {
             BenchError::Report(error) => Self::Output(error),
-            BenchError::Model { .. } => Self::file(error),
+            BenchError::Model { .. } | BenchError::Plot { .. } | BenchError::PlotName(_) => Self::file(error),
+            BenchError::Draw(_) => Self::internal(error),
         }
     }
 }

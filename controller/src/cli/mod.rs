@@ -26,6 +26,8 @@ mod train;
 
 mod forecast;
 
+mod explain;
+
 mod plan;
 
 mod wake;

@@ -8,7 +8,7 @@ use clap::{CommandFactory, Parser};
 use super::{
     Cli, Exit,
     args::{Color, Command, ConfigCommand, Global, MineCommand},
-    backtest, bench, config,
+    backtest, bench, config, explain,
     failure::Failure,
     fleet, forecast, mine, plan, policy, report,
     screen::Screen,
@@ -92,6 +92,7 @@ async fn ask(command: Command, global: Global, screen: Screen) -> Result<Exit, F
     let session = Session::open(&global, screen)?;
     match command {
         Command::Forecast(args) => forecast::run(&session, &args).await,
+        Command::Explain(args) => explain::run(&session, &args).await,
         Command::Plan(args) => plan::run(&session, &args).await,
         Command::Wake(args) => wake::run(&session, &args).await,
         Command::Wakes(args) => wakes::run(&session, args).await,

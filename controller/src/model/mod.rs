@@ -46,7 +46,13 @@ pub mod scorer;
 
 pub mod packed;
 
+pub mod profiles;
+
 pub mod words;
+
+pub mod explain;
+
+pub mod coming;
 
 pub mod fit;
 
@@ -62,6 +68,7 @@ pub use meta::{Metrics, ModelMeta, Rejection, validate};
 pub use moment::Moment;
 pub use phase::{ArrivalClock, OffsetPrior, Phase, PhaseRule, Unclear, phase};
 pub use profile2::Profile;
+pub use profiles::Profiles;
 pub use rule::{Rule, Split};
 pub use scorer::{AbstainRule, Scored, Scorer};
 pub use turnout::Turnout;

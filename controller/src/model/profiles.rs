@@ -79,7 +79,13 @@ impl Profiles {
     }
 
     /// Takes a whole visit, whatever of it was known before.
-    pub fn relive(&mut self, visit: &Visit, now: Timestamp, idle_gap_s: i64, zone: impl FnOnce() -> TimeZone) {
+    pub fn relive(
+        &mut self,
+        visit: &Visit,
+        now: Timestamp,
+        idle_gap_s: i64,
+        zone: impl FnOnce() -> TimeZone,
+    ) {
         self.see(&visit.instance, visit.arrived_at, now, idle_gap_s, zone);
         let Some(index) = self.index.get(&visit.instance).map(|index| *index as usize) else { return };
         // Within a visit sightings are nearer to each other than the idle gap, but they are not kept one by one.
@@ -140,7 +146,8 @@ mod tests {
         for n in [3, 1, 2] {
             profiles.insert(dev(n), Profile::default(), TimeZone::UTC);
         }
-        let after: Vec<_> = profiles.after(Some(&dev(1))).map(|(instance, ..)| instance.to_string()).collect();
+        let after: Vec<_> =
+            profiles.after(Some(&dev(1))).map(|(instance, ..)| instance.to_string()).collect();
         assert_eq!(after, ["dev2", "dev3"]);
         assert_eq!(profiles.after(None).count(), 3);
     }

@@ -12,6 +12,10 @@ mod forecasts;
 
 mod likely;
 
+mod explain;
+
+mod fitted;
+
 mod plans;
 
 mod policy;
@@ -24,6 +28,7 @@ mod trial;
 
 pub use ask::WakeAsked;
 pub use base::Control;
+pub use explain::Explainer;
 pub use forecasts::ForecastQuery;
 pub use likely::{LOOKED_AT_MAX, Likely};
 pub use wakes::WakesQuery;

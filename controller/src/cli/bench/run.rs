@@ -19,7 +19,10 @@ use super::{
     tick::Desk,
     visits::visits_per_s,
 };
-use crate::model::{Profile, Scorer};
+use crate::{
+    model::{Profile, Scorer},
+    report::plot::{Format, PlotError, Scaling, ScalingPoint, ScalingSeries, UnknownFormat, scaling},
+};
 
 /// Sizes below the one asked for at which the tick is measured too.
 const SIZES: [usize; 5] = [10_000, 30_000, 100_000, 300_000, 1_000_000];
@@ -29,6 +32,12 @@ const SIZES: [usize; 5] = [10_000, 30_000, 100_000, 300_000, 1_000_000];
 pub enum BenchError {
     #[error("failed to read the model {}", path.display())]
     Model { path: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error(transparent)]
+    PlotName(#[from] UnknownFormat),
+    #[error(transparent)]
+    Draw(#[from] PlotError),
+    #[error("failed to write the plot to {}", path.display())]
+    Plot { path: PathBuf, source: io::Error },
     #[error("failed to write the report")]
     Report(#[source] io::Error),
 }
@@ -36,9 +45,25 @@ pub enum BenchError {
 /// Runs a bench and writes its report to `out`.
 pub fn run(args: &BenchArgs, out: &mut dyn Write, json: bool) -> Result<ForecastBench, BenchError> {
     let Bench::Forecast(args) = &args.bench;
+    // A name that says no format is refused before anything is measured.
+    let format = args.plot.as_deref().map(Format::of).transpose()?;
     let bench = measure(args)?;
+    if let (Some(path), Some(format)) = (&args.plot, format) {
+        let bytes = scaling(&curves(&bench))?.encode(format)?;
+        std::fs::write(path, bytes).map_err(|source| BenchError::Plot { path: path.clone(), source })?;
+    }
     write_report(&bench, out, json).map_err(BenchError::Report)?;
     Ok(bench)
+}
+
+fn curves(bench: &ForecastBench) -> Scaling {
+    let point = |row: &ScalingRow| ScalingPoint {
+        instances: row.instances as u64,
+        seconds: row.tick_s,
+        bytes: Some(row.bytes),
+    };
+    let points = bench.scaling.iter().map(point).collect();
+    Scaling { series: vec![ScalingSeries { name: "planning tick".to_owned(), points }] }
 }
 
 fn measure(args: &ForecastArgs) -> Result<ForecastBench, BenchError> {
@@ -156,5 +181,19 @@ mod tests {
             Command::try_parse_from(["reveille", "forecast", "--model", "no/such.json"]).expect("valid");
         let error = run(&args.args, &mut Vec::new(), false).expect_err("there is none");
         assert!(error.to_string().contains("no/such.json"), "{error}");
+    }
+
+    #[test]
+    fn the_plot_is_written_as_its_name_says() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("scaling.svg");
+        let small = "--instances 50 --repeats 1 --queries 2 --plot";
+        let table = bench(&format!("{small} {}", path.display()), false);
+        assert!(table.contains("a planning tick"), "{table}");
+        assert!(std::fs::read_to_string(&path).expect("was written").starts_with("<svg"));
+        let words = ["reveille", "forecast", "--plot", "scaling.txt"];
+        let args = Command::try_parse_from(words).expect("valid");
+        let error = run(&args.args, &mut Vec::new(), false).expect_err("no plot is written like that");
+        assert!(matches!(error, BenchError::PlotName(_)), "{error}");
     }
 }
