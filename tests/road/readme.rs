@@ -71,6 +71,7 @@ const COMMANDS: &[(&str, How)] = &[
     ("reveille mine --instance-from vhost /tmp/reveille-sandbox/access.log", Here),
     ("reveille mine --instance-from vhost --output json /tmp/reveille-sandbox/access.log", Here),
     ("reveille backtest controller/fixtures/presence_small.csv.gz --rule daily --min-days 2,4,8", Here),
+    ("reveille bench forecast --instances 10000 --repeats 1 --queries 20", Here),
     ("reveille config show", Here),
     ("reveille config check --config /tmp/reveille-sandbox/controller.toml", Here),
     ("reveille-agent --config /tmp/reveille-sandbox/agent.toml config check", Here),

@@ -68,7 +68,7 @@ impl Group {
             Self::Days => "on which days it is used",
             Self::Today => "how today has gone so far",
             Self::Idle => "how long it has slept",
-            _ => "what everybody does at this hour",
+            Self::Calendar => "what everybody does at this hour",
         }
     }
 }

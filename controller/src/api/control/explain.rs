@@ -25,21 +25,21 @@ const PAST_DAYS: i32 = 28;
 
 /// By what an instance is explained.
 #[derive(Debug, Clone, Copy)]
-pub struct Explainer<'a> {
-    pub scorer: &'a Scorer,
-    pub abstain: AbstainRule,
-    pub model_version: u64,
-    pub at: Timestamp,
+pub(super) struct Explainer<'a> {
+    pub(super) scorer: &'a Scorer,
+    pub(super) abstain: AbstainRule,
+    pub(super) model_version: u64,
+    pub(super) at: Timestamp,
     /// Scores from here on are woken.
-    pub threshold: f32,
+    pub(super) threshold: f32,
     /// How long before it is to serve a wake must start.
-    pub lead_s: f64,
+    pub(super) lead_s: f64,
 }
 
 impl Explainer<'_> {
     /// What the model sees and says. `others` are some of the fleet, to tell what is usual; `planned` is when wakes
     /// of it are to serve.
-    pub fn explain<'p>(
+    pub(super) fn explain<'p>(
         &self,
         instance: &InstanceId,
         profile: &Profile,

@@ -28,7 +28,7 @@ mod trial;
 
 pub use ask::WakeAsked;
 pub use base::Control;
-pub use explain::Explainer;
+
 pub use forecasts::ForecastQuery;
 pub use likely::{LOOKED_AT_MAX, Likely};
 pub use wakes::WakesQuery;

@@ -111,3 +111,13 @@ async fn before_the_first_plan_there_is_none() {
     desk.get("/v1/plan").await.problem(404, "not_found");
     assert_eq!(desk.get("/v1/plan/omissions").await.ok(200)["items"].as_array().unwrap().len(), 0);
 }
+
+#[tokio::test]
+async fn an_explanation_needs_an_instance_and_a_fitted_model() {
+    let desk = Desk::open().await;
+    desk.get("/v1/instances/dev1/explain").await.problem(404, "not_found");
+    desk.host("host-1", &["dev1"]).await;
+    let problem = desk.get("/v1/instances/dev1/explain").await.problem(404, "not_found");
+    assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("fitted model")), "{problem}");
+    desk.get("/v1/instances/dev1/explain?at=soon").await.problem(400, "invalid");
+}

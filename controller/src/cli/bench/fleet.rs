@@ -133,18 +133,19 @@ impl Person {
                     break;
                 }
                 let until_s = at_s + rng.random_range(300..9_000);
-                self.stay(&mut profile, at_s, until_s, offset_s);
+                stay(&mut profile, at_s, until_s, offset_s);
                 at_s = until_s + IDLE_GAP_S + rng.random_range(0..7_200);
             }
         }
         profile
     }
+}
 
-    fn stay(&self, profile: &mut Profile, mut at_s: i64, until_s: i64, offset_s: i32) {
-        while at_s < until_s && at_s - i64::from(offset_s) <= NOW_S {
-            profile.see_second(at_s - i64::from(offset_s), offset_s, IDLE_GAP_S);
-            at_s += IDLE_GAP_S / 2;
-        }
+/// From one local second to another, as far as it has happened by now.
+fn stay(profile: &mut Profile, mut at_s: i64, until_s: i64, offset_s: i32) {
+    while at_s < until_s && at_s - i64::from(offset_s) <= NOW_S {
+        profile.see_second(at_s - i64::from(offset_s), offset_s, IDLE_GAP_S);
+        at_s += IDLE_GAP_S / 2;
     }
 }
 
