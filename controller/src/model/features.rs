@@ -1,12 +1,13 @@
 //! What the model looks at: numbers computed from a profile in one pass over its stays.
 
 use super::{
-    decay::{AGE_DAYS_MAX, Decay, LANES},
-    moment::Moment,
-    population::Population,
+    decay::{Decay, LANES, Lanes},
+    logarithm::ln,
     profile2::{Profile, day_of_quarter},
-    stays::QUARTERS_PER_DAY,
+    sums::Sums,
 };
+
+pub use super::scene::Scene;
 
 /// Quarter hours a woken instance stays up for its user: the window of a wake.
 pub const WINDOW_QUARTERS: i32 = 12;
@@ -35,36 +36,37 @@ macro_rules! features {
         pub const NAMES: &[&str] = &[$(stringify!($name)),*];
         /// The group of each.
         pub const GROUPS: &[Group] = &[$(Group::$group),*];
-        #[expect(non_camel_case_types, reason = "they are the names in NAMES")]
-        #[expect(dead_code, reason = "the lanes of a rate are reached from its first")]
+        #[expect(non_camel_case_types, clippy::upper_case_acronyms, reason = "they are the names in NAMES")]
         #[derive(Clone, Copy)]
         enum F { $($name),* }
     };
 }
 
+// Those up to `known_days` are logarithms, taken of all at once.
 features! {
     ahead_5d: Rates, ahead_15d: Rates, ahead_45d: Rates, ahead_150d: Rates,
     hour_5d: Rates, hour_15d: Rates, hour_45d: Rates, hour_150d: Rates,
     around_5d: Rates, around_15d: Rates, around_45d: Rates, around_150d: Rates,
-    near_15d: Rates, near_45d: Rates, near_150d: Rates,
-    arrivals_5d: Days, arrivals_15d: Days, arrivals_45d: Days,
-    weekly_45d: Week, weekly_150d: Week, weekly_around_45d: Week, weekly_around_150d: Week,
-    alike_15d: Week, alike_45d: Week, alike_150d: Week, alike_hour_45d: Week,
-    unalike_45d: Week,
+    alike_5d: Week, alike_15d: Week, alike_45d: Week, alike_150d: Week,
+    weekly_45d: Week, weekly_150d: Week,
+    arrivals_5d: Days, arrivals_15d: Days, arrivals_45d: Days, arrivals_150d: Days,
     days_3: Days, days_7: Days, days_14: Days, days_28: Days, days_56: Days, days_112: Days,
     days_same_8w: Days, days_same_16w: Days, days_alike_28: Days, days_alike_84: Days,
+    silent_days: Days, streak_days: Days,
+    began_15d: Today, began_45d: Today, began_150d: Today,
+    return_15d: Today, return_45d: Today, return_150d: Today,
+    gap_hazard: Today, gap_support: Today, arrivals_48h: Today, last_stay: Today,
+    idle: Idle, concentration: Rates, population: Calendar, known_days: Calendar,
     used_1: Days, used_2: Days, used_3: Days, used_7: Days, used_14: Days, used_21: Days,
-    silent_days: Days, streak_days: Days, ahead_used_1: Days, ahead_used_7: Days,
-    began_45d: Today, began_150d: Today, gap_hazard: Today, gap_support: Today,
+    ahead_used_1: Days, ahead_used_7: Days,
     arrivals_today: Today, none_today: Today, used_today: Today, used_today_idle: Today,
-    arrivals_48h: Today, last_stay: Today,
-    idle: Idle, idle_squared: Idle, idle_days: Idle,
-    rest_day: Calendar, after_rest: Calendar, before_rest: Calendar, population: Calendar,
-    population_none_today: Calendar, sin_1: Calendar, cos_1: Calendar, sin_2: Calendar, cos_2: Calendar,
-    concentration: Rates, known_days: Calendar,
+    idle_squared: Idle, idle_days: Idle,
+    rest_day: Calendar, after_rest: Calendar, before_rest: Calendar, population_none_today: Calendar,
+    sin_1: Calendar, cos_1: Calendar, sin_2: Calendar, cos_2: Calendar,
 }
 
 pub const COUNT: usize = NAMES.len();
+const LOGARITHMS: usize = F::known_days as usize + 1;
 
 /// One number per name.
 pub type Features = [f32; COUNT];
@@ -79,316 +81,248 @@ const EVERY_7TH: u128 = {
     mask
 };
 
-/// What depends on the moment and the population only: computed once for all instances that share them.
-#[derive(Debug, Clone)]
-pub struct Scene {
-    moment: Moment,
-    day: i32,
-    slot: i32,
-    /// Whether the day so many days (modulo 7) back is of the same kind, work or rest, as today.
-    alike: [bool; 7],
-    alike_share: f32,
-    /// The same for each of the last days.
-    alike_days: u128,
-    population: f32,
-    day_share: f32,
-    calendar: [f32; 3],
-    clock: [f32; 4],
+/// What logarithms are taken of: one number over another, both above 0.
+struct Ratios {
+    over: [f32; LOGARITHMS],
+    under: [f32; LOGARITHMS],
 }
 
-impl Scene {
-    pub fn new(moment: Moment, population: &Population) -> Self {
-        let dow = moment.day_of_week();
-        let rest = |days_back: usize| population.rest[(dow + 14 - days_back % 7) % 7];
-        let alike: [bool; 7] = std::array::from_fn(|back| rest(back) == rest(0));
-        let alike_days =
-            (0..128).filter(|back| alike[(back + 1) % 7]).fold(0u128, |mask, back| mask | 1 << back);
-        let turn = moment.slot() as f32 / QUARTERS_PER_DAY as f32 * std::f32::consts::TAU;
-        let flag = |yes: bool| f32::from(u8::from(yes));
-        Self {
-            moment,
-            day: moment.day(),
-            slot: moment.slot() as i32,
-            alike,
-            alike_share: alike.iter().filter(|alike| **alike).count() as f32 / 7.0,
-            alike_days,
-            population: population.rate(moment).max(0.01),
-            day_share: population.day_share[dow].max(0.02),
-            calendar: [flag(rest(0)), flag(rest(1) && !rest(0)), flag(rest(6) && !rest(0))],
-            clock: [turn.sin(), turn.cos(), (2.0 * turn).sin(), (2.0 * turn).cos()],
-        }
+impl Ratios {
+    fn set(&mut self, feature: F, over: f32, under: f32) {
+        self.over[feature as usize] = over;
+        self.under[feature as usize] = under;
     }
 
-    /// To another day at the same time of the same day of the week, where all else is the same.
-    pub(super) fn move_to(&mut self, moment: Moment) {
-        self.moment = moment;
-        self.day = moment.day();
-    }
-
-    pub fn moment(&self) -> Moment {
-        self.moment
-    }
-
-    pub fn population_rate(&self) -> f32 {
-        self.population
+    fn set_lanes(&mut self, first: F, over: Lanes, under: Lanes) {
+        let at = first as usize;
+        self.over[at..at + LANES].copy_from_slice(&over);
+        self.under[at..at + LANES].copy_from_slice(&under);
     }
 }
 
-type Lanes = [f32; LANES];
-
-fn add(to: &mut Lanes, what: &Lanes) {
-    for (to, what) in to.iter_mut().zip(what) {
-        *to += what;
-    }
-}
-
-/// Sums over the stays of a profile. `began` counts days on which nobody had come yet at this time if nobody has
-/// come today, days on which somebody had if somebody has.
-#[derive(Default)]
-struct Sums {
-    ahead: Lanes,
-    hour: Lanes,
-    around: Lanes,
-    near: Lanes,
-    arrivals: Lanes,
-    weekly: Lanes,
-    weekly_around: Lanes,
-    alike: Lanes,
-    alike_hour: Lanes,
-    /// Weight of the days on which somebody had come by this time.
-    begun: Lanes,
-    /// Of those, and of the others, the weight of the days on which somebody came within the window.
-    begun_ahead: Lanes,
-    fresh_ahead: Lanes,
-    gap_within: f32,
-    gap_longer: f32,
-    today: u32,
-    last_48h: u32,
-    ahead_used_1: bool,
-    ahead_used_7: bool,
+fn flag(yes: bool) -> f32 {
+    f32::from(u8::from(yes))
 }
 
 /// A profile's numbers at the moment of `scene`; the instance must be asleep. Stays after the moment are not
 /// looked at.
 pub fn features(profile: &Profile, scene: &Scene, decay: &Decay) -> Features {
-    let mut out = [0.0; COUNT];
-    let now = scene.moment.quarter;
+    let moment = scene.moment();
     let stays = profile.stays();
-    let starts = stays.starts();
-    let known = starts.partition_point(|start| stays.base() + i32::from(*start) <= now);
+    let known = stays.starts().partition_point(|start| stays.base() + i32::from(*start) <= moment.quarter);
     let last = known.checked_sub(1).and_then(|index| stays.get(index));
-    let idle_quarters = last.map_or(4_000, |last| (now - last.end).max(0));
-    let sums = sum(profile, scene, decay, known, idle_quarters);
-
-    let mut history = profile.history_days(scene.moment).max(1);
-    let days_known = history;
-    if stays.dropped()
-        && let Some(oldest) = stays.get(0)
-    {
-        history = history.min(scene.day - day_of_quarter(oldest.start)).max(1);
-    }
-    let norm = decay.sum(history);
-    let none_today = sums.today == 0;
-    put_rates(&mut out, scene, &sums, norm);
-    put_days(&mut out, scene, profile, days_known);
-    let mut set = |feature: F, value: f32| out[feature as usize] = value;
-
-    let (came, of) = if none_today {
-        (sums.fresh_ahead, std::array::from_fn(|i| (norm[i] - sums.begun[i]).max(0.0)))
-    } else {
-        (sums.begun_ahead, sums.begun)
+    let idle_quarters = last.map_or(4_000, |last| (moment.quarter - last.end).max(0));
+    let sums = Sums::of(profile, scene, decay, known, idle_quarters);
+    let days_known = profile.history_days(moment).max(1);
+    let history = match stays.get(0) {
+        Some(oldest) if stays.dropped() => days_known.min(moment.day() - day_of_quarter(oldest.start)).max(1),
+        _ => days_known,
     };
-    let began = |lane: usize, prior: f32| ((came[lane] + prior * scene.population) / (of[lane] + prior)).ln();
-    set(F::began_45d, began(2, 0.12));
-    set(F::began_150d, began(3, 0.06));
-    set(F::gap_hazard, ((sums.gap_within + 0.3) / (sums.gap_longer + 2.0)).ln());
-    set(F::gap_support, (sums.gap_longer + 1.0).ln());
-    let used_today = last.is_some_and(|last| day_of_quarter(last.end) >= scene.day);
+    let norm = decay.sum(history);
+
+    let mut out = [0.0; COUNT];
+    let mut ratios = Ratios { over: [1.0; LOGARITHMS], under: [1.0; LOGARITHMS] };
+    put_rates(&mut ratios, scene, &sums, norm);
+    let alike_share = put_days(&mut out, &mut ratios, scene, profile, days_known);
+    put_today(&mut ratios, scene, &sums, norm, alike_share);
     let idle_h = idle_quarters as f32 / 4.0;
-    let log_idle = idle_h.min(2_000.0).ln_1p();
+    let last_h = last.map_or(0.9, |last| 0.1 + (last.end - last.start) as f32 / 4.0);
+    ratios.set(F::last_stay, last_h, 1.0);
+    ratios.set(F::arrivals_48h, 1.0 + sums.last_48h as f32, 1.0);
+    ratios.set(F::idle, 1.0 + idle_h.min(2_000.0), 1.0);
+    ratios.set(F::known_days, days_known.min(365) as f32, 1.0);
+    ratios.set(F::population, scene.population, 1.0);
+    for (out, (over, under)) in out.iter_mut().zip(ratios.over.iter().zip(&ratios.under)) {
+        *out = ln(over / under);
+    }
+
+    let mut set = |feature: F, value: f32| out[feature as usize] = value;
+    let none_today = sums.today == 0;
+    let used_today = last.is_some_and(|last| day_of_quarter(last.end) >= moment.day());
+    let (log_idle, log_population) = (ln(1.0 + idle_h.min(2_000.0)), ln(scene.population));
     set(F::arrivals_today, sums.today.min(4) as f32);
-    set(F::none_today, f32::from(u8::from(none_today)));
-    set(F::used_today, f32::from(u8::from(used_today)));
+    set(F::none_today, flag(none_today));
+    set(F::used_today, flag(used_today));
     set(F::used_today_idle, if used_today { log_idle } else { 0.0 });
-    set(F::arrivals_48h, (sums.last_48h as f32).ln_1p());
-    set(F::last_stay, last.map_or(0.0, |last| (0.1 + (last.end - last.start) as f32 / 4.0).ln()));
-    set(F::idle, log_idle);
     set(F::idle_squared, log_idle * log_idle);
     set(F::idle_days, idle_h.min(48.0) / 24.0);
-    let log_population = scene.population.ln();
-    set(F::rest_day, scene.calendar[0]);
-    set(F::after_rest, scene.calendar[1]);
-    set(F::before_rest, scene.calendar[2]);
-    set(F::population, log_population);
+    set(F::ahead_used_1, flag(sums.ahead_used_1));
+    set(F::ahead_used_7, flag(sums.ahead_used_7));
     set(F::population_none_today, if none_today { log_population } else { 0.0 });
-    set(F::sin_1, scene.clock[0]);
-    set(F::cos_1, scene.clock[1]);
-    set(F::sin_2, scene.clock[2]);
-    set(F::cos_2, scene.clock[3]);
-    set(F::known_days, (days_known.min(365) as f32).ln());
+    out[F::rest_day as usize..][..3].copy_from_slice(&scene.calendar);
+    out[F::sin_1 as usize..][..4].copy_from_slice(&scene.clock);
     out
-}
-
-fn sum(profile: &Profile, scene: &Scene, decay: &Decay, known: usize, idle_quarters: i32) -> Sums {
-    let mut sums = Sums::default();
-    let stays = profile.stays();
-    let weights = decay.weights();
-    let to_now = scene.moment.quarter - stays.base();
-    // The base need not be a midnight: quarters are counted from the one before it.
-    let into_day = stays.base().rem_euclid(QUARTERS_PER_DAY);
-    let today = (to_now + into_day).div_euclid(QUARTERS_PER_DAY);
-    let mut day_before = (i32::MIN, 0);
-    let mut day = (i32::MIN, 0);
-    let mut counted_ahead = 0;
-    let mut end_before: Option<i32> = None;
-    let starts = &stays.starts()[..known];
-    for (index, (start, length)) in starts.iter().zip(stays.lengths()).enumerate() {
-        let start = i32::from(*start);
-        let delta = to_now - start;
-        let its_day = (start + into_day) / QUARTERS_PER_DAY;
-        let its_slot = (start + into_day) % QUARTERS_PER_DAY;
-        if let Some(end_before) = end_before {
-            let gap = start - end_before;
-            if gap > idle_quarters {
-                let weight = decay.gaps()[known - 1 - index];
-                sums.gap_longer += weight;
-                sums.gap_within += if gap <= idle_quarters + WINDOW_QUARTERS { weight } else { 0.0 };
-            }
-        }
-        end_before = Some(start + i32::from(*length));
-        let first_of_day = its_day != day.0;
-        if first_of_day {
-            day_before = day;
-            day = (its_day, its_slot);
-        }
-        let age = today - its_day;
-        if age <= 0 {
-            sums.today += 1;
-        } else {
-            let weight = &weights[(age as usize).min(AGE_DAYS_MAX)];
-            add(&mut sums.arrivals, weight);
-            if first_of_day && its_slot < scene.slot {
-                add(&mut sums.begun, weight);
-            }
-        }
-        sums.last_48h += u32::from(delta < 2 * QUARTERS_PER_DAY);
-        // Which day's window it falls in, counted back from now, and how far ahead of this time of day.
-        let back = (delta + 19) / QUARTERS_PER_DAY;
-        let ahead = 19 - (delta + 19) % QUARTERS_PER_DAY;
-        if back == 0 || ahead < -4 {
-            continue;
-        }
-        let weight = &weights[(back as usize).min(AGE_DAYS_MAX)];
-        let same_day = back % 7 == 0;
-        let alike = scene.alike[(back % 7) as usize];
-        add(&mut sums.around, weight);
-        if same_day {
-            add(&mut sums.weekly_around, weight);
-        }
-        if (-2..3).contains(&ahead) {
-            add(&mut sums.near, weight);
-        }
-        if (0..4).contains(&ahead) {
-            add(&mut sums.hour, weight);
-            if alike {
-                add(&mut sums.alike_hour, weight);
-            }
-        }
-        if !(0..WINDOW_QUARTERS).contains(&ahead) || counted_ahead == back {
-            continue;
-        }
-        counted_ahead = back;
-        add(&mut sums.ahead, weight);
-        if same_day {
-            add(&mut sums.weekly, weight);
-        }
-        if alike {
-            add(&mut sums.alike, weight);
-        }
-        sums.ahead_used_1 |= back == 1;
-        sums.ahead_used_7 |= back == 7;
-        // The day whose time of day this was may be the one before the stay's, past midnight.
-        let window_day = today - back;
-        let begun_at = if its_day == window_day {
-            Some(day.1)
-        } else {
-            (day_before.0 == window_day).then_some(day_before.1)
-        };
-        let begun = begun_at.is_some_and(|slot| slot < scene.slot);
-        add(if begun { &mut sums.begun_ahead } else { &mut sums.fresh_ahead }, weight);
-    }
-    sums
 }
 
 /// Days of the population mixed into a rate, in each memory: the shorter, the more.
 const PRIOR: Lanes = [0.5, 0.25, 0.13, 0.08];
 
-fn put_rates(out: &mut Features, scene: &Scene, sums: &Sums, norm: Lanes) {
-    let rate = |sum: &Lanes, lane: usize, share: f32, scale: f32| {
-        let prior = PRIOR[lane] * share;
-        ((sum[lane] + prior * scale * scene.population) / (norm[lane] * share + prior)).ln()
-    };
-    for (first, sum, scale) in
-        [(F::ahead_5d, &sums.ahead, 1.0), (F::hour_5d, &sums.hour, 0.4), (F::around_5d, &sums.around, 1.8)]
-    {
-        for lane in 0..LANES {
-            out[first as usize + lane] = rate(sum, lane, 1.0, scale);
-        }
-    }
-    let mut set = |feature: F, value: f32| out[feature as usize] = value;
-    set(F::near_15d, rate(&sums.near, 1, 1.0, 0.5));
-    set(F::near_45d, rate(&sums.near, 2, 1.0, 0.5));
-    set(F::near_150d, rate(&sums.near, 3, 1.0, 0.5));
-    let arrivals =
-        |lane: usize| ((sums.arrivals[lane] + 0.1 * scene.day_share) / (norm[lane] + 0.1)).max(0.005).ln();
-    set(F::arrivals_5d, arrivals(0));
-    set(F::arrivals_15d, arrivals(1));
-    set(F::arrivals_45d, arrivals(2));
+fn put_rates(ratios: &mut Ratios, scene: &Scene, sums: &Sums, norm: Lanes) {
     let week = 1.0 / 7.0;
-    set(F::weekly_45d, rate(&sums.weekly, 2, week * 2.0, 0.5));
-    set(F::weekly_150d, rate(&sums.weekly, 3, week * 2.0, 0.5));
-    set(F::weekly_around_45d, rate(&sums.weekly_around, 2, week * 2.0, 0.9));
-    set(F::weekly_around_150d, rate(&sums.weekly_around, 3, week * 2.0, 0.9));
+    let over = |sum: &Lanes, share: f32, scale: f32| -> Lanes {
+        let prior = share * scale * scene.population;
+        std::array::from_fn(|lane| sum[lane] + PRIOR[lane] * prior)
+    };
+    let under = |share: f32| -> Lanes { std::array::from_fn(|lane| (norm[lane] + PRIOR[lane]) * share) };
+    let all = under(1.0);
+    ratios.set_lanes(F::ahead_5d, over(&sums.ahead, 1.0, 1.0), all);
+    ratios.set_lanes(F::hour_5d, over(&sums.hour, 1.0, 0.4), all);
+    ratios.set_lanes(F::around_5d, over(&sums.around, 1.0, 1.8), all);
     let alike = scene.alike_share;
-    set(F::alike_15d, rate(&sums.alike, 1, alike, 1.0));
-    set(F::alike_45d, rate(&sums.alike, 2, alike, 1.0));
-    set(F::alike_150d, rate(&sums.alike, 3, alike, 1.0));
-    set(F::alike_hour_45d, rate(&sums.alike_hour, 2, alike, 0.4));
-    let unalike: Lanes = std::array::from_fn(|lane| sums.ahead[lane] - sums.alike[lane]);
-    set(F::unalike_45d, rate(&unalike, 2, (1.0 - alike).max(week), 1.0));
-    set(F::ahead_used_1, f32::from(u8::from(sums.ahead_used_1)));
-    set(F::ahead_used_7, f32::from(u8::from(sums.ahead_used_7)));
-    let per_arrival = (sums.ahead[2] + 0.01) / (sums.arrivals[2] + 0.03);
-    set(F::concentration, per_arrival.ln());
+    ratios.set_lanes(F::alike_5d, over(&sums.alike, alike, 1.0), under(alike));
+    let (weekly, of_weekly) = (over(&sums.weekly, week * 2.0, 0.9), under(week * 2.0));
+    ratios.set(F::weekly_45d, weekly[2], of_weekly[2]);
+    ratios.set(F::weekly_150d, weekly[3], of_weekly[3]);
+    let arrivals = std::array::from_fn(|lane| sums.arrivals[lane] + 0.1 * scene.day_share);
+    ratios.set_lanes(F::arrivals_5d, arrivals, norm.map(|norm| norm + 0.1));
+    ratios.set(F::concentration, sums.ahead[2] + 0.01, sums.arrivals[2] + 0.03);
 }
 
-fn put_days(out: &mut Features, scene: &Scene, profile: &Profile, days_known: i32) {
-    let mut set = |feature: F, value: f32| out[feature as usize] = value;
-    let used = profile.days_before(scene.day);
+/// Puts what is known of the days; returns the share of the days alike that were used.
+fn put_days(
+    out: &mut Features,
+    ratios: &mut Ratios,
+    scene: &Scene,
+    profile: &Profile,
+    days_known: i32,
+) -> f32 {
+    let used = profile.days_before(scene.moment().day());
     let first = |days: i32| 1u128.checked_shl(days.unsigned_abs()).map_or(u128::MAX, |bit| bit - 1);
     let known = first(days_known);
     let share = |mask: u128, prior_days: f32| {
         let days = (mask & known).count_ones() as f32;
         let active = (used & mask).count_ones() as f32;
-        ((active + prior_days * scene.day_share) / (days + prior_days)).ln()
+        (active + prior_days * scene.day_share, days + prior_days)
     };
-    set(F::days_3, share(first(3), 0.6));
-    set(F::days_7, share(first(7), 0.8));
-    set(F::days_14, share(first(14), 1.0));
-    set(F::days_28, share(first(28), 1.0));
-    set(F::days_56, share(first(56), 1.5));
-    set(F::days_112, share(first(112), 2.0));
-    set(F::days_same_8w, share(EVERY_7TH & first(56), 0.7));
-    set(F::days_same_16w, share(EVERY_7TH & first(112), 0.8));
-    set(F::days_alike_28, share(scene.alike_days & first(28), 1.0));
-    set(F::days_alike_84, share(scene.alike_days & first(84), 1.5));
-    let flag = |days_back: u32| (used >> (days_back - 1) & 1) as f32;
-    set(F::used_1, flag(1));
-    set(F::used_2, flag(2));
-    set(F::used_3, flag(3));
-    set(F::used_7, flag(7));
-    set(F::used_14, flag(14));
-    set(F::used_21, flag(21));
-    set(F::silent_days, (used.trailing_zeros().min(60) as f32).ln_1p());
-    set(F::streak_days, (used.trailing_ones().min(30) as f32).ln_1p());
+    let masks = [
+        (F::days_3, first(3), 0.6),
+        (F::days_7, first(7), 0.8),
+        (F::days_14, first(14), 1.0),
+        (F::days_28, first(28), 1.0),
+        (F::days_56, first(56), 1.5),
+        (F::days_112, first(112), 2.0),
+        (F::days_same_8w, EVERY_7TH & first(56), 0.7),
+        (F::days_same_16w, EVERY_7TH & first(112), 0.8),
+        (F::days_alike_28, scene.alike_days & first(28), 1.0),
+        (F::days_alike_84, scene.alike_days & first(84), 1.5),
+    ];
+    for (feature, mask, prior_days) in masks {
+        let (over, under) = share(mask, prior_days);
+        ratios.set(feature, over, under);
+    }
+    ratios.set(F::silent_days, 1.0 + used.trailing_zeros().min(60) as f32, 1.0);
+    ratios.set(F::streak_days, 1.0 + used.trailing_ones().min(30) as f32, 1.0);
+    for (feature, days_back) in
+        [(F::used_1, 1), (F::used_2, 2), (F::used_3, 3), (F::used_7, 7), (F::used_14, 14), (F::used_21, 21)]
+    {
+        out[feature as usize] = (used >> (days_back - 1) & 1) as f32;
+    }
+    let (recent, of_recent) = share(scene.alike_days & first(28), 1.0);
+    (recent / of_recent).clamp(0.01, 0.99)
+}
+
+/// How today goes on. `alike_share` is the share of the days alike that were used.
+fn put_today(ratios: &mut Ratios, scene: &Scene, sums: &Sums, norm: Lanes, alike_share: f32) {
+    const PRIOR_DAYS: Lanes = [0.3, 0.2, 0.12, 0.06];
+    let none_today = sums.today == 0;
+    for (began, again, lane) in [
+        (F::began_15d, F::return_15d, 1),
+        (F::began_45d, F::return_45d, 2),
+        (F::began_150d, F::return_150d, 3),
+    ] {
+        let prior = PRIOR_DAYS[lane];
+        let came = sums.like_today[lane] + prior * scene.population;
+        let of = if none_today { (norm[lane] - sums.begun[lane]).max(0.0) } else { sums.begun[lane] };
+        ratios.set(began, came, of + prior);
+        // Nobody came yet: either today is a day of use that has not begun, or it is none.
+        let of_used = (sums.used[lane] - sums.begun[lane]).max(0.0) + prior;
+        let late = of_used / (sums.used[lane] + prior);
+        let chance =
+            if none_today { alike_share * late / (alike_share * late + 1.0 - alike_share) } else { 1.0 };
+        ratios.set(again, came * chance, if none_today { of_used } else { of + prior });
+    }
+    ratios.set(F::gap_hazard, sums.gap_within + 0.3, sums.gap_longer + 2.0);
+    ratios.set(F::gap_support, sums.gap_longer + 1.0, 1.0);
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::{moment::Moment, population::Population};
+
+    const GAP_S: i64 = 7_200;
+
+    fn profile(sightings: impl IntoIterator<Item = i64>, offset_s: i32) -> Profile {
+        let mut profile = Profile::default();
+        for at_s in sightings {
+            profile.see_second(at_s, offset_s, GAP_S);
+        }
+        profile
+    }
+
+    fn at(profile: &Profile, at_s: i64, offset_s: i32) -> Features {
+        let mut population = Population::default();
+        population.rest[6] = true;
+        features(profile, &Scene::new(Moment::of_second(at_s, offset_s), &population), &Decay::default())
+    }
+
+    #[test]
+    fn an_empty_profile_a_crowded_one_and_an_old_one_have_finite_numbers() {
+        let day_s = 86_400;
+        let crowd = (0..10_000).map(|i| 1_000 * day_s + i * 8);
+        let years = (0..25 * 365).map(|day| day * day_s + 32_400);
+        for profile in [profile([], 0), profile([0], 0), profile(crowd, 0), profile(years, 3_600)] {
+            for at_s in
+                [i64::MIN / 4, -day_s, 0, 43_200, 1_001 * day_s, 9_125 * day_s, 9_999 * day_s, i64::MAX / 4]
+            {
+                assert!(at(&profile, at_s, 0).iter().all(|number| number.is_finite()), "{at_s}: {profile:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_user_of_the_mornings_is_expected_in_the_morning() {
+        let profile = profile((0..60).map(|day| day * 86_400 + 32_400), 0);
+        let (morning, night) = (at(&profile, 60 * 86_400 + 30_600, 0), at(&profile, 60 * 86_400 + 61_200, 0));
+        assert!(morning[F::ahead_45d as usize] > night[F::ahead_45d as usize] + 1.0);
+        assert!((morning[F::days_28 as usize]).abs() < 0.1, "used on all days");
+    }
+
+    proptest! {
+        #[test]
+        fn later_sightings_change_nothing(
+            gaps_s in proptest::collection::vec(60i64..200_000, 1..40),
+            later_s in proptest::collection::vec(60i64..90_000, 1..40),
+            asleep_s in GAP_S..400_000,
+            offset_s in -43_200i32..43_200,
+        ) {
+            let mut at_s = 1_600_000_000;
+            let mut profile = Profile::default();
+            for gap_s in gaps_s {
+                at_s += gap_s;
+                profile.see_second(at_s, offset_s, GAP_S);
+            }
+            let now_s = at_s + asleep_s;
+            let before = at(&profile, now_s, offset_s);
+            // Quarter hours: what comes within this one counts as come.
+            at_s = now_s + 900;
+            for gap_s in later_s {
+                at_s += gap_s;
+                profile.see_second(at_s, offset_s, GAP_S);
+            }
+            prop_assert_eq!(before, at(&profile, now_s, offset_s));
+        }
+
+        #[test]
+        fn no_profile_has_a_number_that_is_none(
+            ats_s in proptest::collection::vec(-3_000_000_000i64..3_000_000_000, 0..300),
+            now_s in -4_000_000_000i64..4_000_000_000,
+            offset_s in -50_000i32..50_000,
+        ) {
+            let profile = profile(ats_s, offset_s);
+            prop_assert!(at(&profile, now_s, -offset_s).iter().all(|number| number.is_finite()));
+        }
+    }
 }

@@ -36,6 +36,14 @@ pub mod decay;
 
 pub mod population;
 
+mod logarithm;
+
+pub mod scene;
+
+mod places;
+
+mod sums;
+
 pub mod features;
 
 pub mod head;

@@ -21,6 +21,8 @@ pub struct Profile {
     stays: Stays,
 }
 
+const _: () = assert!(size_of::<Profile>() <= 512, "thousands of profiles are kept in memory");
+
 impl Default for Profile {
     fn default() -> Self {
         Self {

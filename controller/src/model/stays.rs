@@ -1,7 +1,7 @@
 //! The last stays of one instance, packed: when each began and how long it lasted, in local quarter hours.
 
 /// Stays remembered. Three bytes each: with what else a profile holds they stay well under 512 bytes.
-pub const STAYS_MAX: usize = 112;
+pub const STAYS_MAX: usize = 152;
 
 /// Quarter hours of the instance's own clock since 1970-01-01 00:00 there.
 pub type LocalQuarter = i32;
@@ -206,7 +206,8 @@ mod tests {
         }
         assert_eq!(stays.len(), STAYS_MAX);
         assert!(stays.dropped());
-        assert_eq!(of(&stays)[0], (1_000_000 + 88 * 96, 1_000_000 + 88 * 96 + 5));
+        let first = 1_000_000 + (200 - STAYS_MAX as i32) * 96;
+        assert_eq!(of(&stays)[0], (first, first + 5));
         assert_eq!(stays.last().map(|stay| stay.start), Some(1_000_000 + 199 * 96));
     }
 

@@ -80,10 +80,25 @@ impl History {
         clockwork: Clockwork,
         population: &Population,
         decay: &Decay,
+        each: impl FnMut(&Point, &Features),
+    ) {
+        self.walk_chosen(clockwork, population, decay, |_| true, each);
+    }
+
+    /// As [`History::walk_features`], for the chosen points only.
+    pub(super) fn walk_chosen(
+        &self,
+        clockwork: Clockwork,
+        population: &Population,
+        decay: &Decay,
+        chosen: impl Fn(&Point) -> bool,
         mut each: impl FnMut(&Point, &Features),
     ) {
         let mut scenes: Vec<Option<Scene>> = vec![None; 7 * 96];
         self.walk(clockwork, |point, profile| {
+            if !chosen(point) {
+                return;
+            }
             let slot = &mut scenes[point.moment.day_of_week() * 96 + point.moment.slot()];
             let scene = match slot {
                 Some(scene) => {
@@ -111,4 +126,42 @@ impl History {
 
 fn local_day(at_s: i64, offset_s: i32) -> i32 {
     (at_s + i64::from(offset_s)).div_euclid(DAY_S) as i32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_past_cut_short_has_the_same_numbers_until_then() {
+        let clockwork = Clockwork { idle_gap_s: 7_200, lead_s: 300, window_s: 10_800 };
+        let mut sightings = Vec::new();
+        for day in 0..120i64 {
+            // Comes at a time that wanders, not on every day, sometimes twice.
+            let visits =
+                [(day % 3 != 0, 28_800 + day * 37 % 7_000), (day % 5 == 1, 64_800), (day % 11 == 2, 300)];
+            let of_day =
+                visits.into_iter().filter(|(comes, _)| *comes).map(|(_, at_s)| (day * DAY_S + at_s, 3_600));
+            sightings.extend(of_day);
+        }
+        sightings.sort_unstable();
+        let numbers = |history: &History| {
+            let mut all = Vec::new();
+            history.walk_features(clockwork, &Population::default(), &Decay::default(), |point, features| {
+                all.push((point.at_s, *features));
+            });
+            all
+        };
+        let whole = History { sightings, days: (30..120).collect() };
+        let cut_s = 71 * DAY_S + 29_000;
+        let cut = History {
+            sightings: whole.sightings.iter().copied().filter(|(at_s, _)| *at_s < cut_s).collect(),
+            days: whole.days.clone(),
+        };
+        let until =
+            |all: Vec<(i64, Features)>| all.into_iter().filter(|(at_s, _)| *at_s < cut_s).collect::<Vec<_>>();
+        let (whole, cut) = (until(numbers(&whole)), until(numbers(&cut)));
+        assert!(whole.len() > 3_000);
+        assert!(whole == cut);
+    }
 }

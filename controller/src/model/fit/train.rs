@@ -25,13 +25,23 @@ pub struct FitRule {
     pub budget_h: f64,
     /// Rounds of improvement.
     pub rounds: usize,
+    /// Quarter hours that thresholds and advantages are computed over, about: of more, whole sleeps are drawn.
+    pub quarters: usize,
     /// Groups of features left out, for an ablation.
     pub without: Vec<Group>,
 }
 
 impl FitRule {
     pub fn new(clockwork: Clockwork) -> Self {
-        Self { clockwork, rows: 400_000, price: 0.1, budget_h: 1.5, rounds: 2, without: Vec::new() }
+        Self {
+            clockwork,
+            rows: 400_000,
+            price: 0.12,
+            budget_h: 1.0,
+            rounds: 2,
+            quarters: 6_000_000,
+            without: Vec::new(),
+        }
     }
 }
 
@@ -60,9 +70,12 @@ pub fn fit(
     }
     let population = census.population(prior);
     let instance_days: usize = histories.iter().map(|history| history.days.len()).sum();
-    let every = (instance_days * 90 / rule.rows.max(1)).max(1) as u64;
+    // An instance sleeps through about 90 quarter hours of a day.
+    let one_in = (instance_days * 90 / rule.quarters.max(1)).max(1);
+    let drawn_days = instance_days.div_ceil(one_in);
+    let draw = Draw { one_in: one_in as u64, row_in: (drawn_days * 90 / rule.rows.max(1)).max(1) as u64 };
     progress("computing features");
-    let (mut sleeps, sample) = sleeps(histories, clockwork, &population, &decay, every);
+    let (mut sleeps, sample) = sleeps(histories, clockwork, &population, &decay, draw);
     if !sample.wait_s.iter().any(|wait_s| *wait_s <= clockwork.window_s) {
         return None;
     }
@@ -79,8 +92,8 @@ pub fn fit(
     let mut wake = head("fitting the first wake score", clockwork.lead_s, clockwork.window_s);
     for _ in 0..rule.rounds {
         progress("fitting the wake score");
-        rescore(histories, clockwork, &population, &decay, &wake, &mut sleeps);
-        let threshold = threshold_at(&sleeps, clockwork, rule.budget_h, instance_days);
+        rescore(histories, clockwork, &population, &decay, &wake, draw, &mut sleeps);
+        let threshold = threshold_at(&sleeps, clockwork, rule.budget_h, drawn_days);
         let mut gains = vec![0.0; sample.rows.len()];
         let mut of_sleep: Option<(u32, Vec<f32>)> = None;
         for (gain, (sleep, quarter)) in gains.iter_mut().zip(&sample.places) {
@@ -94,11 +107,32 @@ pub fn fit(
         let weights: Vec<f32> = gains.iter().map(|gain| gain.abs()).collect();
         wake = logistic(&sample.rows, &standard, &labels, &weights);
     }
-    rescore(histories, clockwork, &population, &decay, &wake, &mut sleeps);
+    rescore(histories, clockwork, &population, &decay, &wake, draw, &mut sleeps);
     progress("drawing the frontier");
-    let arrivals = arrivals(histories, clockwork);
-    let frontier = frontier(&sleeps, clockwork, instance_days, arrivals);
+    let arrivals = arrivals(histories, clockwork) / draw.one_in;
+    let frontier = frontier(&sleeps, clockwork, drawn_days, arrivals);
     Some(Fitted { wake, within_1h, within_3h, within_24h, population, frontier })
+}
+
+/// Which part of the past is looked at, the same each time.
+#[derive(Debug, Clone, Copy)]
+struct Draw {
+    /// Of so many sleeps one.
+    one_in: u64,
+    /// Of so many quarter hours of these one is a row.
+    row_in: u64,
+}
+
+impl Draw {
+    /// Sleeps are drawn by what ends them: all quarter hours of one or none.
+    fn takes(self, history: usize, point: &Point) -> bool {
+        one_in((point.next_s as u64).wrapping_add(history as u64 * 1_000_003), self.one_in)
+    }
+}
+
+/// One in `every` numbers, evenly: by a multiplicative hash.
+fn one_in(number: u64, every: u64) -> bool {
+    number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 33 <= (u64::from(u32::MAX) >> 1) / every
 }
 
 fn sleeps(
@@ -106,23 +140,28 @@ fn sleeps(
     clockwork: Clockwork,
     population: &Population,
     decay: &Decay,
-    every: u64,
+    draw: Draw,
 ) -> (Vec<Sleep>, Sample) {
     let mut sleeps: Vec<Sleep> = Vec::new();
     let mut sample = Sample::default();
     let mut drawn = 0u64;
-    for history in histories {
+    for (index, history) in histories.iter().enumerate() {
         let first = sleeps.len();
-        history.walk_features(clockwork, population, decay, |point, features| {
-            let quarter = place(&mut sleeps, first, point);
-            // A multiplicative hash of the count: rows are drawn evenly, the same ones each time.
-            drawn += 1;
-            if drawn.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 33 <= (u64::from(u32::MAX) >> 1) / every {
-                sample.rows.push(*features);
-                sample.wait_s.push(point.wait_s());
-                sample.places.push((sleeps.len() as u32 - 1, quarter));
-            }
-        });
+        history.walk_chosen(
+            clockwork,
+            population,
+            decay,
+            |point| draw.takes(index, point),
+            |point, features| {
+                let quarter = place(&mut sleeps, first, point);
+                drawn += 1;
+                if one_in(drawn, draw.row_in) {
+                    sample.rows.push(*features);
+                    sample.wait_s.push(point.wait_s());
+                    sample.places.push((sleeps.len() as u32 - 1, quarter));
+                }
+            },
+        );
     }
     (sleeps, sample)
 }
@@ -148,15 +187,22 @@ fn rescore(
     population: &Population,
     decay: &Decay,
     head: &Head,
+    draw: Draw,
     sleeps: &mut [Sleep],
 ) {
     let mut scores = sleeps.iter_mut().flat_map(|sleep| sleep.scores.iter_mut());
-    for history in histories {
-        history.walk_features(clockwork, population, decay, |_, features| {
-            if let Some(score) = scores.next() {
-                *score = head.score(features);
-            }
-        });
+    for (index, history) in histories.iter().enumerate() {
+        history.walk_chosen(
+            clockwork,
+            population,
+            decay,
+            |point| draw.takes(index, point),
+            |_, features| {
+                if let Some(score) = scores.next() {
+                    *score = head.score(features);
+                }
+            },
+        );
     }
 }
 
