@@ -163,7 +163,7 @@ mod tests {
         let profile = seen(&[9, 2], 1);
         assert_eq!(
             words(&profile, 23, 10_800),
-            "came within the next 3 h on 2 of the last 9 days; last seen 70 h ago"
+            "came within the next 3 h on 1 of the last 9 days; last seen 70 h ago"
         );
     }
 

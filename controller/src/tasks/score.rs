@@ -146,7 +146,7 @@ mod tests {
             assert_eq!(format!("{shared:?}"), format!("{alone:?}"), "{threads}");
         }
         assert!(matches!(alone[3], Outlook::Awake) && matches!(alone[4], Outlook::Unknown));
-        assert!(matches!(alone[2], Outlook::Scored(Err(_))), "known for too short");
+        assert!(matches!(alone[1], Outlook::Scored(Err(_))), "used on one day only");
         assert!(matches!(alone[24], Outlook::Scored(Ok(_))));
         assert!(score_all(&round, 0, 2, ask).is_empty());
     }
