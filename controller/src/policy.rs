@@ -41,6 +41,9 @@ pub struct Policy {
     pub fleet_wakes_max: u32,
     /// Most forecast wakes that may be due in one clock hour (UTC) in the whole fleet.
     pub fleet_wakes_per_hour_max: u32,
+    /// Hours that instances may be awake without a user because of forecast wakes, per instance and day, on average.
+    /// The more, the more people find their instance awake.
+    pub idle_budget_h: f64,
     /// Days (in each instance's own time zone) without forecast wakes.
     pub quiet_dates: BTreeSet<Date>,
     /// Instances never woken by forecast.
@@ -58,6 +61,7 @@ impl Default for Policy {
             cpu_ceiling_percent: 70.0,
             fleet_wakes_max: 64,
             fleet_wakes_per_hour_max: 600,
+            idle_budget_h: 2.0,
             quiet_dates: BTreeSet::new(),
             opted_out: BTreeSet::new(),
             cohorts: BTreeSet::new(),
@@ -104,6 +108,9 @@ impl Policy {
     pub fn check(&self) -> Result<(), (&'static str, String)> {
         if !(1.0..=95.0).contains(&self.cpu_ceiling_percent) {
             return Err(("cpu_ceiling_percent", "must be within 1..=95 percent".into()));
+        }
+        if !(0.01..=12.0).contains(&self.idle_budget_h) {
+            return Err(("idle_budget_h", "must be within 0.01..=12 hours per instance and day".into()));
         }
         for (key, value) in [
             ("host_wakes_max", self.host_wakes_max),

@@ -1,6 +1,10 @@
 //! Why a question has no answer.
 
-use crate::{app::PolicyChangeError, policy::PolicyError, store::StoreError};
+use crate::{
+    app::PolicyChangeError,
+    policy::PolicyError,
+    store::{ServeError, StoreError},
+};
 
 /// Each face turns it into its own kind of refusal: problem+json, or a gRPC status.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +49,19 @@ impl From<PolicyChangeError> for ControlError {
                 Self::invalid(key, format!("cannot be {value}: {problem}"))
             }
             PolicyChangeError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ServeError> for ControlError {
+    fn from(error: ServeError) -> Self {
+        match error {
+            ServeError::Unknown(_) => Self::NotFound(error.to_string()),
+            ServeError::Rejected { .. }
+            | ServeError::Pruned(_)
+            | ServeError::Unreadable(_)
+            | ServeError::Nothing => Self::Conflict(error.to_string()),
+            ServeError::Store(error) => error.into(),
         }
     }
 }

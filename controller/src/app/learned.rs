@@ -75,7 +75,9 @@ impl Shared {
 
     /// Tells the model in memory what a batch of a log said. Returns how many sightings were not believed.
     pub fn saw(&self, sightings: &[Sighting]) -> u64 {
-        if sightings.is_empty() || self.learned(|learned| matches!(learned.mind, Mind::Rule { .. })).unwrap_or(true) {
+        if sightings.is_empty()
+            || self.learned(|learned| matches!(learned.mind, Mind::Rule { .. })).unwrap_or(true)
+        {
             return 0;
         }
         // Where one unknown so far lives is looked up at the next training.

@@ -1,10 +1,12 @@
 //! All wiring: config -> build -> run -> drain.
 
 mod build;
+mod learned;
 mod metrics;
 mod shared;
 
 pub use build::{App, AppError, Seams};
+pub use learned::{FITTED_LEAD_S, Learned, Mind, scored_at};
 pub use metrics::Metrics;
 pub use shared::{PolicyChangeError, Shared, Signals};
 

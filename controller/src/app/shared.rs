@@ -1,7 +1,7 @@
 //! What the tasks, the sessions and the API share.
 
 use std::sync::{
-    Arc, Mutex, PoisonError,
+    Arc, Mutex, PoisonError, RwLock,
     atomic::{AtomicI64, Ordering},
 };
 
@@ -10,12 +10,12 @@ use rand::{Rng, RngExt, rngs::StdRng};
 use reveille_proto::{WakeId, clock::Clock};
 use tokio::sync::{Notify, watch};
 
-use super::Metrics;
+use super::{Learned, Metrics, learned::Mind};
 use crate::{
     calendars::Calendars,
     config::Config,
     fleet::Registry,
-    model::DayCalendar,
+    model::{DayCalendar, Profiles},
     policy::{Policy, PolicyError},
     store::{PolicyChange, Store, StoreError},
 };
@@ -52,6 +52,10 @@ pub struct Inner {
     pub metrics: Metrics,
     pub calendars: Calendars,
     policy: watch::Sender<Arc<Policy>>,
+    /// The model in service.
+    learned: RwLock<Option<Learned>>,
+    /// Versions are loaded one after the other.
+    pub(super) learned_turn: tokio::sync::Mutex<()>,
     /// Milliseconds since 1970 up to which every log was read; 0 is not yet.
     logs_read_ms: AtomicI64,
     /// Policy changes take turns.
@@ -106,6 +110,8 @@ impl Shared {
             metrics,
             calendars,
             policy,
+            learned: RwLock::default(),
+            learned_turn: tokio::sync::Mutex::default(),
             logs_read_ms: AtomicI64::new(0),
             policy_turn: tokio::sync::Mutex::default(),
             rng: Mutex::new(rng),
@@ -115,6 +121,22 @@ impl Shared {
     /// The policy in force.
     pub fn policy(&self) -> Arc<Policy> {
         self.policy.borrow().clone()
+    }
+
+    /// Asks the model in service, if one is in memory. Sightings wait meanwhile.
+    pub fn learned<T>(&self, ask: impl FnOnce(&Learned) -> T) -> Option<T> {
+        self.learned.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(ask)
+    }
+
+    pub(super) fn learned_set(&self, learned: Learned) {
+        *self.learned.write().unwrap_or_else(PoisonError::into_inner) = Some(learned);
+    }
+
+    pub(super) fn learned_change(&self, change: impl FnOnce(&mut Profiles)) {
+        let mut learned = self.learned.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Learned { mind: Mind::Fitted { profiles, .. }, .. }) = learned.as_mut() {
+            change(profiles);
+        }
     }
 
     /// Tells of every change of policy.

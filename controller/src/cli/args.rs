@@ -7,8 +7,8 @@ use clap_complete::Shell;
 
 use super::{
     backtest::BacktestArgs, bench::BenchArgs, exit, explain::ExplainArgs, fleet::InstancesArgs,
-    forecast::ForecastArgs, mine::MineArgs, plan::PlanArgs, policy::PolicyArgs, report::ReportArgs,
-    train::TrainArgs, wake::WakeArgs, wakes::WakesArgs,
+    forecast::ForecastArgs, mine::MineArgs, models::ModelsArgs, plan::PlanArgs, policy::PolicyArgs,
+    report::ReportArgs, train::TrainArgs, wake::WakeArgs, wakes::WakesArgs,
 };
 
 /// Wakes hibernated instances before their users arrive.
@@ -92,6 +92,8 @@ pub(super) enum Command {
     Mine(MineCommand),
     /// Fit the model to what a database holds, without a running controller
     Train(TrainArgs),
+    /// Versions of the model: list, show, put back in service
+    Models(ModelsArgs),
     /// Who is likely to come
     Forecast(ForecastArgs),
     /// Why an instance is expected or not, and when next
@@ -176,6 +178,11 @@ mod tests {
             "config show --config f.toml",
             "mine a.log b.log.gz --format combined --instance-from client",
             "train --database d",
+            "models",
+            "models list --limit 5",
+            "models show 3",
+            "models serve 3",
+            "models unpin",
             "forecast --at 2026-03-02T08:00:00Z --within 90m --min-probability 0.2",
             "explain dev1 --at 2026-03-02T08:00:00Z --plot week.svg",
             "plan",
@@ -205,7 +212,16 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        for line in ["", "wake", "wake a b", "wakes show nonsense", "policy set mode", "hosts --output xml"] {
+        for line in [
+            "",
+            "wake",
+            "wake a b",
+            "wakes show nonsense",
+            "policy set mode",
+            "models serve",
+            "models show x",
+            "hosts --output xml",
+        ] {
             let words = std::iter::once("reveille").chain(line.split_terminator(' '));
             assert!(Cli::try_parse_from(words).is_err(), "{line}");
         }

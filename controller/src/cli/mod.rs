@@ -24,6 +24,8 @@ mod config;
 
 mod train;
 
+mod models;
+
 mod forecast;
 
 mod explain;

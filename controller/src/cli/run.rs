@@ -10,7 +10,7 @@ use super::{
     args::{Color, Command, ConfigCommand, Global, MineCommand},
     backtest, bench, config, explain,
     failure::Failure,
-    fleet, forecast, mine, plan, policy, report,
+    fleet, forecast, mine, models, plan, policy, report,
     screen::Screen,
     serve,
     session::Session,
@@ -98,6 +98,7 @@ async fn ask(command: Command, global: Global, screen: Screen) -> Result<Exit, F
         Command::Wakes(args) => wakes::run(&session, args).await,
         Command::Instances(args) => fleet::instances(&session, &args).await,
         Command::Hosts => fleet::hosts(&session).await,
+        Command::Models(args) => models::run(&session, args).await,
         Command::Policy(args) => policy::run(&session, args).await,
         Command::Report(args) => report::run(&session, &args).await,
         Command::Serve(_)

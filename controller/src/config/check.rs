@@ -26,6 +26,10 @@ impl Config {
             .check()
             .map_err(|(key, problem)| ConfigError::value(format!("throttle.{key}"), problem))?;
         check_zone("model.time_zone", &self.model.time_zone)?;
+        if self.model.abstain.min_active_days > 30 {
+            let problem = "must be at most 30: active days are counted among the last 30";
+            return Err(ConfigError::value("model.abstain.min_active_days", problem));
+        }
         self.check_instances()?;
         self.check_cohorts()?;
         self.check_places()?;
@@ -193,6 +197,12 @@ mod tests {
         };
         let error = refused(|config| config.instances = ["a", "b", "a"].map(instance).into());
         assert!(error.contains("`instances[2].id` is a, which instances[0] is already"), "{error}");
+    }
+
+    #[test]
+    fn nobody_is_active_on_more_days_than_there_are() {
+        let error = refused(|config| config.model.abstain.min_active_days = 31);
+        assert!(error.contains("`model.abstain.min_active_days` must be at most 30"), "{error}");
     }
 
     #[test]

@@ -8,8 +8,8 @@ mod sections;
 
 pub use load::{ConfigError, ENV_PREFIX};
 pub use sections::{
-    AuthConfig, CohortConfig, FleetConfig, InstanceConfig, ListenConfig, LogConfig, LogFormat, ModelConfig,
-    PlanConfig, ReportConfig, StoreConfig, ThrottleConfig, VisitsConfig, WakeConfig,
+    AuthConfig, CohortConfig, FitSource, FleetConfig, InstanceConfig, ListenConfig, LogConfig, LogFormat,
+    ModelConfig, PlanConfig, ReportConfig, StoreConfig, ThrottleConfig, VisitsConfig, WakeConfig,
 };
 
 use serde::{Deserialize, Serialize};

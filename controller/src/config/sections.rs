@@ -5,7 +5,12 @@ use std::{net::SocketAddr, path::PathBuf};
 use reveille_proto::InstanceId;
 use serde::{Deserialize, Serialize};
 
-use crate::{model::Rule, plan::HoldOut, throttle::ThrottleRule, wake::RetryRule};
+use crate::{
+    model::{AbstainRule, ModelKind, Rule},
+    plan::HoldOut,
+    throttle::ThrottleRule,
+    wake::RetryRule,
+};
 
 /// `[listen]`: addresses; anything but loopback needs tokens.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -84,10 +89,27 @@ impl Default for VisitsConfig {
     }
 }
 
+/// Where the weights of a fitted model come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FitSource {
+    /// Fitted to what this controller has seen, once that is enough and better than the weights in service.
+    #[default]
+    Auto,
+    /// Those Reveille comes with, whatever was seen.
+    Embedded,
+}
+
 /// `[model]`
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ModelConfig {
+    /// `fitted` weighs what is known of an instance by what happened; `rule` goes by `model.rule` alone.
+    pub kind: ModelKind,
+    pub fit: FitSource,
+    /// How much must be known of an instance before a fitted model says anything.
+    pub abstain: AbstainRule,
+    /// When a forecast is a wake, for kind `rule`.
     pub rule: Rule,
     /// How often profiles are fitted anew.
     pub train_interval_s: u32,
@@ -103,6 +125,9 @@ pub struct ModelConfig {
 impl Default for ModelConfig {
     fn default() -> Self {
         Self {
+            kind: ModelKind::default(),
+            fit: FitSource::default(),
+            abstain: AbstainRule::default(),
             rule: Rule::default(),
             train_interval_s: 6 * 3600,
             time_zone: "UTC".into(),

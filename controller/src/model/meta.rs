@@ -1,14 +1,56 @@
-//! What is kept about a fitted model, and whether it may take the place of the one in service.
+//! What is kept about a model beside its profiles, and whether it may take the place of the one in service.
 
 use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{forecast::forecast, hours::HourProfile, rule::Rule};
+use super::{forecast::forecast, hours::HourProfile, rule::Rule, validate::Quality};
+
+/// What a version decides by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ModelKind {
+    /// Weights fitted to what happened, over profiles of stays.
+    #[default]
+    Fitted,
+    /// The rule alone, over profiles of hours.
+    Rule,
+}
+
+impl ModelKind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Fitted => "fitted",
+            Self::Rule => "rule",
+        }
+    }
+}
+
+/// Where the weights of a fitted version come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "from", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Origin {
+    /// Fitted in this version's own training.
+    Training,
+    /// Those of an earlier version: what was fitted since was not better.
+    Version { version: u64 },
+    /// Those every Reveille comes with.
+    Embedded,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Training => write!(f, "fitted in this training"),
+            Self::Version { version } => write!(f, "those of version {version}"),
+            Self::Embedded => write!(f, "those Reveille comes with"),
+        }
+    }
+}
 
 /// What a model was fitted on, in numbers that can be compared with those of another.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Metrics {
     /// Instances with a sighting on a complete day.
@@ -17,6 +59,11 @@ pub struct Metrics {
     pub instances_forecast: u64,
     /// Days with activity, over all instances and the days looked back upon.
     pub active_days: u64,
+    /// Where the weights come from; `None` for the rule.
+    pub origin: Option<Origin>,
+    /// How good the weights are that this training fitted, out of time, whether or not they serve; `None` where
+    /// nothing was fitted.
+    pub quality: Option<Quality>,
 }
 
 impl Metrics {
@@ -34,28 +81,30 @@ impl Metrics {
     }
 }
 
-/// A model as it is kept: profiles stand beside it, under its version.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ModelMeta {
-    pub version: u64,
-    pub trained_at: Timestamp,
-    /// First and last sighting used.
-    pub data_from: Timestamp,
-    pub data_to: Timestamp,
-    /// Profiles kept under this version.
-    pub instances: u64,
-    pub rule: Rule,
-    pub metrics: Metrics,
-}
-
-/// Why a model may not go into service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// Why a model, or its weights, may not go into service.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "code", rename_all = "snake_case")]
 pub enum Rejection {
     /// No instance was seen at all.
     NoData,
     /// Less than half the instances of the model in service.
-    FewerInstances { candidate: u64, current: u64 },
+    FewerInstances {
+        candidate: u64,
+        current: u64,
+    },
+    /// Log-losses in nats, on the same days.
+    NoBetterThanConstant {
+        log_loss: f64,
+        log_loss_constant: f64,
+    },
+    /// Log-losses in nats, on the same days.
+    WorseLogLoss {
+        log_loss: f64,
+        log_loss_in_service: f64,
+    },
+    Miscalibrated {
+        calibration_error: f64,
+    },
 }
 
 impl fmt::Display for Rejection {
@@ -66,6 +115,28 @@ impl fmt::Display for Rejection {
                 write!(
                     f,
                     "it knows {candidate} instances where the model in service knows {current}, less than half"
+                )
+            }
+            Self::NoBetterThanConstant { log_loss, log_loss_constant } => {
+                write!(
+                    f,
+                    "on days it had not seen it has a log-loss of {log_loss:.4}, where saying the same of \
+                     everybody has {log_loss_constant:.4}"
+                )
+            }
+            Self::WorseLogLoss { log_loss, log_loss_in_service } => {
+                write!(
+                    f,
+                    "on days it had not seen it has a log-loss of {log_loss:.4}, where the weights in service have \
+                     {log_loss_in_service:.4}, over {:.0} % less",
+                    100.0 * LOG_LOSS_WORSE_SHARE_MAX
+                )
+            }
+            Self::Miscalibrated { calibration_error } => {
+                write!(
+                    f,
+                    "on days it had not seen its probabilities are off by {calibration_error:.3} on average, more \
+                     than {CALIBRATION_ERROR_MAX}"
                 )
             }
         }
@@ -86,6 +157,28 @@ pub fn validate(candidate: &Metrics, current: Option<&Metrics>) -> Result<(), Re
         }
         _ => Ok(()),
     }
+}
+
+/// How much worse the log-loss may be than that of the weights in service: chance alone moves it so far.
+pub const LOG_LOSS_WORSE_SHARE_MAX: f64 = 0.01;
+
+/// How far probabilities may be off on average.
+pub const CALIBRATION_ERROR_MAX: f64 = 0.05;
+
+/// Refuses weights that say nothing about the days after those they were fitted on, less than the weights in service
+/// say, or with probabilities that are none.
+pub fn validate_weights(quality: &Quality) -> Result<(), Rejection> {
+    let Quality { log_loss, log_loss_constant, log_loss_in_service, calibration_error, .. } = *quality;
+    if log_loss.is_nan() || log_loss >= log_loss_constant {
+        return Err(Rejection::NoBetterThanConstant { log_loss, log_loss_constant });
+    }
+    if log_loss > log_loss_in_service * (1.0 + LOG_LOSS_WORSE_SHARE_MAX) {
+        return Err(Rejection::WorseLogLoss { log_loss, log_loss_in_service });
+    }
+    if calibration_error > CALIBRATION_ERROR_MAX {
+        return Err(Rejection::Miscalibrated { calibration_error });
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -115,6 +208,34 @@ mod tests {
     }
 
     #[test]
+    fn weights_are_refused_for_what_they_say_of_days_they_have_not_seen() {
+        let good = Quality {
+            log_loss: 0.20,
+            log_loss_in_service: 0.20,
+            log_loss_constant: 0.30,
+            calibration_error: 0.02,
+            ..Quality::default()
+        };
+        assert_eq!(validate_weights(&good), Ok(()));
+        assert_eq!(validate_weights(&Quality { log_loss: 0.2019, ..good }), Ok(()), "within a hundredth");
+        let refused = |quality: Quality| validate_weights(&quality).expect_err("refused").to_string();
+        let worse = refused(Quality { log_loss: 0.21, ..good });
+        assert!(worse.contains("0.2100") && worse.contains("in service have 0.2000"), "{worse}");
+        let constant = refused(Quality { log_loss: 0.31, log_loss_in_service: 0.4, ..good });
+        assert!(constant.contains("everybody has 0.3000"), "{constant}");
+        assert!(refused(Quality { log_loss: f64::NAN, ..good }).contains("NaN"));
+        let off = refused(Quality { calibration_error: 0.061, ..good });
+        assert!(off.contains("off by 0.061"), "{off}");
+    }
+
+    #[test]
+    fn figures_of_an_older_reveille_are_read() {
+        let old = r#"{"instances":3,"instances_forecast":2,"active_days":9}"#;
+        let read: Metrics = serde_json::from_str(old).expect("readable");
+        assert_eq!((read.instances, read.origin, read.quality), (3, None, None));
+    }
+
+    #[test]
     fn profiles_are_counted_by_whether_they_speak() {
         let rule = Rule::default();
         let as_of: jiff::civil::Date = "2026-04-01".parse().unwrap();
@@ -128,6 +249,7 @@ mod tests {
             let profile = HourProfile::fit(&activity, &TimeZone::UTC, as_of, &rule);
             counted.count(&profile, &rule);
         }
-        assert_eq!(counted, Metrics { instances: 2, instances_forecast: 1, active_days: 33 });
+        let expected = Metrics { instances: 2, instances_forecast: 1, active_days: 33, ..Metrics::default() };
+        assert_eq!(counted, expected);
     }
 }

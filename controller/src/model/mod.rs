@@ -56,6 +56,9 @@ pub mod packed;
 
 pub mod profiles;
 
+pub mod crowd;
+pub mod relive;
+
 pub mod words;
 
 pub mod explain;
@@ -64,15 +67,21 @@ pub mod coming;
 
 pub mod fit;
 
+pub mod cut;
+
+pub mod validate;
+
 pub use bytes::BadProfile;
 pub use covisit::{Association, CovisitRule, Covisits, Triggered};
+pub use crowd::{Crowd, Crowds};
+pub use cut::Cut;
 pub use days::{CohortDays, DayCalendar, DayKind};
 pub use detect::{DayFinding, DayFlag, DetectRule, Detection, detect};
 pub use fitted::Fitted;
 pub use forecast::{Abstain, Forecast, Why, forecast, forecast_span};
 pub use hours::HourProfile;
 pub use lead::{LEAD_TIME_DEFAULT_S, LeadTimes};
-pub use meta::{Metrics, ModelMeta, Rejection, validate};
+pub use meta::{Metrics, ModelKind, Origin, Rejection, validate, validate_weights};
 pub use moment::Moment;
 pub use phase::{ArrivalClock, OffsetPrior, Phase, PhaseRule, Unclear, phase};
 pub use profile2::Profile;
@@ -80,5 +89,6 @@ pub use profiles::Profiles;
 pub use rule::{Rule, Split};
 pub use scorer::{AbstainRule, Scored, Scorer};
 pub use turnout::Turnout;
+pub use validate::Quality;
 pub use week::WeekFactors;
 pub use words::{Habit, habit};

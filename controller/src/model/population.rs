@@ -2,7 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{moment::Moment, stays::QUARTERS_PER_DAY};
+use super::{
+    features::WINDOW_QUARTERS,
+    moment::Moment,
+    stays::{LocalQuarter, QUARTERS_PER_DAY},
+};
 
 const SLOTS: usize = QUARTERS_PER_DAY as usize;
 
@@ -47,6 +51,21 @@ impl Census {
         let (dow, slot) = (moment.day_of_week(), moment.slot());
         self.asleep[dow][slot] += 1.0;
         self.came[dow][slot] += f64::from(u8::from(came));
+    }
+
+    /// An arrival: at each quarter hour of the window before it the user came, if the instance slept then.
+    pub fn count_arrival(&mut self, start: LocalQuarter) {
+        for before in 0..WINDOW_QUARTERS {
+            let moment = Moment { quarter: start - before };
+            self.came[moment.day_of_week()][moment.slot()] += 1.0;
+        }
+    }
+
+    /// A complete day of an instance, of which every quarter hour counts as one asleep: most of them are.
+    pub fn count_day_asleep(&mut self, day_of_week: usize) {
+        for slot in &mut self.asleep[day_of_week % 7] {
+            *slot += 1.0;
+        }
     }
 
     /// A complete day of an instance.

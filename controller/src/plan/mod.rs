@@ -13,6 +13,9 @@ mod cap;
 
 mod make;
 
+#[cfg(test)]
+mod odd;
+
 pub use by_score::{SLOT_S, STARTS_WITHIN_S, slot_start};
 pub use candidate::{Candidate, Outlook, PlanInput, Presence};
 pub use choose::LATE_START_MAX_S;

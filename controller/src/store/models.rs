@@ -1,17 +1,21 @@
-//! Tables `models` and `profiles`: versions of what was learned. One serves; the one before stays at hand.
+//! Tables `models` and `profiles`: versions of what was learned. One serves; those before it stay at hand.
 
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use reveille_proto::InstanceId;
+use sqlx::{Sqlite, Transaction};
 
 use super::{
     Store, StoreError,
     error::During,
     row::{Place, ms},
 };
-use crate::model::{HourProfile, Metrics, Rule};
+use crate::model::{Fitted, HourProfile, Metrics, ModelKind, Profile, Rule};
 
-/// Versions whose profiles are kept.
+/// Versions that served whose profiles are kept: only they can be put back.
 const VERSIONS_KEPT: i64 = 3;
+
+/// Versions whose weights are kept to be looked at.
+const WEIGHTS_KEPT: i64 = 100;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ModelStatus {
@@ -44,14 +48,71 @@ pub struct ModelRow {
     pub instances: u64,
     pub rule: Rule,
     pub metrics: Metrics,
+    /// Why it was rejected, or why it has the weights it has.
+    pub detail: String,
+    pub kind: ModelKind,
+    /// The weights of kind `fitted`. `None` too in lists, for versions of long ago, and when the weights kept are those
+    /// of features this Reveille does not know.
+    pub fitted: Option<Fitted>,
+    /// Put in service by an operator: nothing takes its place by itself.
+    pub pinned: bool,
+}
+
+/// What became of a version that was to be kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    pub version: u64,
+    /// The pinned version whose place it did not take.
+    pub held_by: Option<u64>,
+    /// As it stands in the table.
     pub detail: String,
 }
 
-type Row = (i64, String, i64, Option<i64>, Option<i64>, i64, String, String, String);
-const COLUMNS: &str = "version, status, trained_at, data_from, data_to, instances, rule, metrics, detail";
+fn told_pinned(pinned: u64, detail: &str) -> String {
+    let told = format!("version {pinned} is pinned");
+    if detail.is_empty() { told } else { format!("{told}; {detail}") }
+}
+
+/// What was learned of one instance.
+#[derive(Debug, Clone)]
+pub struct Learned {
+    pub instance: InstanceId,
+    pub hours: HourProfile,
+    /// Its last stays, for kind `fitted`.
+    pub stays: Option<Profile>,
+}
+
+#[derive(Debug, sqlx::FromRow)]
+struct Row {
+    version: i64,
+    status: String,
+    trained_at: i64,
+    data_from: Option<i64>,
+    data_to: Option<i64>,
+    instances: i64,
+    rule: String,
+    metrics: String,
+    detail: String,
+    kind: String,
+    fitted: Option<String>,
+    pinned: bool,
+}
+
+const COLUMNS: &str =
+    "version, status, trained_at, data_from, data_to, instances, rule, metrics, detail, kind, pinned";
+
+/// Weights of other features than this Reveille computes are left out, not misread: another version of the program
+/// wrote them, and the next training replaces them.
+fn fitted_of(version: i64, json: Option<&str>) -> Option<Fitted> {
+    let read = serde_json::from_str(json?);
+    let told = |error: &serde_json::Error| {
+        tracing::warn!(version, %error, "the weights in table models cannot be used");
+    };
+    read.inspect_err(told).ok()
+}
 
 fn from_row(row: Row) -> Result<ModelRow, StoreError> {
-    let (version, status, trained_at, data_from, data_to, instances, rule, metrics, detail) = row;
+    let Row { version, status, trained_at, data_from, data_to, instances, rule, metrics, detail, .. } = row;
     let name = version.to_string();
     let at = Place { table: "models", row: &name };
     let known = [ModelStatus::Serving, ModelStatus::Superseded, ModelStatus::Rejected];
@@ -68,58 +129,76 @@ fn from_row(row: Row) -> Result<ModelRow, StoreError> {
         rule: at.json("rule", &rule)?,
         metrics: at.json("metrics", &metrics)?,
         detail,
+        kind: [ModelKind::Fitted, ModelKind::Rule]
+            .into_iter()
+            .find(|kind| kind.as_str() == row.kind)
+            .ok_or_else(|| at.bad(format!("kind {:?} is unknown", row.kind)))?,
+        fitted: fitted_of(version, row.fitted.as_deref()),
+        pinned: row.pinned,
     })
 }
 
 impl Store {
-    /// Keeps a version. A serving one replaces the one in service in the same commit, profiles and all.
+    /// Keeps a version. A serving one replaces the one in service in the same commit, profiles and all, unless that is
+    /// pinned: then it is kept as a rejected one, without profiles.
     pub async fn model_publish(
         &self,
         model: &ModelRow,
-        profiles: &[(InstanceId, HourProfile)],
-    ) -> Result<u64, StoreError> {
+        profiles: &[Learned],
+    ) -> Result<Published, StoreError> {
         let mut tx = self.begin().await?;
-        if model.status == ModelStatus::Serving {
-            sqlx::query("UPDATE models SET status = 'superseded' WHERE status = 'serving'")
+        let pinned: Option<i64> =
+            sqlx::query_scalar("SELECT version FROM models WHERE status = 'serving' AND pinned = 1")
+                .fetch_optional(&mut *tx)
+                .await
+                .during("look for a pinned model")?;
+        let held_by = pinned.filter(|_| model.status == ModelStatus::Serving).map(|pinned| pinned as u64);
+        let (status, detail, profiles) = match held_by {
+            None => (model.status, model.detail.clone(), profiles),
+            Some(pinned) => (ModelStatus::Rejected, told_pinned(pinned, &model.detail), &[][..]),
+        };
+        if status == ModelStatus::Serving {
+            sqlx::query("UPDATE models SET status = 'superseded', pinned = 0 WHERE status = 'serving'")
                 .execute(&mut *tx)
                 .await
                 .during("retire the model in service")?;
         }
-        let sql = "INSERT INTO models (status, trained_at, data_from, data_to, instances, rule, metrics, detail) \
-                   VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+        let sql = "INSERT INTO models (status, trained_at, data_from, data_to, instances, rule, metrics, detail, kind, \
+                   fitted, pinned) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        let fitted = model.fitted.as_ref();
         let done = sqlx::query(sql)
-            .bind(model.status.as_str())
+            .bind(status.as_str())
             .bind(ms(model.trained_at))
             .bind(model.data_from.map(ms))
             .bind(model.data_to.map(ms))
             .bind(model.instances as i64)
             .bind(serde_json::to_string(&model.rule).expect("a rule is plain data"))
             .bind(serde_json::to_string(&model.metrics).expect("metrics are plain data"))
-            .bind(&model.detail)
+            .bind(&detail)
+            .bind(model.kind.as_str())
+            .bind(fitted.map(|fitted| serde_json::to_string(fitted).expect("weights are plain data")))
+            .bind(model.pinned)
             .execute(&mut *tx)
             .await
             .during("keep a model")?;
         let version = done.last_insert_rowid();
-        for (instance, profile) in profiles {
-            sqlx::query("INSERT INTO profiles (version, instance_id, profile) VALUES (?, ?, ?)")
+        for learned in profiles {
+            sqlx::query("INSERT INTO profiles (version, instance_id, profile, stays) VALUES (?, ?, ?, ?)")
                 .bind(version)
-                .bind(instance.as_str())
-                .bind(profile.encode())
+                .bind(learned.instance.as_str())
+                .bind(learned.hours.encode())
+                .bind(learned.stays.as_ref().map(Profile::encode))
                 .execute(&mut *tx)
                 .await
                 .during("keep a profile")?;
         }
-        sqlx::query("DELETE FROM profiles WHERE version <= ? AND version NOT IN (SELECT version FROM models WHERE status = 'serving')")
-            .bind(version - VERSIONS_KEPT)
-            .execute(&mut *tx)
-            .await
-            .during("prune old profiles")?;
+        prune(&mut tx, version).await?;
         tx.commit().await.during("commit a model")?;
-        Ok(version as u64)
+        Ok(Published { version: version as u64, held_by, detail })
     }
 
     pub async fn model_serving(&self) -> Result<Option<ModelRow>, StoreError> {
-        let sql = format!("SELECT {COLUMNS} FROM models WHERE status = 'serving'");
+        let sql = format!("SELECT {COLUMNS}, fitted FROM models WHERE status = 'serving'");
         let row: Option<Row> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
             .fetch_optional(&self.pool)
             .await
@@ -127,9 +206,20 @@ impl Store {
         row.map(from_row).transpose()
     }
 
-    /// Newest first.
+    /// One version, with its weights.
+    pub async fn model_get(&self, version: u64) -> Result<Option<ModelRow>, StoreError> {
+        let sql = format!("SELECT {COLUMNS}, fitted FROM models WHERE version = ?");
+        let row: Option<Row> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(version as i64)
+            .fetch_optional(&self.pool)
+            .await
+            .during("read a model")?;
+        row.map(from_row).transpose()
+    }
+
+    /// Newest first, without weights.
     pub async fn models_list(&self, limit: u32) -> Result<Vec<ModelRow>, StoreError> {
-        let sql = format!("SELECT {COLUMNS} FROM models ORDER BY version DESC LIMIT ?");
+        let sql = format!("SELECT {COLUMNS}, NULL AS fitted FROM models ORDER BY version DESC LIMIT ?");
         let rows: Vec<Row> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
             .bind(limit)
             .fetch_all(&self.pool)
@@ -171,4 +261,33 @@ impl Store {
         });
         read.collect()
     }
+
+    /// The stays of a version's instances and the zone each lives in, in order of instance; none for kind `rule`.
+    pub async fn stays_of(&self, version: u64) -> Result<Vec<(InstanceId, Profile, TimeZone)>, StoreError> {
+        use futures::TryStreamExt;
+        let sql = "SELECT instance_id, profile, stays FROM profiles WHERE version = ? AND stays IS NOT NULL \
+                   ORDER BY instance_id";
+        let mut rows =
+            sqlx::query_as::<_, (String, Vec<u8>, Vec<u8>)>(sql).bind(version as i64).fetch(&self.pool);
+        let mut read = Vec::new();
+        while let Some((id, hours, stays)) = rows.try_next().await.during("read stays")? {
+            let at = Place { table: "profiles", row: &id };
+            let hours = HourProfile::decode(&hours).map_err(|e| at.bad(format!("profile {e}")))?;
+            let stays = Profile::decode(&stays).map_err(|e| at.bad(format!("stays {e}")))?;
+            read.push((at.parse("instance_id", &id)?, stays, hours.zone().clone()));
+        }
+        Ok(read)
+    }
+}
+
+/// Forgets profiles nobody can put back, and weights nobody looks at any more.
+async fn prune(tx: &mut Transaction<'static, Sqlite>, newest: i64) -> Result<(), StoreError> {
+    let sql = "DELETE FROM profiles WHERE version NOT IN (SELECT version FROM models WHERE status != 'rejected' \
+               ORDER BY version DESC LIMIT ?) \
+               AND version NOT IN (SELECT version FROM models WHERE status = 'serving')";
+    sqlx::query(sql).bind(VERSIONS_KEPT).execute(&mut **tx).await.during("prune old profiles")?;
+    let sql = "UPDATE models SET fitted = NULL WHERE version <= ? AND status != 'serving' AND fitted IS NOT NULL \
+               AND version NOT IN (SELECT version FROM profiles)";
+    let sql = sqlx::query(sql).bind(newest - WEIGHTS_KEPT);
+    sql.execute(&mut **tx).await.during("prune old weights").map(drop)
 }

@@ -39,6 +39,10 @@ pub struct PlannedRow {
     pub serve_at: Timestamp,
     pub expires_at: Timestamp,
     pub probability: f64,
+    /// Hours it was expected to be awake without its user; `None` where the model did not say.
+    pub idle_h: Option<f64>,
+    /// Seconds of waiting it was expected to spare its user; `None` where the model did not say.
+    pub saved_s: Option<f64>,
     pub why: String,
     /// The wake it became; none in forecast-only mode.
     pub wake: Option<WakeId>,
@@ -76,8 +80,8 @@ impl Store {
             .during("keep a plan")?;
         let plan_id = done.last_insert_rowid();
         for wake in &plan.wakes {
-            let sql = "INSERT INTO planned (instance_id, hour_at, serve_at, plan_id, host_id, due_at, expires_at, probability, why) \
-                       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+            let sql = "INSERT INTO planned (instance_id, hour_at, serve_at, plan_id, host_id, due_at, expires_at, probability, \
+                       idle_h, saved_s, why) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
             sqlx::query(sql)
                 .bind(wake.instance.as_str())
                 .bind(ms(wake.hour_at))
@@ -87,6 +91,8 @@ impl Store {
                 .bind(ms(wake.due_at))
                 .bind(ms(wake.expires_at))
                 .bind(wake.probability)
+                .bind(wake.idle_h)
+                .bind(wake.saved_s)
                 .bind(&wake.why)
                 .execute(&mut *tx)
                 .await
@@ -139,32 +145,46 @@ impl Store {
         from: Timestamp,
         to: Timestamp,
     ) -> Result<Vec<PlannedRow>, StoreError> {
-        type Row = (String, i64, i64, i64, String, i64, i64, f64, String, Option<String>);
-        let sql = "SELECT instance_id, hour_at, serve_at, plan_id, host_id, due_at, expires_at, probability, why, wake_id \
-                   FROM planned WHERE serve_at >= ? AND serve_at < ? ORDER BY serve_at, instance_id";
+        #[derive(sqlx::FromRow)]
+        struct Row {
+            instance_id: String,
+            hour_at: i64,
+            serve_at: i64,
+            plan_id: i64,
+            host_id: String,
+            due_at: i64,
+            expires_at: i64,
+            probability: f64,
+            idle_h: Option<f64>,
+            saved_s: Option<f64>,
+            why: String,
+            wake_id: Option<String>,
+        }
+        let sql = "SELECT instance_id, hour_at, serve_at, plan_id, host_id, due_at, expires_at, probability, idle_h, saved_s, \
+                   why, wake_id FROM planned WHERE serve_at >= ? AND serve_at < ? ORDER BY serve_at, instance_id";
         let rows: Vec<Row> = sqlx::query_as(sql)
             .bind(ms(from))
             .bind(ms(to))
             .fetch_all(&self.pool)
             .await
             .during("read planned wakes")?;
-        let read = rows.into_iter().map(
-            |(id, hour_at, serve_at, plan_id, host, due_at, expires_at, probability, why, wake)| {
-                let at = Place { table: "planned", row: &id };
-                Ok(PlannedRow {
-                    instance: at.parse("instance_id", &id)?,
-                    host: at.parse("host_id", &host)?,
-                    plan_id,
-                    due_at: at.time("due_at", due_at)?,
-                    hour_at: at.time("hour_at", hour_at)?,
-                    serve_at: at.time("serve_at", serve_at)?,
-                    expires_at: at.time("expires_at", expires_at)?,
-                    probability,
-                    why,
-                    wake: at.parse_opt("wake_id", wake.as_deref())?,
-                })
-            },
-        );
+        let read = rows.into_iter().map(|row| {
+            let at = Place { table: "planned", row: &row.instance_id };
+            Ok(PlannedRow {
+                instance: at.parse("instance_id", &row.instance_id)?,
+                host: at.parse("host_id", &row.host_id)?,
+                plan_id: row.plan_id,
+                due_at: at.time("due_at", row.due_at)?,
+                hour_at: at.time("hour_at", row.hour_at)?,
+                serve_at: at.time("serve_at", row.serve_at)?,
+                expires_at: at.time("expires_at", row.expires_at)?,
+                probability: row.probability,
+                idle_h: row.idle_h,
+                saved_s: row.saved_s,
+                wake: at.parse_opt("wake_id", row.wake_id.as_deref())?,
+                why: row.why,
+            })
+        });
         read.collect()
     }
 

@@ -67,6 +67,29 @@ impl Store {
         rows.into_iter().map(from_row).collect()
     }
 
+    /// Calls `each` with every instance that was seen and all its visits, in order. One instance at a time is in memory.
+    pub async fn visits_each(
+        &self,
+        each: &mut (dyn FnMut(InstanceId, &[Visit]) + Send),
+    ) -> Result<(), StoreError> {
+        use futures::TryStreamExt;
+        let sql = format!("SELECT {COLUMNS} FROM visits ORDER BY instance_id, arrived_at");
+        let mut rows = sqlx::query_as::<_, Row>(sqlx::AssertSqlSafe(sql)).fetch(&self.pool);
+        let mut visits: Vec<Visit> = Vec::new();
+        while let Some(row) = rows.try_next().await.during("read all visits")? {
+            let visit = from_row(row)?;
+            if let Some(last) = visits.last().filter(|last| last.instance != visit.instance) {
+                each(last.instance.clone(), &visits);
+                visits.clear();
+            }
+            visits.push(visit);
+        }
+        if let Some(last) = visits.last() {
+            each(last.instance.clone(), &visits);
+        }
+        Ok(())
+    }
+
     /// The visits of one instance that touch `[from, to]`, in order.
     pub async fn visits_of(
         &self,

@@ -74,6 +74,14 @@ impl Ingest {
             if kept.is_err() {
                 break;
             }
+            let refused = self.shared.saw(&batch.sightings);
+            if refused > 0 {
+                warn!(
+                    source = batch.source,
+                    sightings = refused,
+                    "the log is of a time that has not come yet"
+                );
+            }
         }
         drop(ahead);
         let done = reader.await?;

@@ -1,5 +1,5 @@
-//! Fits a profile per instance, validates the lot, and puts it in service. The last good version goes on serving
-//! when training fails.
+//! Learns a profile per instance and the weights that go with them, validates the lot, and puts it in service. The last
+//! good version goes on serving when training fails.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -8,21 +8,32 @@ use reveille_proto::InstanceId;
 use serde::Serialize;
 use tracing::{info, warn};
 
-use super::{Task, TaskError, phases::learn_phases};
+use super::{
+    Task, TaskError,
+    phases::learn_phases,
+    weights::{self, Sample, TrainLimits},
+};
 use crate::{
     app::Shared,
     config::Config,
-    model::{self, HourProfile, Metrics},
-    store::{InstanceRow, ModelRow, ModelStatus, Store},
+    model::{self, Cut, HourProfile, Metrics, ModelKind, Origin, Profile, Quality},
+    store::{InstanceRow, Learned, ModelRow, ModelStatus, Store},
 };
 
 /// What a training did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LearnStatus {
     pub version: u64,
+    pub kind: ModelKind,
     pub instances: u64,
     /// Why the version was not put in service.
     pub rejected: Option<String>,
+    /// Where its weights come from; `None` for kind `rule`.
+    pub origin: Option<Origin>,
+    /// Why weights other than fresh ones serve.
+    pub kept_because: Option<String>,
+    /// How good the weights are that were fitted, whether or not they serve.
+    pub quality: Option<Quality>,
 }
 
 /// Where instances live that name no zone of their own.
@@ -77,11 +88,23 @@ pub(super) fn zone(name: &str) -> Result<TimeZone, TaskError> {
 
 /// One training on what the store holds, as of `now`.
 pub async fn learn_once(store: &Store, config: &Config, now: Timestamp) -> Result<LearnStatus, TaskError> {
+    learn_told(store, config, now, &TrainLimits::default(), |_| {}).await
+}
+
+/// As [`learn_once`], within limits, and telling what it is at.
+pub async fn learn_told(
+    store: &Store,
+    config: &Config,
+    now: Timestamp,
+    limits: &TrainLimits,
+    mut progress: impl FnMut(&str) + Send + 'static,
+) -> Result<LearnStatus, TaskError> {
+    progress("reading what was seen");
     let instances = store.instances_list(None, 0).await?;
     let learned = learn_phases(store, config, &instances, now).await?;
     let (zones, fallback) = zones(&instances, config, |instance| learned.get(instance))?;
     let rule = &config.model.rule;
-    let mut profiles: Vec<(InstanceId, HourProfile)> = Vec::new();
+    let mut profiles: Vec<Learned> = Vec::new();
     let mut metrics = Metrics::default();
     let (mut day_first, mut day_last) = (i32::MAX, i32::MIN);
     store
@@ -90,15 +113,26 @@ pub async fn learn_once(store: &Store, config: &Config, now: Timestamp) -> Resul
             let as_of = now.to_zoned(tz.clone()).date();
             day_first = day_first.min(activity.first_day().unwrap_or(i32::MAX));
             day_last = day_last.max(activity.last_day().unwrap_or(i32::MIN));
-            let profile = HourProfile::fit(&activity, tz, as_of, rule);
-            metrics.count(&profile, rule);
-            profiles.push((instance, profile));
+            let hours = HourProfile::fit(&activity, tz, as_of, rule);
+            metrics.count(&hours, rule);
+            profiles.push(Learned { instance, hours, stays: None });
         })
         .await?;
-    let day_start = |day: i32| Timestamp::from_second(i64::from(day) * 86_400).ok();
     let serving = store.model_serving().await?;
-    let verdict = model::validate(&metrics, serving.as_ref().map(|model| &model.metrics));
-    let rejected = verdict.err().map(|why| why.to_string());
+    let rejected = model::validate(&metrics, serving.as_ref().map(|model| &model.metrics)).err();
+    let weights = match (config.model.kind, rejected) {
+        (ModelKind::Fitted, None) => {
+            let cut = Cut::of(day_first, day_last);
+            let sample = relive(store, config, limits, cut, &mut profiles).await?;
+            Some(weights::weights(sample, cut, config, limits, serving, progress).await?)
+        }
+        _ => None,
+    };
+    metrics.origin = weights.as_ref().map(|weights| weights.origin);
+    metrics.quality = weights.as_ref().and_then(|weights| weights.quality);
+    let kept_because = weights.as_ref().and_then(|weights| weights.kept_because.clone());
+    let day_start = |day: i32| Timestamp::from_second(i64::from(day) * 86_400).ok();
+    let rejected = rejected.map(|why| why.to_string());
     let row = ModelRow {
         version: 0,
         status: if rejected.is_some() { ModelStatus::Rejected } else { ModelStatus::Serving },
@@ -108,11 +142,53 @@ pub async fn learn_once(store: &Store, config: &Config, now: Timestamp) -> Resul
         instances: profiles.len() as u64,
         rule: rule.clone(),
         metrics,
-        detail: rejected.clone().unwrap_or_default(),
+        detail: rejected.clone().or_else(|| kept_because.clone()).unwrap_or_default(),
+        kind: config.model.kind,
+        fitted: weights.map(|weights| weights.fitted),
+        pinned: false,
     };
     let kept: &[_] = if rejected.is_some() { &[] } else { &profiles };
-    let version = store.model_publish(&row, kept).await?;
-    Ok(LearnStatus { version, instances: profiles.len() as u64, rejected })
+    let published = store.model_publish(&row, kept).await?;
+    Ok(LearnStatus {
+        version: published.version,
+        kind: config.model.kind,
+        instances: profiles.len() as u64,
+        rejected: rejected.or_else(|| published.held_by.map(|_| published.detail)),
+        origin: metrics.origin,
+        kept_because,
+        quality: metrics.quality,
+    })
+}
+
+/// Gives every profile the stays of its visits, and draws the histories to fit on. Both come in order of instance.
+async fn relive(
+    store: &Store,
+    config: &Config,
+    limits: &TrainLimits,
+    cut: Option<Cut>,
+    profiles: &mut [Learned],
+) -> Result<Sample, TaskError> {
+    let idle_gap_s = i64::from(config.visits.idle_gap_s);
+    let mut sample = Sample::new(limits, cut);
+    store
+        .visits_each(&mut |instance, visits| {
+            let Ok(found) = profiles.binary_search_by(|learned| learned.instance.cmp(&instance)) else {
+                return;
+            };
+            let zone = profiles[found].hours.zone();
+            let mut stays = Profile::default();
+            for visit in visits {
+                stays.relive(visit.arrived_at, visit.departed_at, zone, idle_gap_s);
+            }
+            sample.add(&instance, visits, zone, idle_gap_s);
+            profiles[found].stays = Some(stays);
+        })
+        .await?;
+    // Seen, and without a visit that is still kept.
+    for learned in profiles {
+        learned.stays.get_or_insert_default();
+    }
+    Ok(sample)
 }
 
 /// Trains on a timer.
@@ -140,7 +216,16 @@ impl Task for Learn {
         }
         let status = learn_once(&self.shared.store, &self.shared.config, self.shared.clock.now()).await?;
         match &status.rejected {
-            None => info!(version = status.version, instances = status.instances, "a model is in service"),
+            None => {
+                let (weights, why) = (status.origin.map(|origin| origin.to_string()), &status.kept_because);
+                info!(
+                    version = status.version,
+                    instances = status.instances,
+                    weights,
+                    why,
+                    "a model is in service"
+                );
+            }
             Some(why) => warn!(version = status.version, why, "a model was not put in service"),
         }
         self.shared.signals.plan.notify_one();
@@ -149,7 +234,10 @@ impl Task for Learn {
 }
 
 #[cfg(test)]
-mod tests {
+mod tests;
+
+#[cfg(test)]
+mod zone_tests {
     use super::*;
     use crate::config::CohortConfig;
 

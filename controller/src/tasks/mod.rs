@@ -3,7 +3,7 @@
 //! | task | signal | does |
 //! |---|---|---|
 //! | ingest | - | access logs -> visits |
-//! | learn | `learn` | visits -> profiles |
+//! | learn | `learn` | visits -> profiles, weights |
 //! | plan | `plan` | profiles -> plan -> queued wakes |
 //! | dispatch | `dispatch` | queue -> throttle -> command |
 //! | settle | agents' messages, `settle` | word of agents, deadlines, verdicts |
@@ -14,6 +14,7 @@
 mod dispatch;
 mod ingest;
 mod learn;
+mod outlook;
 mod perform;
 mod phases;
 mod plan;
@@ -21,14 +22,16 @@ mod prune;
 mod run;
 mod score;
 mod settle;
+mod weights;
 
 pub use dispatch::Dispatch;
 pub use ingest::Ingest;
 pub(crate) use learn::zones;
-pub use learn::{Learn, LearnStatus, learn_once};
+pub use learn::{Learn, LearnStatus, learn_once, learn_told};
 pub use perform::perform;
 pub use plan::Plan;
 pub use prune::Prune;
 pub use run::{Task, TaskError, run};
 pub use score::{Ask, Round, Scenes, score_all};
 pub use settle::{Settle, listen};
+pub use weights::TrainLimits;

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 use crate::{
     app::{Learned, Mind, scored_at},
-    model::{AbstainRule, Moment, Profile, Scorer, features::Scene},
+    model::{AbstainRule, Crowds, DayCalendar, Moment, Profile, Scorer, features::Scene},
     plan::{Outlook, Presence},
     store::InstanceRow,
 };
@@ -18,7 +18,10 @@ pub(super) struct Outlooks<'a> {
     window_s: i64,
     threshold: f32,
     abstain: AbstainRule,
-    scenes: BTreeMap<Moment, Scene>,
+    crowds: Option<&'a Crowds>,
+    days: &'a DayCalendar,
+    /// By cohort and what its clock shows.
+    scenes: BTreeMap<(&'a str, Moment), Scene>,
 }
 
 impl<'a> Outlooks<'a> {
@@ -28,11 +31,19 @@ impl<'a> Outlooks<'a> {
         window: SignedDuration,
         threshold: f32,
         abstain: AbstainRule,
+        crowds: Option<&'a Crowds>,
+        days: &'a DayCalendar,
     ) -> Self {
-        Self { learned, now, window_s: window.as_secs(), threshold, abstain, scenes: BTreeMap::new() }
+        let window_s = window.as_secs();
+        Self { learned, now, window_s, threshold, abstain, crowds, days, scenes: BTreeMap::new() }
     }
 
-    pub(super) fn of(&mut self, row: &InstanceRow, presence: Presence, lead_time: SignedDuration) -> Outlook<'a> {
+    pub(super) fn of(
+        &mut self,
+        row: &'a InstanceRow,
+        presence: Presence,
+        lead_time: SignedDuration,
+    ) -> Outlook<'a> {
         match self.learned.map(|learned| &learned.mind) {
             None => Outlook::Unknown,
             Some(Mind::Rule { profiles, .. }) => {
@@ -40,7 +51,7 @@ impl<'a> Outlooks<'a> {
             }
             Some(Mind::Fitted { scorer, profiles }) => {
                 let Some((profile, zone)) = profiles.get(&row.instance) else { return Outlook::Unknown };
-                self.scored(scorer, profile, zone, presence, lead_time)
+                self.scored(scorer, &row.cohort, profile, zone, presence, lead_time)
             }
         }
     }
@@ -48,6 +59,7 @@ impl<'a> Outlooks<'a> {
     fn scored(
         &mut self,
         scorer: &Scorer,
+        cohort: &'a str,
         profile: &Profile,
         zone: &TimeZone,
         presence: Presence,
@@ -63,7 +75,14 @@ impl<'a> Outlooks<'a> {
         {
             return Outlook::Awake;
         }
-        let scene = self.scenes.entry(moment).or_insert_with(|| scorer.scene(moment));
+        let (crowds, days) = (self.crowds, self.days);
+        let scene = self.scenes.entry((cohort, moment)).or_insert_with(|| match crowds {
+            None => scorer.scene(moment),
+            Some(crowds) => {
+                let is_holiday = days.of(cohort).is_holiday(moment.day());
+                Scene::new(moment, &crowds.of(cohort).population(moment, is_holiday))
+            }
+        });
         Outlook::Scored(Ok(scorer.judged(profile, scene, self.window_s, self.threshold)))
     }
 }

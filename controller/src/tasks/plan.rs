@@ -6,11 +6,11 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use reveille_proto::InstanceId;
 use tracing::info;
 
-use super::{Task, TaskError, learn::zones};
+use super::{Task, TaskError, learn::zones, outlook::Outlooks};
 use crate::{
-    app::Shared,
-    model::{DayCalendar, HourProfile, LeadTimes, Rule},
-    plan::{Candidate, Omission, OmissionReason, Outlook, PlanInput, Presence, WakePlan, plan},
+    app::{Learned, Mind, Shared},
+    model::{Crowds, DayCalendar, LeadTimes, Moment, profiles::AHEAD_MAX_S},
+    plan::{Candidate, Omission, OmissionReason, PlanInput, Presence, WakePlan, plan},
     policy::Mode,
     store::{HeldOutRow, InstanceRow, NewWake, PlannedRow, WakeFilter},
     wake::{End, Reason, State},
@@ -25,15 +25,8 @@ const HOUR_S: i64 = 3600;
 #[derive(Debug)]
 pub struct Plan {
     shared: Shared,
-    model: Option<Model>,
-}
-
-/// The model in service, as it is in memory.
-#[derive(Debug, Clone)]
-struct Model {
-    version: u64,
-    rule: Rule,
-    profiles: Arc<BTreeMap<InstanceId, HourProfile>>,
+    /// What the cohorts do, with the model version and the hour it was learned in.
+    crowds: Option<(u64, i64, Crowds)>,
 }
 
 /// A wake keeps an instance up, from its serving until its hold is over or, if somebody came, until that visit ends.
@@ -55,11 +48,13 @@ struct View {
     host_classes: BTreeMap<String, String>,
     /// Holidays and quiet times of the cohorts.
     days: Arc<DayCalendar>,
+    /// Scores from here on are woken.
+    threshold: f32,
 }
 
 impl Plan {
     pub fn new(shared: Shared) -> Self {
-        Self { shared, model: None }
+        Self { shared, crowds: None }
     }
 
     fn window(&self) -> SignedDuration {
@@ -70,23 +65,13 @@ impl Plan {
         SignedDuration::from_secs(self.shared.config.plan.horizon_s.into())
     }
 
-    /// Reads the profiles anew only when another version is in service.
-    async fn model(&mut self) -> Result<Option<Model>, TaskError> {
-        let Some(serving) = self.shared.store.model_serving().await? else { return Ok(None) };
-        if self.model.as_ref().is_none_or(|model| model.version != serving.version) {
-            let profiles = self.shared.store.profiles_of(serving.version).await?.into_iter().collect();
-            self.model =
-                Some(Model { version: serving.version, rule: serving.rule, profiles: Arc::new(profiles) });
-        }
-        Ok(self.model.clone())
-    }
-
-    async fn view(&self, now: Timestamp, model: Option<&Model>) -> Result<View, TaskError> {
+    async fn view(&self, now: Timestamp) -> Result<View, TaskError> {
         let store = &self.shared.store;
         let instances = store.instances_list(None, 0).await?;
         let learns = self.shared.config.model.learn_phase;
-        let learned = |instance: &InstanceId| model.filter(|_| learns)?.learned_zone(instance);
-        let (zones, zone_default) = zones(&instances, &self.shared.config, learned)?;
+        let learned =
+            if learns { self.shared.learned(learned_zones).unwrap_or_default() } else { BTreeMap::new() };
+        let (zones, zone_default) = zones(&instances, &self.shared.config, |instance| learned.get(instance))?;
         let planned = store.planned_between(now - self.window(), now + self.horizon()).await?;
         let held_out = store.held_out_between(now - self.window(), now + self.horizon()).await?;
         let lead_times = LeadTimes::learn(store.wakes_serving_times(SERVING_TIMES_MAX).await?.into_iter());
@@ -101,7 +86,18 @@ impl Plan {
             lead_times,
             host_classes: hosts.into_iter().map(|host| (host.host.to_string(), host.class)).collect(),
             days: self.shared.days(now),
+            threshold: self.threshold(now).await?,
         })
+    }
+
+    /// What the idle budget buys at present.
+    async fn threshold(&self, _now: Timestamp) -> Result<f32, TaskError> {
+        let budget_h = self.shared.policy().idle_budget_h;
+        let threshold = self.shared.learned(|learned| match &learned.mind {
+            Mind::Rule { .. } => f32::INFINITY,
+            Mind::Fitted { scorer, .. } => scorer.fitted().threshold(budget_h),
+        });
+        Ok(threshold.unwrap_or(f32::INFINITY))
     }
 
     /// By what each instance is kept up: a wake that is open, has ended well, or is planned. One that was held out
@@ -145,31 +141,62 @@ impl Plan {
         Ok(covered)
     }
 
-    fn make(&self, view: &View, model: Option<&Model>) -> WakePlan {
-        let idle_gap = SignedDuration::from_secs(self.shared.config.visits.idle_gap_s.into());
+    /// Learns anew what the cohorts do, once an hour and with every version.
+    fn look_around(&mut self, view: &View) {
+        let hour = view.now.as_second().div_euclid(HOUR_S);
+        let known = self.crowds.as_ref().map(|(version, hour, _)| (*version, *hour));
+        let learned = self.shared.learned(|learned| {
+            let Mind::Fitted { scorer, profiles } = &learned.mind else { return None };
+            if known == Some((learned.version, hour)) {
+                return None;
+            }
+            let people = view.instances.iter().filter_map(|row| {
+                let (profile, zone) = profiles.get(&row.instance)?;
+                Some((row.cohort.as_str(), profile, Moment::new(view.now, zone)))
+            });
+            Some((learned.version, hour, Crowds::learn(people, &scorer.fitted().population)))
+        });
+        if let Some(crowds) = learned.flatten() {
+            self.crowds = Some(crowds);
+        }
+    }
+
+    fn make(&self, view: &View, learned: Option<&Learned>) -> WakePlan {
+        let config = &self.shared.config;
+        let idle_gap = SignedDuration::from_secs(config.visits.idle_gap_s.into());
         let policy = self.shared.policy();
-        let rule = model.map_or(&self.shared.config.model.rule, |model| &model.rule);
-        let lead_default = SignedDuration::from_secs(self.shared.config.model.lead_time_default_s.into());
-        let candidates = view.instances.iter().map(|row| Candidate {
-            instance: &row.instance,
-            cohort: &row.cohort,
-            host: row.host.as_ref(),
-            zone: view.zones.get(&row.instance).unwrap_or(&view.zone_default),
-            outlook: model
-                .and_then(|model| model.profiles.get(&row.instance))
-                .map_or(Outlook::Unknown, Outlook::Hours),
-            presence: presence(row, view, idle_gap),
-            lead_time: view.lead_times.lead_time(view.class_of(row), lead_default),
-            opted_out: policy.opted_out.contains(&row.instance),
+        let (rule, threshold) = match learned.map(|learned| &learned.mind) {
+            None => (&config.model.rule, f32::INFINITY),
+            Some(Mind::Rule { rule, .. }) => (rule, f32::INFINITY),
+            Some(Mind::Fitted { .. }) => (&config.model.rule, view.threshold),
+        };
+        let lead_default = SignedDuration::from_secs(config.model.lead_time_default_s.into());
+        let crowds = self.crowds.as_ref().map(|(.., crowds)| crowds);
+        let abstain = config.model.abstain;
+        let mut outlooks =
+            Outlooks::new(learned, view.now, self.window(), threshold, abstain, crowds, &view.days);
+        let candidates = view.instances.iter().map(|row| {
+            let presence = presence(row, view, idle_gap);
+            let lead_time = view.lead_times.lead_time(view.class_of(row), lead_default);
+            Candidate {
+                instance: &row.instance,
+                cohort: &row.cohort,
+                host: row.host.as_ref(),
+                zone: view.zones.get(&row.instance).unwrap_or(&view.zone_default),
+                outlook: outlooks.of(row, presence, lead_time),
+                presence,
+                lead_time,
+                opted_out: policy.opted_out.contains(&row.instance),
+            }
         });
         let hold_out = self.shared.config.plan.hold_out();
         let mut made = plan(PlanInput {
             now: view.now,
             horizon: self.horizon(),
             rule,
-            threshold: f32::INFINITY,
+            threshold,
             policy: &policy,
-            model_version: model.map_or(0, |model| model.version),
+            model_version: learned.map_or(0, |learned| learned.version),
             hold: self.window(),
             already_due_per_hour: &view.due_per_hour,
             hold_out: &hold_out,
@@ -202,10 +229,18 @@ impl Plan {
     }
 }
 
-impl Model {
-    /// The offset learned of an instance: the profile was fitted by it, and planning goes by the same clock.
-    fn learned_zone(&self, instance: &InstanceId) -> Option<&TimeZone> {
-        self.profiles.get(instance).map(HourProfile::zone).filter(|zone| zone.to_fixed_offset().is_ok())
+/// The offset learned of an instance: its profile was fitted by it, and planning goes by the same clock.
+fn learned_zones(learned: &Learned) -> BTreeMap<InstanceId, TimeZone> {
+    let fixed = |(instance, zone): (&InstanceId, &TimeZone)| {
+        zone.to_fixed_offset().is_ok().then(|| (instance.clone(), zone.clone()))
+    };
+    match &learned.mind {
+        Mind::Rule { profiles, .. } => {
+            profiles.iter().filter_map(|(id, profile)| fixed((id, profile.zone()))).collect()
+        }
+        Mind::Fitted { profiles, .. } => {
+            profiles.after(None).filter_map(|(id, _, zone)| fixed((id, zone))).collect()
+        }
     }
 }
 
@@ -237,7 +272,10 @@ impl View {
 }
 
 fn presence(row: &InstanceRow, view: &View, idle_gap: SignedDuration) -> Presence {
-    if let Some(until) = row.last_seen_at.map(|seen| seen + idle_gap).filter(|until| *until > view.now) {
+    // A sighting of a time that has not come yet is not believed: it would keep the instance "awake" until then.
+    let ahead = view.now + SignedDuration::from_secs(AHEAD_MAX_S);
+    let seen = row.last_seen_at.filter(|seen| *seen <= ahead);
+    if let Some(until) = seen.map(|seen| seen + idle_gap).filter(|until| *until > view.now) {
         return Presence::Awake { until };
     }
     match view.covered.get(&row.instance) {
@@ -268,10 +306,12 @@ impl Task for Plan {
 
     async fn activate(&mut self) -> Result<String, TaskError> {
         let now = self.shared.clock.now();
-        let model = self.model().await?;
-        let view = self.view(now, model.as_ref()).await?;
+        self.shared.learn_anew().await?;
+        let view = self.view(now).await?;
+        self.look_around(&view);
         let began = tokio::time::Instant::now();
-        let plan = self.make(&view, model.as_ref());
+        let made = self.shared.learned(|learned| self.make(&view, Some(learned)));
+        let plan = made.unwrap_or_else(|| self.make(&view, None));
         self.shared.metrics.plan_took(began.elapsed().as_secs_f64());
         let plan_id = self.shared.store.plan_keep(&plan).await?;
         let queued = if plan.mode == Mode::Act { self.act(now).await? } else { 0 };
@@ -335,6 +375,7 @@ mod tests {
             lead_times: LeadTimes::default(),
             host_classes: BTreeMap::new(),
             days: Arc::new(days),
+            threshold: 0.0,
         };
         let mut made = WakePlan {
             made_at: view.now,

@@ -19,6 +19,8 @@ pub enum TaskError {
     Config(String),
     #[error("a worker thread of the task died")]
     Worker(#[from] tokio::task::JoinError),
+    #[error("the thread that fits weights could not be started, or died")]
+    Thread,
 }
 
 /// One loop of the controller.

@@ -14,6 +14,8 @@ mod policy;
 
 mod forecasts;
 
+mod models;
+
 mod probes;
 
 mod contract;

@@ -24,7 +24,7 @@ pub use explain::{ExplainView, ReasonView, SlotView};
 pub use forecast::{ForecastPage, ForecastView};
 pub use host::HostView;
 pub use instance::{InstancePage, InstanceView};
-pub use model::ModelView;
+pub use model::{FrontierView, ModelView, ModelWeightsView};
 pub use page::{Items, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, Page, page_size, split_page};
 pub use plan::{OmissionPage, OmissionView, PlanView, PlannedView};
 pub use policy::{PolicyChangeView, PolicyEntryView, PolicySetBody, PolicyView};
