@@ -9,6 +9,7 @@ use crate::{
         ControlError,
         view::{ExplainView, ForecastPage},
     },
+    app::Mind,
     model::{AbstainRule, LeadTimes, Profiles, Scorer},
 };
 
@@ -90,10 +91,25 @@ fn unknown(instance: &InstanceId) -> ControlError {
 }
 
 impl Control {
-    /// Asks the fitted model; `None` when none is in service.
-    #[expect(clippy::unused_self, reason = "the model in memory is the controller's")]
-    pub(super) fn fitted<T>(&self, _ask: impl FnOnce(&FittedNow<'_>) -> T) -> Option<T> {
-        None
+    /// Asks the fitted model in service; `None` when there is none, or when it is one that counts hours.
+    pub(super) async fn fitted<T>(
+        &self,
+        ask: impl FnOnce(&FittedNow<'_>) -> T,
+    ) -> Result<Option<T>, ControlError> {
+        self.shared.learn_anew().await?;
+        let abstain = self.shared.config.model.abstain;
+        let budget_h = self.shared.policy().idle_budget_h;
+        let told = self.shared.learned(|learned| match &learned.mind {
+            Mind::Rule { .. } => None,
+            Mind::Fitted { scorer, profiles } => Some(ask(&FittedNow {
+                version: learned.version,
+                scorer,
+                profiles,
+                abstain,
+                threshold: scorer.fitted().threshold(budget_h),
+            })),
+        });
+        Ok(told.flatten())
     }
 
     /// What the model sees and says of an instance, at a time or now, and what the newest plan does with it.
@@ -116,7 +132,8 @@ impl Control {
         let mut planned = store.planned_between(now, now.saturating_add(PLANNED).unwrap_or(now)).await?;
         planned.retain(|row| row.instance == *instance);
         let serve_at: Vec<_> = planned.iter().map(|row| row.serve_at).collect();
-        let told = self.fitted(|fitted| fitted.explain(instance, at.unwrap_or(now), lead_s, &serve_at));
+        let told =
+            self.fitted(|fitted| fitted.explain(instance, at.unwrap_or(now), lead_s, &serve_at)).await?;
         let mut told = told.ok_or_else(|| {
             ControlError::NotFound("no fitted model is in service; only such a one can be explained".into())
         })??;

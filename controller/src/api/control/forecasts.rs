@@ -68,7 +68,7 @@ impl Control {
     pub async fn forecasts(&self, query: &ForecastQuery) -> Result<ForecastPage, ControlError> {
         let span = self.span(query)?;
         let size = page_size(query.page_size)?;
-        if let Some(page) = self.fitted(|fitted| fitted.forecasts(query, &span, size as usize)) {
+        if let Some(page) = self.fitted(|fitted| fitted.forecasts(query, &span, size as usize)).await? {
             return page;
         }
         let serving = self.serving().await?;
