@@ -7,8 +7,8 @@ use reveille_proto::InstanceId;
 
 use super::Shared;
 use crate::{
-    model::{Fitted, HourProfile, Profiles, Rule, Scorer},
-    store::{ModelKind, ModelRow},
+    model::{Fitted, HourProfile, ModelKind, Profiles, Rule, Scorer},
+    store::ModelRow,
     tasks::{TaskError, zones},
     visits::Sighting,
 };
