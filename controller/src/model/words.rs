@@ -101,9 +101,9 @@ impl fmt::Display for Quarters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let quarters = self.0;
         match quarters {
-            ..8 if quarters % 4 != 0 => write!(f, "{} min", quarters * 15),
-            ..4 => write!(f, "0 min"),
-            ..288 => write!(f, "{} h", (quarters + 2) / 4),
+            1..8 if quarters % 4 != 0 => write!(f, "{} min", quarters * 15),
+            ..=0 => write!(f, "0 min"),
+            1..288 => write!(f, "{} h", (quarters + 2) / 4),
             _ => write!(f, "{} days", (quarters + QUARTERS_PER_DAY / 2) / QUARTERS_PER_DAY),
         }
     }

@@ -84,7 +84,7 @@ fn measure(args: &ForecastArgs) -> Result<ForecastBench, BenchError> {
     let ticks: Vec<_> = sizes.map(|size| (size, desk.median_tick(&fleet, size, repeats))).collect();
     let row = |(instances, tick): &(usize, super::tick::Tick)| ScalingRow {
         instances: *instances,
-        tick_s: tick.tick_s,
+        tick_s: tick.whole_s,
         bytes: bytes(*instances) as u64,
     };
     let scaling = ticks.iter().map(row).collect();
@@ -101,12 +101,12 @@ fn measure(args: &ForecastArgs) -> Result<ForecastBench, BenchError> {
         asleep: tick.asleep,
         wakes: tick.wakes,
         threads,
-        tick_s: tick.tick_s,
+        tick_s: tick.whole_s,
         score_s: tick.score_s,
         plan_s: tick.plan_s,
         bytes_per_instance: size_of::<Profile>(),
         stream_s,
-        ratio: tick.tick_s / stream_s,
+        ratio: tick.whole_s / stream_s,
         peer_tick_s,
         visits_per_s,
         api_p99_ms,

@@ -26,7 +26,7 @@ const INSTANCES_PER_WAKE: u32 = 25;
 /// What a tick took, and did.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Tick {
-    pub(super) tick_s: f64,
+    pub(super) whole_s: f64,
     pub(super) score_s: f64,
     pub(super) plan_s: f64,
     pub(super) asleep: usize,
@@ -104,14 +104,14 @@ impl Desk {
             candidates,
         });
         let wakes = made.wakes.len();
-        let tick_s = began.elapsed().as_secs_f64();
-        Tick { tick_s, score_s, plan_s: tick_s - score_s, asleep, wakes }
+        let whole_s = began.elapsed().as_secs_f64();
+        Tick { whole_s, score_s, plan_s: whole_s - score_s, asleep, wakes }
     }
 
     /// The median of several ticks, by what they took in all.
     pub(super) fn median_tick(&self, fleet: &Fleet, count: usize, repeats: usize) -> Tick {
         let mut ticks: Vec<_> = (0..repeats.max(1)).map(|_| self.tick(fleet, count)).collect();
-        ticks.sort_by(|a, b| a.tick_s.total_cmp(&b.tick_s));
+        ticks.sort_by(|a, b| a.whole_s.total_cmp(&b.whole_s));
         ticks[ticks.len() / 2]
     }
 }
