@@ -83,6 +83,7 @@ const COMMANDS: &[(&str, How)] = &[
         ),
         Here,
     ),
+    ("reveille bench forecast --instances 10000 --repeats 1 --queries 20", Here),
     ("reveille config show", Here),
     ("reveille config check --config /tmp/reveille-sandbox/controller.toml", Here),
     ("reveille-agent --config /tmp/reveille-sandbox/agent.toml config check", Here),

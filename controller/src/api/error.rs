@@ -4,6 +4,7 @@ use crate::{
     app::PolicyChangeError,
     policy::PolicyError,
     store::{ServeError, StoreError},
+    tasks::TaskError,
 };
 
 /// Each face turns it into its own kind of refusal: problem+json, or a gRPC status.
@@ -35,6 +36,21 @@ impl From<StoreError> for ControlError {
             StoreError::NoWake(id) => Self::NotFound(format!("there is no wake {id}")),
             StoreError::Wake(illegal) => Self::Conflict(illegal.to_string()),
             other => Self::Internal(other),
+        }
+    }
+}
+
+/// Advice to somebody whose question needs a model that cannot be put in memory now, in seconds.
+const MODEL_RETRY_AFTER_S: u32 = 30;
+
+impl From<TaskError> for ControlError {
+    fn from(error: TaskError) -> Self {
+        match error {
+            TaskError::Store(error) => error.into(),
+            other => Self::Unavailable {
+                problem: format!("the model in service cannot be read: {other}"),
+                retry_after_s: MODEL_RETRY_AFTER_S,
+            },
         }
     }
 }

@@ -6,9 +6,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use super::{
-    backtest::BacktestArgs, exit, fleet::InstancesArgs, forecast::ForecastArgs, mine::MineArgs,
-    models::ModelsArgs, plan::PlanArgs, policy::PolicyArgs, report::ReportArgs, train::TrainArgs,
-    wake::WakeArgs, wakes::WakesArgs,
+    backtest::BacktestArgs, bench::BenchArgs, exit, explain::ExplainArgs, fleet::InstancesArgs,
+    forecast::ForecastArgs, mine::MineArgs, models::ModelsArgs, plan::PlanArgs, policy::PolicyArgs,
+    report::ReportArgs, train::TrainArgs, wake::WakeArgs, wakes::WakesArgs,
 };
 
 /// Wakes hibernated instances before their users arrive.
@@ -96,6 +96,8 @@ pub(super) enum Command {
     Models(ModelsArgs),
     /// Who is likely to come
     Forecast(ForecastArgs),
+    /// Why an instance is expected or not, and when next
+    Explain(ExplainArgs),
     /// The newest plan, and whom it leaves out
     Plan(PlanArgs),
     /// Ask for an instance now
@@ -112,6 +114,8 @@ pub(super) enum Command {
     Report(ReportArgs),
     /// Replay a presence trace through the production planner
     Backtest(BacktestArgs),
+    /// Measure what planning and asking cost, on a fleet that is made up
+    Bench(BenchArgs),
     /// Print a completion script
     Completions { shell: Shell },
 }
@@ -180,6 +184,7 @@ mod tests {
             "models serve 3",
             "models unpin",
             "forecast --at 2026-03-02T08:00:00Z --within 90m --min-probability 0.2",
+            "explain dev1 --at 2026-03-02T08:00:00Z --plot week.svg",
             "plan",
             "plan --omissions",
             "wake dev1 --wait",
@@ -197,6 +202,7 @@ mod tests {
             "report --from 2026-03-01T00:00:00Z",
             "report --from 2026-03-01 --to 2026-03-08",
             "backtest t.csv.gz",
+            "bench forecast --instances 1000000 --plot scaling.svg",
             "completions bash",
         ] {
             let words = std::iter::once("reveille").chain(line.split(' '));

@@ -1,6 +1,6 @@
 //! Why a command did not do what was asked, with what to do next.
 
-use super::{Exit, backtest::BacktestError, mine::MineError};
+use super::{Exit, backtest::BacktestError, bench::BenchError, mine::MineError};
 use crate::{app::AppError, config::ConfigError, store::StoreError};
 
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +61,16 @@ impl From<BacktestError> for Failure {
         match error {
             BacktestError::Report(error) => Self::Output(error),
             other => Self::file(other),
+        }
+    }
+}
+
+impl From<BenchError> for Failure {
+    fn from(error: BenchError) -> Self {
+        match error {
+            BenchError::Report(error) => Self::Output(error),
+            BenchError::Model { .. } | BenchError::Plot { .. } | BenchError::PlotName(_) => Self::file(error),
+            BenchError::Draw(_) => Self::internal(error),
         }
     }
 }

@@ -28,6 +28,8 @@ mod models;
 
 mod forecast;
 
+mod explain;
+
 mod plan;
 
 mod wake;
@@ -45,6 +47,8 @@ mod report;
 pub mod mine;
 
 pub mod backtest;
+
+pub mod bench;
 
 pub use args::Cli;
 pub use exit::{EXITS, Exit};

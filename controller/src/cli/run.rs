@@ -8,7 +8,7 @@ use clap::{CommandFactory, Parser};
 use super::{
     Cli, Exit,
     args::{Color, Command, ConfigCommand, Global, MineCommand},
-    backtest, config,
+    backtest, bench, config, explain,
     failure::Failure,
     fleet, forecast, mine, models, plan, policy, report,
     screen::Screen,
@@ -75,6 +75,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Train(args) => train::run(&screen, &args).await,
         Command::Mine(args) => mined(&screen, args).await,
         Command::Backtest(args) => backtested(&screen, args).await,
+        Command::Bench(args) => benched(&screen, args).await,
         Command::Completions { shell } => {
             // Into memory first: the generator panics when its output cannot be written.
             let mut script = Vec::new();
@@ -91,6 +92,7 @@ async fn ask(command: Command, global: Global, screen: Screen) -> Result<Exit, F
     let session = Session::open(&global, screen)?;
     match command {
         Command::Forecast(args) => forecast::run(&session, &args).await,
+        Command::Explain(args) => explain::run(&session, &args).await,
         Command::Plan(args) => plan::run(&session, &args).await,
         Command::Wake(args) => wake::run(&session, &args).await,
         Command::Wakes(args) => wakes::run(&session, args).await,
@@ -104,6 +106,7 @@ async fn ask(command: Command, global: Global, screen: Screen) -> Result<Exit, F
         | Command::Mine(_)
         | Command::Train(_)
         | Command::Backtest(_)
+        | Command::Bench(_)
         | Command::Completions { .. } => unreachable!("answered without a controller"),
     }
 }
@@ -132,4 +135,11 @@ async fn backtested(screen: &Screen, args: backtest::BacktestArgs) -> Result<Exi
     let work = move || backtest::run(&args, &mut anstream::stdout().lock(), json);
     let report = tokio::task::spawn_blocking(work).await.map_err(Failure::internal)??;
     Ok(if report.rejected > 0 { Exit::Input } else { Exit::Ok })
+}
+
+async fn benched(screen: &Screen, args: bench::BenchArgs) -> Result<Exit, Failure> {
+    let json = screen.is_json();
+    let work = move || bench::run(&args, &mut anstream::stdout().lock(), json);
+    tokio::task::spawn_blocking(work).await.map_err(Failure::internal)??;
+    Ok(Exit::Ok)
 }

@@ -34,7 +34,7 @@ impl Default for Decay {
                 let weight = (1.0 - keep) * keep.powf(age - 1.0);
                 // Today is not over: it has no weight. Nor has what lies farther back than is seen exactly, or what
                 // is so little that it would only be slow to add.
-                if age < 1.0 || age >= AGE_DAYS_SEEN || weight < 1e-12 { 0.0 } else { weight }
+                if !(1.0..AGE_DAYS_SEEN).contains(&age) || weight < 1e-12 { 0.0 } else { weight }
             }),
             sums: lanes(|keep, age| 1.0 - keep.powf(age)),
             gaps: (0..super::stays::STAYS_MAX).rev().map(|n| 0.985f64.powi(n as i32) as f32).collect(),

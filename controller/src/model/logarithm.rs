@@ -12,8 +12,8 @@ pub(super) fn ln(x: f32) -> f32 {
     let bits = x.to_bits() as i32;
     let power = bits.wrapping_sub(TWO_THIRDS) >> 23;
     let t = f32::from_bits(bits.wrapping_sub(power << 23) as u32) - 1.0;
-    let [a, b, c, d, e] = SERIES;
-    power as f32 * std::f32::consts::LN_2 + t * (a + t * (b + t * (c + t * (d + t * e))))
+    let series = SERIES.iter().rev().fold(0.0, |sum, factor| sum * t + factor);
+    power as f32 * std::f32::consts::LN_2 + t * series
 }
 
 #[cfg(test)]

@@ -59,6 +59,12 @@ pub mod profiles;
 pub mod crowd;
 pub mod relive;
 
+pub mod words;
+
+pub mod explain;
+
+pub mod coming;
+
 pub mod fit;
 
 pub mod cut;
@@ -85,3 +91,4 @@ pub use scorer::{AbstainRule, Scored, Scorer};
 pub use turnout::Turnout;
 pub use validate::Quality;
 pub use week::WeekFactors;
+pub use words::{Habit, habit};

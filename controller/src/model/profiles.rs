@@ -15,34 +15,34 @@ pub const AHEAD_MAX_S: i64 = 300;
 #[derive(Debug, Clone, Default)]
 pub struct Profiles {
     index: BTreeMap<InstanceId, u32>,
-    profiles: Vec<Profile>,
+    all: Vec<Profile>,
     zones: Vec<TimeZone>,
 }
 
 impl Profiles {
     pub fn len(&self) -> usize {
-        self.profiles.len()
+        self.all.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.profiles.is_empty()
+        self.all.is_empty()
     }
 
     /// Takes a profile in the place of the one there was.
     pub fn insert(&mut self, instance: InstanceId, profile: Profile, zone: TimeZone) {
         if let Some(at) = self.index.get(&instance) {
-            self.profiles[*at as usize] = profile;
+            self.all[*at as usize] = profile;
             self.zones[*at as usize] = zone;
             return;
         }
-        self.index.insert(instance, self.profiles.len() as u32);
-        self.profiles.push(profile);
+        self.index.insert(instance, self.all.len() as u32);
+        self.all.push(profile);
         self.zones.push(zone);
     }
 
     pub fn get(&self, instance: &InstanceId) -> Option<(&Profile, &TimeZone)> {
         let at = *self.index.get(instance)? as usize;
-        Some((&self.profiles[at], &self.zones[at]))
+        Some((&self.all[at], &self.zones[at]))
     }
 
     /// In order of instance, from the one after `after` on.
@@ -53,7 +53,7 @@ impl Profiles {
         use std::ops::Bound;
         let from = after.map_or(Bound::Unbounded, |after| Bound::Excluded(after.clone()));
         let found = self.index.range((from, Bound::Unbounded));
-        found.map(|(instance, at)| (instance, &self.profiles[*at as usize], &self.zones[*at as usize]))
+        found.map(|(instance, at)| (instance, &self.all[*at as usize], &self.zones[*at as usize]))
     }
 
     /// Takes a sighting; an instance not known yet lives in `zone`. False when it is of a time that has not come
@@ -73,7 +73,7 @@ impl Profiles {
             self.insert(instance.clone(), Profile::default(), zone());
         }
         if let Some(at_index) = self.index.get(instance).map(|index| *index as usize) {
-            self.profiles[at_index].see(at, &self.zones[at_index], idle_gap_s);
+            self.all[at_index].see(at, &self.zones[at_index], idle_gap_s);
         }
         true
     }
@@ -94,7 +94,7 @@ impl Profiles {
         let until_s = visit.departed_at.as_second().min(now.as_second() + AHEAD_MAX_S);
         while at_s < until_s {
             if let Ok(at) = Timestamp::from_second(at_s) {
-                self.profiles[index].see(at, &self.zones[index], idle_gap_s);
+                self.all[index].see(at, &self.zones[index], idle_gap_s);
             }
             at_s += step_s;
         }

@@ -1,4 +1,8 @@
 //! What the stays of a profile sum up to at a moment, each weighed by how long ago it was.
+#![expect(
+    clippy::needless_bitwise_bool,
+    reason = "both sides are cheaper than a branch that is guessed wrong"
+)]
 
 use super::{
     decay::{AGE_DAYS_MAX, Decay, LANES, Lanes},
@@ -148,7 +152,7 @@ impl Sums {
             let back = places.back[i];
             let ahead = i32::from(AHEAD_MAX) - i32::from(places.behind[i]);
             let weight = &weights[usize::from(back).min(AGE_DAYS_MAX)];
-            let (same_day, alike) = (back % 7 == 0, scene.alike(back));
+            let (same_day, alike) = (back.is_multiple_of(7), scene.alike(back));
             add(&mut own.around, weight, 1.0);
             add(&mut own.weekly, weight, flag(same_day));
             add(&mut own.hour, weight, flag((0..4).contains(&ahead)));

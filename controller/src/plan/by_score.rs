@@ -23,8 +23,8 @@ pub(super) fn by_score<I>(
         Presence::Covered { until } if until > input.now => return Err(OmissionReason::Covered),
         _ => {}
     }
-    // Written so that NaN wakes nobody.
-    if !(scored.score >= input.threshold) {
+    // NaN wakes nobody.
+    if scored.score.is_nan() || scored.score < input.threshold {
         return Err(OmissionReason::BelowThreshold { best: scored.probability });
     }
     let lead_time = candidate.lead_time.max(SignedDuration::ZERO);

@@ -34,7 +34,7 @@ pub enum Outlook<'a> {
     Unknown,
     /// The hours it was used in, for the rule to judge.
     Hours(&'a HourProfile),
-    /// In use: nothing was asked about it.
+    /// In use, or covered by a wake: nothing was asked about it.
     Awake,
     /// What the fitted model says of a wake made at the time of planning.
     Scored(Result<Scored, Abstain>),

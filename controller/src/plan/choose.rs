@@ -27,12 +27,20 @@ pub(super) fn choose<'a, I>(
     }
     let profile = match candidate.outlook {
         Outlook::Unknown => return Err(OmissionReason::NoProfile),
-        Outlook::Awake => return Err(OmissionReason::AlreadyAwake),
+        Outlook::Awake => return Err(up(candidate.presence)),
         Outlook::Scored(Err(abstain)) => return Err(OmissionReason::Abstained(abstain)),
         Outlook::Scored(Ok(scored)) => return by_score(input, candidate, &scored),
         Outlook::Hours(profile) => profile,
     };
     by_rule(input, candidate, profile)
+}
+
+/// Why an instance that nobody was asked about needs no wake.
+fn up(presence: Presence) -> OmissionReason {
+    match presence {
+        Presence::Covered { .. } => OmissionReason::Covered,
+        _ => OmissionReason::AlreadyAwake,
+    }
 }
 
 /// The first clock hour of the horizon that is likely enough and finds the instance asleep becomes a wake.

@@ -188,6 +188,17 @@ impl Store {
         read.collect()
     }
 
+    /// Why the newest plan left an instance out; none when it did not.
+    pub async fn omission_of(&self, instance: &InstanceId) -> Result<Option<OmissionRow>, StoreError> {
+        let sql = "SELECT code, detail FROM omissions WHERE instance_id = ?";
+        let row: Option<(String, String)> = sqlx::query_as(sql)
+            .bind(instance.as_str())
+            .fetch_optional(&self.pool)
+            .await
+            .during("read an omission")?;
+        Ok(row.map(|(code, detail)| OmissionRow { instance: instance.clone(), code, detail }))
+    }
+
     /// What the newest plan left out, in order of instance, after `after`; `limit` 0 is all.
     pub async fn omissions_list(
         &self,

@@ -20,6 +20,7 @@ mod phases;
 mod plan;
 mod prune;
 mod run;
+mod score;
 mod settle;
 mod weights;
 
@@ -31,5 +32,6 @@ pub use perform::perform;
 pub use plan::Plan;
 pub use prune::Prune;
 pub use run::{Task, TaskError, run};
+pub use score::{Ask, Round, Scenes, score_all};
 pub use settle::{Settle, listen};
 pub use weights::TrainLimits;

@@ -10,7 +10,7 @@ use super::{Task, TaskError, learn::zones, outlook::Outlooks};
 use crate::{
     app::{Learned, Mind, Shared},
     model::{Crowds, DayCalendar, LeadTimes, Moment, profiles::AHEAD_MAX_S},
-    plan::{Candidate, Omission, OmissionReason, PlanInput, Presence, WakePlan, plan},
+    plan::{Candidate, Omission, OmissionReason, PlanInput, Presence, Price, WakePlan, plan},
     policy::Mode,
     store::{HeldOutRow, InstanceRow, NewWake, PlannedRow, WakeFilter},
     wake::{End, Reason, State},
@@ -20,6 +20,13 @@ use crate::{
 const SERVING_TIMES_MAX: u32 = 5000;
 
 const HOUR_S: i64 = 3600;
+const DAY_S: i64 = 86_400;
+
+/// Days of spending the price of an idle hour is found from.
+const PRICE_DAYS: i32 = 180;
+
+/// Changes of policy looked through for the last one of the budget.
+const POLICY_CHANGES_MAX: u32 = 1000;
 
 /// Plans on a timer, after every training, and after every change of policy.
 #[derive(Debug)]
@@ -91,13 +98,28 @@ impl Plan {
     }
 
     /// What the idle budget buys at present.
-    async fn threshold(&self, _now: Timestamp) -> Result<f32, TaskError> {
+    ///
+    /// The price is found anew from the days on record, so that a restart changes nothing: those since the budget was
+    /// last changed, without the last two, whose verdicts may not all be in.
+    async fn threshold(&self, now: Timestamp) -> Result<f32, TaskError> {
         let budget_h = self.shared.policy().idle_budget_h;
-        let threshold = self.shared.learned(|learned| match &learned.mind {
+        let start = self.shared.learned(|learned| match &learned.mind {
             Mind::Rule { .. } => f32::INFINITY,
             Mind::Fitted { scorer, .. } => scorer.fitted().threshold(budget_h),
         });
-        Ok(threshold.unwrap_or(f32::INFINITY))
+        let Some(start) = start.filter(|start| start.is_finite()) else { return Ok(f32::INFINITY) };
+        let today = now.as_second().div_euclid(DAY_S) as i32;
+        let changes = self.shared.store.policy_changes(POLICY_CHANGES_MAX).await?;
+        let changed = changes.iter().filter(|change| change.key == "idle_budget_h");
+        let changed_day = changed.map(|change| change.changed_at.as_second().div_euclid(DAY_S) as i32).max();
+        let from_day = (today - PRICE_DAYS).max(changed_day.map_or(i32::MIN, |day| day + 1));
+        let mut price = Price::new(start, budget_h);
+        for day in self.shared.store.spend_of(from_day).await? {
+            if day.day < today - 1 && day.wakes > 0 {
+                price.after_day(day.instances, day.idle_s.max(0.0) as u64);
+            }
+        }
+        Ok(price.threshold())
     }
 
     /// By what each instance is kept up: a wake that is open, has ended well, or is planned. One that was held out
@@ -314,6 +336,13 @@ impl Task for Plan {
         let plan = made.unwrap_or_else(|| self.make(&view, None));
         self.shared.metrics.plan_took(began.elapsed().as_secs_f64());
         let plan_id = self.shared.store.plan_keep(&plan).await?;
+        let silent = |reason: &OmissionReason| {
+            matches!(reason, OmissionReason::NoProfile | OmissionReason::Abstained(_))
+        };
+        let silent = plan.omissions.iter().filter(|omission| silent(&omission.reason)).count();
+        let forecast = (plan.wakes.len() + plan.omissions.len() - silent) as u64;
+        let today = now.as_second().div_euclid(DAY_S) as i32;
+        self.shared.store.spend_keep_instances(today, forecast).await?;
         let queued = if plan.mode == Mode::Act { self.act(now).await? } else { 0 };
         if !plan.wakes.is_empty() {
             info!(plan_id, mode = plan.mode.as_str(), wakes = plan.wakes.len(), queued, "plan made");

@@ -55,17 +55,22 @@ impl Serving {
 }
 
 /// A checked query.
-struct Span {
-    at: Timestamp,
-    within: SignedDuration,
-    min_probability: f64,
+#[derive(Debug)]
+pub(super) struct Span {
+    pub(super) at: Timestamp,
+    pub(super) within: SignedDuration,
+    pub(super) min_probability: f64,
 }
 
 impl Control {
-    /// In order of instance. What the model says nothing about is left out, unless it was asked for by name.
+    /// In order of instance. What the model says nothing about is left out, unless it was asked for by name. A page of
+    /// the fitted model may hold fewer than were asked for, or none, and yet not be the last.
     pub async fn forecasts(&self, query: &ForecastQuery) -> Result<ForecastPage, ControlError> {
         let span = self.span(query)?;
         let size = page_size(query.page_size)?;
+        if let Some(page) = self.fitted(|fitted| fitted.forecasts(query, &span, size as usize)).await? {
+            return page;
+        }
         let serving = self.serving().await?;
         let (items, next_page_token) = match &query.instance {
             Some(instance) => (forecast_one(&serving, instance, &span)?, String::new()),

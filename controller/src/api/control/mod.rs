@@ -10,6 +10,12 @@ mod fleet;
 
 mod forecasts;
 
+mod likely;
+
+mod explain;
+
+mod fitted;
+
 mod plans;
 
 mod policy;
@@ -22,5 +28,7 @@ mod trial;
 
 pub use ask::WakeAsked;
 pub use base::Control;
+
 pub use forecasts::ForecastQuery;
+pub use likely::{LOOKED_AT_MAX, Likely};
 pub use wakes::WakesQuery;

@@ -6,6 +6,7 @@ use reveille_proto::InstanceId;
 use super::desk::Desk;
 use crate::{
     logs::{Batch, Counts, Position},
+    model::meta::ModelKind,
     tasks::learn_once,
     visits::{Sighting, SightingKind},
 };
@@ -42,7 +43,7 @@ async fn learn(desk: &Desk) {
 
 #[tokio::test]
 async fn forecasts_come_from_the_model_in_service() {
-    let desk = Desk::open().await;
+    let desk = Desk::with(|config| config.model.kind = ModelKind::Rule).await;
     desk.get("/v1/forecast").await.problem(404, "not_found");
     let today = midnight(desk.now());
     seen_each_morning(&desk, "dev1", today).await;
@@ -110,4 +111,40 @@ async fn before_the_first_plan_there_is_none() {
     let desk = Desk::open().await;
     desk.get("/v1/plan").await.problem(404, "not_found");
     assert_eq!(desk.get("/v1/plan/omissions").await.ok(200)["items"].as_array().unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn an_explanation_needs_an_instance_and_a_fitted_model() {
+    let desk = Desk::open().await;
+    desk.get("/v1/instances/dev1/explain").await.problem(404, "not_found");
+    desk.host("host-1", &["dev1"]).await;
+    let problem = desk.get("/v1/instances/dev1/explain").await.problem(404, "not_found");
+    assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("fitted model")), "{problem}");
+    desk.get("/v1/instances/dev1/explain?at=soon").await.problem(400, "invalid");
+}
+
+#[tokio::test]
+async fn a_fitted_model_forecasts_and_explains() {
+    let desk = Desk::open().await;
+    desk.host("host-1", &["dev1", "dev2"]).await;
+    let today = midnight(desk.now());
+    seen_each_morning(&desk, "dev1", today).await;
+    seen_each_morning(&desk, "dev2", today).await;
+    learn(&desk).await;
+    // Yesterday at 8 the users were about to come, as on every day.
+    let at = (today - DAY + SignedDuration::from_hours(8)).to_string();
+    let page = desk.get(&format!("/v1/forecast?at={at}&within=3h&page_size=1")).await.ok(200);
+    let first = &page["items"][0];
+    assert_eq!((&first["instance_id"], &page["next_page_token"]), (&"dev1".into(), &"dev1".into()));
+    assert!(first["probability"].as_f64().is_some_and(|likely| likely > 0.3), "{first}");
+    assert!(
+        first["why"]
+            .as_str()
+            .is_some_and(|why| why.contains("within the next 3 h on 28 of the last 28 days"))
+    );
+    let told = desk.get(&format!("/v1/instances/dev1/explain?at={at}")).await.ok(200);
+    assert_eq!((&told["within_3h"], &told["habit"]), (&first["probability"], &first["why"]));
+    assert_eq!((told["week"].as_array().map(Vec::len), &told["plan"]), (Some(672), &serde_json::Value::Null));
+    assert!(told["score"].is_f64() && told["threshold"].is_f64(), "{told}");
+    desk.get("/v1/forecast?instance=stranger").await.problem(404, "not_found");
 }

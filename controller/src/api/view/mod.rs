@@ -10,6 +10,8 @@ mod instance;
 
 mod forecast;
 
+mod explain;
+
 mod plan;
 
 mod policy;
@@ -18,6 +20,7 @@ mod model;
 
 mod source;
 
+pub use explain::{ExplainView, ReasonView, SlotView};
 pub use forecast::{ForecastPage, ForecastView};
 pub use host::HostView;
 pub use instance::{InstancePage, InstanceView};

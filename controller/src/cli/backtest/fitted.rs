@@ -267,7 +267,6 @@ mod tests {
 
     #[test]
     fn what_is_missing_or_wrong_is_said_before_the_work() {
-        assert!(matches!(backtest("--idle-budget-h 1", false), Err(BacktestError::NoModel)));
         let error = backtest("--idle-budget-h 1,2 --model m.json --emit-wakes w.csv", false);
         assert!(matches!(error, Err(BacktestError::WakesOfManyBudgets { budgets: 2 })), "{error:?}");
         let error = backtest("--idle-budget-h 1 --model m.json --frontier f.gif", false);

@@ -61,7 +61,8 @@ pub(super) fn model(args: &BacktestArgs) -> Result<Model, BacktestError> {
 /// The model Reveille begins with.
 fn embedded() -> Model {
     let fitted = Fitted::embedded().clone();
-    let used = ModelUsed { source: "embedded", data: PathBuf::new(), before: None, version: version(&fitted) };
+    let used =
+        ModelUsed { source: "embedded", data: PathBuf::new(), before: None, version: version(&fitted) };
     Model { fitted, used, histories: Vec::new(), rejects: Trace::default() }
 }
 

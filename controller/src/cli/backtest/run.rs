@@ -34,8 +34,6 @@ pub enum BacktestError {
     WakesOfManyRules { rules: usize },
     #[error("wakes can be written for one budget only, but {budgets} are asked for")]
     WakesOfManyBudgets { budgets: usize },
-    #[error("no model is named; fit one to another trace with --fit, or read one with --model")]
-    NoModel,
     #[error("no arrival on an enrolled day of {} can be fitted to; give a longer trace", path.display())]
     NothingToFit { path: PathBuf },
     #[error("failed to open model {}", path.display())]

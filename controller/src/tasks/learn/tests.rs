@@ -163,8 +163,9 @@ async fn a_rollback_holds_over_restarts_and_trainings() {
         .iter()
         .map(|row| (row.version, row.status))
         .collect();
-    use ModelStatus::{Rejected, Serving, Superseded};
-    assert_eq!(statuses, [(4, Serving), (3, Rejected), (2, Superseded), (1, Superseded)]);
+    let expected =
+        [ModelStatus::Serving, ModelStatus::Rejected, ModelStatus::Superseded, ModelStatus::Superseded];
+    assert_eq!(statuses, [4, 3, 2, 1].into_iter().zip(expected).collect::<Vec<_>>());
 }
 
 #[tokio::test]

@@ -1,0 +1,45 @@
+//! The flags of `reveille bench`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+/// Most instances a bench is made for: half a terabyte of profiles is somebody's slip of the finger.
+const INSTANCES_MAX: i64 = 20_000_000;
+
+#[derive(Debug, Clone, Args)]
+pub struct BenchArgs {
+    #[command(subcommand)]
+    pub(super) bench: Bench,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(super) enum Bench {
+    /// One planning tick, new visits and forecast queries on a fleet of people who come as people do
+    Forecast(ForecastArgs),
+}
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct ForecastArgs {
+    /// How many instances the fleet has
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1..=INSTANCES_MAX))]
+    pub(super) instances: u32,
+    /// Threads that score
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(super) threads: u16,
+    /// Forecast queries of mixed parameters
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(super) queries: u32,
+    /// Ticks per size; the median is told
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    pub(super) repeats: u16,
+    /// The same seed makes the same fleet
+    #[arg(long, value_name = "SEED", default_value_t = 1)]
+    pub(super) seed: u64,
+    /// Score with this model instead of the built-in one, JSON
+    #[arg(long, value_name = "FILE")]
+    pub(super) model: Option<PathBuf>,
+    /// Draw cost against instances to this file, .svg or .png
+    #[arg(long, value_name = "FILE")]
+    pub(super) plot: Option<PathBuf>,
+}

@@ -1,0 +1,133 @@
+//! Why the model says what it says of one instance: what each group of features adds to the score.
+
+use serde::Serialize;
+
+use super::{
+    features::{COUNT, Features, GROUPS, Group, NAMES, Scene},
+    head::Head,
+    profile2::Profile,
+    scorer::Scorer,
+};
+
+/// Fewer others than this say nothing about what is usual.
+const OTHERS_MIN: usize = 10;
+
+/// What one group of features adds to the score of an instance, against what is usual.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Contribution {
+    pub group: Group,
+    /// Sum over the group of weight times (feature - usual feature), in units of the score: above 0 speaks for an
+    /// arrival.
+    pub adds: f32,
+    /// The feature of the group that adds most in the same direction.
+    pub strongest: &'static str,
+}
+
+/// What is usual at the moment of `scene`: the mean of the features of `others`. With fewer than ten of them, the
+/// features of an instance that nothing is known of.
+pub fn usual<'a>(scorer: &Scorer, scene: &Scene, others: impl Iterator<Item = &'a Profile>) -> Features {
+    let mut sums = [0.0f64; COUNT];
+    let mut count = 0;
+    for profile in others {
+        let features = scorer.features(profile, scene);
+        if features.iter().all(|feature| feature.is_finite()) {
+            sums.iter_mut().zip(features).for_each(|(sum, feature)| *sum += f64::from(feature));
+            count += 1;
+        }
+    }
+    if count < OTHERS_MIN {
+        return scorer.features(&Profile::default(), scene);
+    }
+    sums.map(|sum| (sum / count as f64) as f32)
+}
+
+/// What every group adds to the score by `head`, the strongest first.
+pub fn contributions(head: &Head, features: &Features, usual: &Features) -> Vec<Contribution> {
+    let adds: [f32; COUNT] = std::array::from_fn(|i| head.weights[i] * (features[i] - usual[i]));
+    let mut groups = GROUPS.to_vec();
+    groups.sort_unstable();
+    groups.dedup();
+    let of = |group: Group| {
+        let members = || (0..COUNT).filter(move |i| GROUPS[*i] == group);
+        let sum: f32 = members().map(|i| adds[i]).sum();
+        let along = |i: &usize| adds[*i] * sum.signum();
+        let strongest = members().max_by(|a, b| along(a).total_cmp(&along(b)));
+        Contribution { group, adds: sum, strongest: strongest.map_or("", |i| NAMES[i]) }
+    };
+    let mut found: Vec<_> = groups.into_iter().map(of).collect();
+    found.sort_by(|a, b| b.adds.abs().total_cmp(&a.adds.abs()));
+    found
+}
+
+impl Group {
+    /// What the group looks at.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Rates => "how often it comes at this time of day",
+            Self::Week => "how often it comes at this time on such days of the week",
+            Self::Days => "on which days it is used",
+            Self::Today => "how today has gone so far",
+            Self::Idle => "how long it has slept",
+            Self::Calendar => "what everybody does at this hour",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Moment, population::Population};
+
+    fn scorer() -> Scorer {
+        let mut head = Head::default();
+        for (weight, group) in head.weights.iter_mut().zip(GROUPS) {
+            *weight = if *group == Group::Rates { 0.5 } else { 0.01 };
+        }
+        Scorer::new(crate::model::Fitted {
+            wake: head.clone(),
+            within_1h: head.clone(),
+            within_3h: head.clone(),
+            within_24h: head,
+            population: Population::default(),
+            frontier: Vec::new(),
+        })
+    }
+
+    const NOW_S: i64 = 1_772_528_400;
+
+    fn came(every_days: i64, hours_later: i64) -> Profile {
+        let mut profile = Profile::default();
+        for back in (1..=60).rev().filter(|back| back % every_days == 0) {
+            profile.see_second(NOW_S - back * 86_400 + hours_later * 3_600, 0, 7_200);
+        }
+        profile
+    }
+
+    #[test]
+    fn what_a_group_adds_sums_up_to_the_difference_of_the_scores() {
+        let scorer = scorer();
+        let scene = scorer.scene(Moment::of_second(NOW_S, 0));
+        let others: Vec<_> = (0..12).map(|n| came(2 + n % 3, 1 + n % 9)).collect();
+        let usual = usual(&scorer, &scene, others.iter());
+        let features = scorer.features(&came(1, 1), &scene);
+        let head = &scorer.fitted().wake;
+        let found = contributions(head, &features, &usual);
+        let adds: f32 = found.iter().map(|found| found.adds).sum();
+        assert!((adds - (head.score(&features) - head.score(&usual))).abs() < 1e-3, "{found:?}");
+        assert_eq!(found[0].group, Group::Rates, "{found:?}");
+        assert!(found[0].adds > 0.0 && NAMES.contains(&found[0].strongest));
+        assert!(found.windows(2).all(|pair| pair[0].adds.abs() >= pair[1].adds.abs()));
+    }
+
+    #[test]
+    fn alone_it_is_compared_with_one_that_nothing_is_known_of() {
+        let scorer = scorer();
+        let scene = scorer.scene(Moment::of_second(NOW_S, 0));
+        let nobody = scorer.features(&Profile::default(), &scene);
+        let one = came(1, 1);
+        let few = usual(&scorer, &scene, std::iter::repeat_n(&one, OTHERS_MIN - 1));
+        assert_eq!(few.map(f32::to_bits), nobody.map(f32::to_bits));
+        let enough = usual(&scorer, &scene, std::iter::repeat_n(&one, OTHERS_MIN));
+        assert_eq!(enough.map(f32::to_bits), scorer.features(&one, &scene).map(f32::to_bits));
+    }
+}
