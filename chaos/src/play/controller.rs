@@ -10,6 +10,7 @@ use reveille_controller::{
     app::{App, Seams},
     config::Config,
     logs::{LogFormat, SourceConfig},
+    model::ModelKind,
     policy::{Mode, Policy},
 };
 use reveille_proto::clock::Clock;
@@ -74,6 +75,8 @@ fn config(spec: &PlaySpec, data_dir: &Path, access_log: &Path) -> Config {
     config.logs.wake_request = vec![format!("^POST {WAKE_REQUEST_PATH}")];
     config.visits.poll_interval_ms = 30_000;
     spec.world.zone.iana_name().unwrap_or("UTC").clone_into(&mut config.model.time_zone);
+    // The demo plans by the rule; the fitted model is put to the test by `reveille backtest`.
+    config.model.kind = ModelKind::Rule;
     config.model.rule.min_history_days = MIN_HISTORY_DAYS;
     config.wake.dispatch_interval_ms = 5_000;
     config.throttle.load_freshness_s = LOAD_FRESHNESS_S;

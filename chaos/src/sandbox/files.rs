@@ -81,6 +81,8 @@ from = "vhost"
 strip_suffix = "{SUFFIX}"
 
 [model]
+# Everybody here comes at the same minutes of two hours every day: counting hours is enough.
+kind = "rule"
 # Until lead times are learned: so long that the wakes of the next hour are due now, and nobody waits for them.
 lead_time_default_s = {lead_time_s}
 

@@ -26,6 +26,8 @@ pub struct Crowd {
     week: WeekFactors,
     turnout: Turnout,
     detection: Detection,
+    /// What the clock of the one farthest west showed when this was learned: until then everybody's day is known.
+    known_until: Moment,
 }
 
 /// All cohorts and the fleet.
@@ -41,6 +43,7 @@ struct Counts {
     census: Census,
     turnout: Turnout,
     today: i32,
+    known_until: Option<Moment>,
 }
 
 impl Crowds {
@@ -81,9 +84,13 @@ impl Crowds {
 }
 
 impl Crowd {
-    /// What the day of `moment` is like so far, by those seen until the crowds were learned.
+    /// What the day of `moment` is like so far, by those seen until the crowd was learned.
     pub fn day_flag(&self, moment: Moment) -> DayFlag {
-        self.detection.running(&self.turnout, moment.day(), moment.slot()).flag
+        let until = moment.min(self.known_until);
+        if until.day() != moment.day() {
+            return DayFlag::Unknown;
+        }
+        self.detection.running(&self.turnout, until.day(), until.slot()).flag
     }
 
     /// The population as it behaves on the day of `moment`: on a holiday, told or detected, as on a day of rest.
@@ -107,6 +114,7 @@ impl Crowd {
 impl Counts {
     fn count(&mut self, profile: &Profile, now: Moment) {
         self.today = self.today.max(now.day());
+        self.known_until = Some(self.known_until.map_or(now, |known| known.min(now)));
         let from_day = now.day() - DAYS;
         let first_known = profile.first_day().unwrap_or(now.day()).max(from_day);
         // The rates are those of people who come, as the model was fitted to: who has left says nothing about them.
@@ -147,7 +155,8 @@ impl Counts {
         for day in self.today..self.today + 7 {
             population.rest[day_of_week(day)] = week.is_rest_day(day);
         }
-        Crowd { population, week, turnout: self.turnout, detection }
+        let known_until = self.known_until.unwrap_or(Moment { quarter: i32::MIN / 2 });
+        Crowd { population, week, turnout: self.turnout, detection, known_until }
     }
 }
 

@@ -29,10 +29,10 @@ pub struct FittedArgs {
     #[arg(long, value_name = "FILE", requires = "idle_budget_h")]
     pub calibration: Option<PathBuf>,
     /// Fit again without each group of features and tell the change of recall; draw it to FILE if one is given
-    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, requires = "fit")]
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, requires = "fit", conflicts_with = "model")]
     pub ablation: Option<Option<PathBuf>>,
     /// Write the fitted model to this file, for --model
-    #[arg(long, value_name = "FILE", requires = "fit")]
+    #[arg(long, value_name = "FILE", requires = "fit", conflicts_with = "model")]
     pub emit_model: Option<PathBuf>,
 }
 
