@@ -77,10 +77,7 @@ const COMMANDS: &[(&str, How)] = &[
     ("reveille mine --instance-from vhost --output json /tmp/reveille-sandbox/access.log", Here),
     ("reveille backtest controller/fixtures/presence_small.csv.gz --rule daily --min-days 2,4,8", Here),
     (
-        concat!(
-            "reveille backtest controller/fixtures/presence_small.csv.gz --idle-budget-h 1,2,4 ",
-            "--fit controller/fixtures/presence_small.csv.gz --fit-before 2017-01-01 --after 2023-01-01"
-        ),
+        "reveille backtest controller/fixtures/presence_small.csv.gz --idle-budget-h 2 --after 2025-01-01",
         Here,
     ),
     ("reveille bench forecast --instances 10000 --repeats 1 --queries 20", Here),
