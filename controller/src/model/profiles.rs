@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{Timestamp, tz::TimeZone};
 use reveille_proto::InstanceId;
 
-use super::profile2::Profile;
+use super::{profile2::Profile, relive::sightings_of};
 use crate::visits::Visit;
 
 /// A clock of the log may be ahead of ours by so much; what is later is not believed.
@@ -86,19 +86,17 @@ impl Profiles {
         idle_gap_s: i64,
         zone: impl FnOnce() -> TimeZone,
     ) {
-        self.see(&visit.instance, visit.arrived_at, now, idle_gap_s, zone);
-        let Some(index) = self.index.get(&visit.instance).map(|index| *index as usize) else { return };
-        // Within a visit sightings are nearer to each other than the idle gap, but they are not kept one by one.
-        let step_s = (idle_gap_s / 2).max(1);
-        let mut at_s = visit.arrived_at.as_second() + step_s;
-        let until_s = visit.departed_at.as_second().min(now.as_second() + AHEAD_MAX_S);
-        while at_s < until_s {
-            if let Ok(at) = Timestamp::from_second(at_s) {
-                self.all[index].see(at, &self.zones[index], idle_gap_s);
+        let mut zone = Some(zone);
+        let (arrived_s, departed_s) = (visit.arrived_at.as_second(), visit.departed_at.as_second());
+        for at_s in sightings_of(arrived_s, departed_s, idle_gap_s) {
+            let Ok(at) = Timestamp::from_second(at_s) else { return };
+            // What comes after one that is not believed is of a time still farther ahead.
+            if !self.see(&visit.instance, at, now, idle_gap_s, || {
+                zone.take().map_or(TimeZone::UTC, |zone| zone())
+            }) {
+                return;
             }
-            at_s += step_s;
         }
-        self.see(&visit.instance, visit.departed_at, now, idle_gap_s, || TimeZone::UTC);
     }
 }
 
