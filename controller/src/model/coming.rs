@@ -84,6 +84,8 @@ mod tests {
         }
         Scorer::new(Fitted {
             wake: head.clone(),
+            network: None,
+            screen: None,
             within_1h: head.clone(),
             within_3h: head.clone(),
             within_24h: head,

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{
     features::{COUNT, Features, GROUPS, Group, NAMES, Scene},
-    head::Head,
+    fitted::Fitted,
     profile2::Profile,
     scorer::Scorer,
 };
@@ -16,8 +16,8 @@ const OTHERS_MIN: usize = 10;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Contribution {
     pub group: Group,
-    /// Sum over the group of weight times (feature - usual feature), in units of the score: above 0 speaks for an
-    /// arrival.
+    /// What its features add to the score on the way from what is usual, see [`Fitted::contributions`], in units of
+    /// the score: above 0 speaks for a wake.
     pub adds: f32,
     /// The feature of the group that adds most in the same direction.
     pub strongest: &'static str,
@@ -41,9 +41,9 @@ pub fn usual<'a>(scorer: &Scorer, scene: &Scene, others: impl Iterator<Item = &'
     sums.map(|sum| (sum / count as f64) as f32)
 }
 
-/// What every group adds to the score by `head`, the strongest first.
-pub fn contributions(head: &Head, features: &Features, usual: &Features) -> Vec<Contribution> {
-    let adds: [f32; COUNT] = std::array::from_fn(|i| head.weights[i] * (features[i] - usual[i]));
+/// What every group adds to the score of `fitted`, the strongest first.
+pub fn contributions(fitted: &Fitted, features: &Features, usual: &Features) -> Vec<Contribution> {
+    let adds = fitted.contributions(features, usual);
     let mut groups = GROUPS.to_vec();
     groups.sort_unstable();
     groups.dedup();
@@ -76,7 +76,7 @@ impl Group {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Moment, population::Population};
+    use crate::model::{Moment, head::Head, population::Population};
 
     fn scorer() -> Scorer {
         let mut head = Head::default();
@@ -85,6 +85,8 @@ mod tests {
         }
         Scorer::new(crate::model::Fitted {
             wake: head.clone(),
+            network: None,
+            screen: None,
             within_1h: head.clone(),
             within_3h: head.clone(),
             within_24h: head,
@@ -111,7 +113,7 @@ mod tests {
         let usual = usual(&scorer, &scene, others.iter());
         let features = scorer.features(&came(1, 1), &scene);
         let head = &scorer.fitted().wake;
-        let found = contributions(head, &features, &usual);
+        let found = contributions(scorer.fitted(), &features, &usual);
         let adds: f32 = found.iter().map(|found| found.adds).sum();
         assert!((adds - (head.score(&features) - head.score(&usual))).abs() < 1e-3, "{found:?}");
         assert_eq!(found[0].group, Group::Rates, "{found:?}");

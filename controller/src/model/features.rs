@@ -46,14 +46,19 @@ macro_rules! features {
 // Those up to `known_days` are logarithms, taken of all at once.
 features! {
     ahead_5d: Rates, ahead_15d: Rates, ahead_45d: Rates, ahead_150d: Rates,
-    hour_5d: Rates, hour_15d: Rates, hour_45d: Rates, hour_150d: Rates,
+    present_5d: Rates, present_15d: Rates, present_45d: Rates, present_150d: Rates,
+    present_hour_5d: Rates, present_hour_15d: Rates, present_hour_45d: Rates, present_hour_150d: Rates,
     around_5d: Rates, around_15d: Rates, around_45d: Rates, around_150d: Rates,
+    before_15d: Rates, before_45d: Rates, before_150d: Rates,
+    after_15d: Rates, after_45d: Rates, after_150d: Rates,
     alike_5d: Week, alike_15d: Week, alike_45d: Week, alike_150d: Week,
-    weekly_45d: Week, weekly_150d: Week,
+    alike_present_5d: Week, alike_present_15d: Week, alike_present_45d: Week, alike_present_150d: Week,
+    weekly_45d: Week, weekly_150d: Week, weekly_present_45d: Week, weekly_present_150d: Week,
     arrivals_5d: Days, arrivals_15d: Days, arrivals_45d: Days, arrivals_150d: Days,
     days_3: Days, days_7: Days, days_14: Days, days_28: Days, days_56: Days, days_112: Days,
     days_same_8w: Days, days_same_16w: Days, days_alike_28: Days, days_alike_84: Days,
     silent_days: Days, streak_days: Days,
+    after_yesterday: Days, after_two_days: Days, after_yesterday_and_week: Days, after_all_these: Days,
     began_15d: Today, began_45d: Today, began_150d: Today,
     return_15d: Today, return_45d: Today, return_150d: Today,
     gap_hazard: Today, gap_support: Today, arrivals_48h: Today, last_stay: Today,
@@ -132,7 +137,7 @@ pub fn features(profile: &Profile, scene: &Scene, decay: &Decay) -> Features {
     ratios.set(F::arrivals_48h, 1.0 + sums.last_48h as f32, 1.0);
     ratios.set(F::idle, 1.0 + idle_h.min(2_000.0), 1.0);
     ratios.set(F::known_days, days_known.min(365) as f32, 1.0);
-    ratios.set(F::population, scene.population, 1.0);
+    ratios.set(F::population, scene.population_shape, 1.0);
     for (out, (over, under)) in out.iter_mut().zip(ratios.over.iter().zip(&ratios.under)) {
         *out = ln(over / under);
     }
@@ -140,7 +145,7 @@ pub fn features(profile: &Profile, scene: &Scene, decay: &Decay) -> Features {
     let mut set = |feature: F, value: f32| out[feature as usize] = value;
     let none_today = sums.today == 0;
     let used_today = last.is_some_and(|last| day_of_quarter(last.end) >= moment.day());
-    let (log_idle, log_population) = (ln(1.0 + idle_h.min(2_000.0)), ln(scene.population));
+    let (log_idle, log_population) = (ln(1.0 + idle_h.min(2_000.0)), ln(scene.population_shape));
     set(F::arrivals_today, sums.today.min(4) as f32);
     set(F::none_today, flag(none_today));
     set(F::used_today, flag(used_today));
@@ -155,25 +160,36 @@ pub fn features(profile: &Profile, scene: &Scene, decay: &Decay) -> Features {
     out
 }
 
-/// Days of the population mixed into a rate, in each memory: the shorter, the more.
-const PRIOR: Lanes = [0.5, 0.25, 0.13, 0.08];
+/// Days mixed into a rate, in each memory, the shorter the more, on which the usual share of people came. The usual
+/// share is a constant on purpose: what a model learned from one fleet then holds in another, whose own rates are a
+/// feature beside (`population`).
+const PRIOR: Lanes = [0.03, 0.012, 0.006, 0.003];
 
 fn put_rates(ratios: &mut Ratios, scene: &Scene, sums: &Sums, norm: Lanes) {
-    let week = 1.0 / 7.0;
-    let over = |sum: &Lanes, share: f32, scale: f32| -> Lanes {
-        let prior = share * scale * scene.population;
-        std::array::from_fn(|lane| sum[lane] + PRIOR[lane] * prior)
+    let shape = scene.population_shape;
+    let mut set = |first: F, lanes: std::ops::Range<usize>, sums: &Lanes, share: f32| {
+        for (place, lane) in lanes.enumerate() {
+            let at = first as usize + place;
+            ratios.over[at] = sums[lane] + share * PRIOR[lane];
+            ratios.under[at] = norm[lane] + PRIOR[lane];
+        }
     };
-    let under = |share: f32| -> Lanes { std::array::from_fn(|lane| (norm[lane] + PRIOR[lane]) * share) };
-    let all = under(1.0);
-    ratios.set_lanes(F::ahead_5d, over(&sums.ahead, 1.0, 1.0), all);
-    ratios.set_lanes(F::hour_5d, over(&sums.hour, 1.0, 0.4), all);
-    ratios.set_lanes(F::around_5d, over(&sums.around, 1.0, 1.8), all);
-    let alike = scene.alike_share;
-    ratios.set_lanes(F::alike_5d, over(&sums.alike, alike, 1.0), under(alike));
-    let (weekly, of_weekly) = (over(&sums.weekly, week * 2.0, 0.9), under(week * 2.0));
-    ratios.set(F::weekly_45d, weekly[2], of_weekly[2]);
-    ratios.set(F::weekly_150d, weekly[3], of_weekly[3]);
+    set(F::ahead_5d, 0..LANES, &sums.ahead, 0.06);
+    set(F::present_5d, 0..LANES, &sums.present, 0.1);
+    set(F::present_hour_5d, 0..LANES, &sums.present_hour, 0.1);
+    set(F::around_5d, 0..LANES, &sums.around, 0.1 * shape);
+    set(F::before_15d, 1..LANES, &sums.before, 0.06);
+    set(F::after_15d, 1..LANES, &sums.after, 0.06);
+    set(F::alike_5d, 0..LANES, &sums.alike, 0.05);
+    set(F::alike_present_5d, 0..LANES, &sums.alike_present, 0.1);
+    set(F::weekly_present_45d, 2..LANES, &sums.weekly_present, 0.1);
+    // Of one day in seven there are few: more is borrowed.
+    for (place, lane) in [2, 3].into_iter().enumerate() {
+        const PRIOR_WEEKS: Lanes = [0.5, 0.25, 0.13, 0.08];
+        let (at, of) = (F::weekly_45d as usize + place, 2.0 / 7.0);
+        ratios.over[at] = sums.weekly[lane] + PRIOR_WEEKS[lane] * of * 0.06 * shape;
+        ratios.under[at] = (norm[lane] + PRIOR_WEEKS[lane]) * of;
+    }
     let arrivals = std::array::from_fn(|lane| sums.arrivals[lane] + 0.1 * scene.day_share);
     ratios.set_lanes(F::arrivals_5d, arrivals, norm.map(|norm| norm + 0.1));
     ratios.set(F::concentration, sums.ahead[2] + 0.01, sums.arrivals[2] + 0.03);
@@ -213,6 +229,7 @@ fn put_days(
     }
     ratios.set(F::silent_days, 1.0 + used.trailing_zeros().min(60) as f32, 1.0);
     ratios.set(F::streak_days, 1.0 + used.trailing_ones().min(30) as f32, 1.0);
+    put_days_after(ratios, used, known & first(112));
     for (feature, days_back) in
         [(F::used_1, 1), (F::used_2, 2), (F::used_3, 3), (F::used_7, 7), (F::used_14, 14), (F::used_21, 21)]
     {
@@ -222,9 +239,33 @@ fn put_days(
     (recent / of_recent).clamp(0.01, 0.99)
 }
 
+/// How often a day was used that followed days like those before today. `known` are the days it is known of.
+fn put_days_after(ratios: &mut Ratios, used: u128, known: u128) {
+    const PRIOR_DAYS: f32 = 3.0;
+    // A day tells of what followed it only if the days before it are known as well.
+    let known = known >> 7;
+    let share_of_all = ((used & known).count_ones() as f32 + 0.6) / (known.count_ones() as f32 + 2.0);
+    // The days whose day so many before was as the one so many before today.
+    let as_then = |days: u32| if used >> (days - 1) & 1 == 1 { used >> days } else { !(used >> days) };
+    let yesterday = as_then(1);
+    let two_days = yesterday & as_then(2);
+    let and_week = yesterday & as_then(7);
+    for (feature, mask) in [
+        (F::after_yesterday, yesterday),
+        (F::after_two_days, two_days),
+        (F::after_yesterday_and_week, and_week),
+        (F::after_all_these, two_days & and_week & as_then(3)),
+    ] {
+        let (days, came) = (mask & known, mask & known & used);
+        let over = came.count_ones() as f32 + PRIOR_DAYS * share_of_all;
+        ratios.set(feature, over, days.count_ones() as f32 + PRIOR_DAYS);
+    }
+}
+
 /// How today goes on. `alike_share` is the share of the days alike that were used.
 fn put_today(ratios: &mut Ratios, scene: &Scene, sums: &Sums, norm: Lanes, alike_share: f32) {
     const PRIOR_DAYS: Lanes = [0.3, 0.2, 0.12, 0.06];
+    let usual = 0.06 * scene.population_shape;
     let none_today = sums.today == 0;
     for (began, again, lane) in [
         (F::began_15d, F::return_15d, 1),
@@ -232,7 +273,7 @@ fn put_today(ratios: &mut Ratios, scene: &Scene, sums: &Sums, norm: Lanes, alike
         (F::began_150d, F::return_150d, 3),
     ] {
         let prior = PRIOR_DAYS[lane];
-        let came = sums.like_today[lane] + prior * scene.population;
+        let came = sums.like_today[lane] + prior * usual;
         let of = if none_today { (norm[lane] - sums.begun[lane]).max(0.0) } else { sums.begun[lane] };
         ratios.set(began, came, of + prior);
         // Nobody came yet: either today is a day of use that has not begun, or it is none.

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-use super::{head::Head, population::Population};
+use super::{features::Features, head::Head, network::Network, population::Population, screen::Screen};
 
 /// A fitted model. All heads look at the same features. The default is one that wakes nobody: it has no frontier.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -12,6 +12,12 @@ use super::{head::Head, population::Population};
 pub struct Fitted {
     /// The score to wake on: fitted to what a wake is worth against waiting. Not a probability.
     pub wake: Head,
+    /// What is woken on instead, if there was enough to fit one: it bends where the other is a straight line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<Network>,
+    /// Tells at a first look which instances cannot reach a threshold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub screen: Option<Screen>,
     /// Probability of an arrival within 1 h, 3 h and 24 h.
     pub within_1h: Head,
     pub within_3h: Head,
@@ -47,6 +53,19 @@ impl Fitted {
     /// wake serves after 300 s and waits 3 h. Numbers are rounded to 5 digits. Its frontier is that of both together.
     pub fn embedded() -> &'static Self {
         &EMBEDDED
+    }
+
+    /// The score to wake on.
+    pub fn score(&self, features: &Features) -> f32 {
+        self.network.as_ref().map_or_else(|| self.wake.score(features), |network| network.score(features))
+    }
+
+    /// What each feature adds to the score, against features that are usual.
+    pub fn contributions(&self, features: &Features, usual: &Features) -> Features {
+        match &self.network {
+            Some(network) => network.contributions(features, usual),
+            None => std::array::from_fn(|i| self.wake.weights[i] * (features[i] - usual[i])),
+        }
     }
 
     /// The threshold that cost `idle_h_per_day` on the data fitted, between its points by the logarithm of the cost.

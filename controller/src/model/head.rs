@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::features::{COUNT, Features};
+use super::{
+    features::{COUNT, Features},
+    network::dot,
+};
 
 /// Intercept and one weight per feature, in the order of [`super::features::NAMES`].
 #[derive(Debug, Clone, PartialEq)]
@@ -20,18 +23,7 @@ impl Default for Head {
 impl Head {
     /// Log-odds.
     pub fn score(&self, features: &Features) -> f32 {
-        // Eight sums at once: one long chain of additions would wait for each.
-        let mut sums = [0.0f32; 8];
-        let (weights, tail_weights) = self.weights.as_chunks::<8>();
-        let (features, tail_features) = features.as_chunks::<8>();
-        for (weights, features) in weights.iter().zip(features) {
-            for lane in 0..8 {
-                sums[lane] += weights[lane] * features[lane];
-            }
-        }
-        let tail: f32 =
-            tail_weights.iter().zip(tail_features).map(|(weight, feature)| weight * feature).sum();
-        self.intercept + sums.iter().sum::<f32>() + tail
+        self.intercept + dot(&self.weights, features)
     }
 
     pub fn probability(&self, features: &Features) -> f32 {

@@ -48,6 +48,10 @@ pub mod features;
 
 pub mod head;
 
+pub mod network;
+
+pub mod screen;
+
 pub mod fitted;
 
 pub mod scorer;

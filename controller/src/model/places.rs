@@ -8,7 +8,7 @@ use super::{
 const DAY: u16 = QUARTERS_PER_DAY as u16;
 
 /// Farthest ahead of now's time of day that a stay of an earlier day is still counted to that day, in quarter hours.
-pub(super) const AHEAD_MAX: u16 = 19;
+pub(super) const AHEAD_MAX: u16 = 23;
 
 /// Farthest back that a moment sees, in quarter hours: older stays lie there. 16 bits hold it and what is added.
 const REACH: i32 = 65_280;

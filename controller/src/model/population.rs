@@ -111,6 +111,13 @@ impl Default for Population {
 }
 
 impl Population {
+    /// Probability of an arrival within the window, over the quarter hours of a week.
+    pub fn mean_rate(&self) -> f32 {
+        let resting_days = self.rest.iter().filter(|rest| **rest).count() as f32;
+        let mean = |rates: &[f32]| rates.iter().sum::<f32>() / rates.len().max(1) as f32;
+        (mean(&self.resting) * resting_days + mean(&self.working) * (7.0 - resting_days)) / 7.0
+    }
+
     /// Probability of an arrival within the window at `moment`.
     pub fn rate(&self, moment: Moment) -> f32 {
         let rates = if self.rest[moment.day_of_week()] { &self.resting } else { &self.working };

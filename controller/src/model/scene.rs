@@ -8,10 +8,11 @@ pub struct Scene {
     moment: Moment,
     /// Whether the day so many days (modulo 7) back is of the same kind, work or rest, as today.
     alike: [bool; 7],
-    pub(super) alike_share: f32,
     /// The same for each of the last days.
     pub(super) alike_days: u128,
     pub(super) population: f32,
+    /// The population's rate now over its mean: when people come, whatever their number.
+    pub(super) population_shape: f32,
     pub(super) day_share: f32,
     /// Today is of rest; yesterday was, today is not; tomorrow is, today is not.
     pub(super) calendar: [f32; 3],
@@ -30,9 +31,9 @@ impl Scene {
         Self {
             moment,
             alike,
-            alike_share: alike.iter().filter(|alike| **alike).count() as f32 / 7.0,
             alike_days,
             population: population.rate(moment).max(0.01),
+            population_shape: ((population.rate(moment) + 0.01) / (population.mean_rate() + 0.01)).max(0.01),
             day_share: population.day_share[dow].max(0.02),
             calendar: [flag(rest(0)), flag(rest(1) && !rest(0)), flag(rest(6) && !rest(0))],
             clock: [turn.sin(), turn.cos(), (2.0 * turn).sin(), (2.0 * turn).cos()],

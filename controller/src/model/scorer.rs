@@ -9,6 +9,7 @@ use super::{
     forecast::Abstain,
     moment::Moment,
     profile2::Profile,
+    screen::glance,
 };
 
 /// How much must be known of an instance before anything is said about it.
@@ -85,14 +86,21 @@ impl Scorer {
 
     /// The score to wake on. The instance must be asleep.
     pub fn score(&self, profile: &Profile, scene: &Scene) -> f32 {
-        self.fitted.wake.score(&self.features(profile, scene))
+        self.fitted.score(&self.features(profile, scene))
+    }
+
+    /// Whether the score may reach `threshold`, at a first look; a tenth of the price of the score. The instance must be
+    /// asleep.
+    pub fn may_reach(&self, profile: &Profile, scene: &Scene, threshold: f32) -> bool {
+        let screen = self.fitted.screen.as_ref();
+        screen.is_none_or(|screen| screen.bound(&glance(profile, scene)) >= threshold)
     }
 
     /// The score, and what it means in people and hours.
     pub fn scored(&self, profile: &Profile, scene: &Scene, window_s: i64) -> Scored {
         let features = self.features(profile, scene);
         Scored {
-            score: self.fitted.wake.score(&features),
+            score: self.fitted.score(&features),
             probability: self.probability(&features, window_s as f64),
             idle_h: self.idle_h(&features, window_s as f64),
         }
@@ -101,7 +109,7 @@ impl Scorer {
     /// As [`Scorer::scored`], but what a wake would cost is worked out only from `threshold` on; below, `idle_h` is 0.
     pub fn judged(&self, profile: &Profile, scene: &Scene, window_s: i64, threshold: f32) -> Scored {
         let features = self.features(profile, scene);
-        let score = self.fitted.wake.score(&features);
+        let score = self.fitted.score(&features);
         let probability = self.probability(&features, window_s as f64);
         let idle_h = if score >= threshold { self.idle_h(&features, window_s as f64) } else { 0.0 };
         Scored { score, probability, idle_h }

@@ -1,7 +1,7 @@
 //! The last stays of one instance, packed: when each began and how long it lasted, in local quarter hours.
 
 /// Stays remembered. Three bytes each: with what else a profile holds they stay well under 512 bytes.
-pub const STAYS_MAX: usize = 152;
+pub const STAYS_MAX: usize = 128;
 
 /// Quarter hours of the instance's own clock since 1970-01-01 00:00 there.
 pub type LocalQuarter = i32;

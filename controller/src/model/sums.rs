@@ -18,15 +18,23 @@ use super::{
 pub(super) struct Sums {
     /// Days with an arrival within the window after this time of day.
     pub ahead: Lanes,
-    /// Arrivals in the hour after it.
-    pub hour: Lanes,
     /// Arrivals from an hour before it until five hours after it.
     pub around: Lanes,
+    /// Arrivals in a window's length before it, and in as much after the window.
+    pub before: Lanes,
+    pub after: Lanes,
+    /// Days on which it was in use within the window.
+    pub present: Lanes,
+    /// Days on which it was in use within the hour.
+    pub present_hour: Lanes,
     pub arrivals: Lanes,
     /// As `around`, on the same day of the week.
     pub weekly: Lanes,
     /// As `ahead`, on days that are alike, working days or days of rest.
     pub alike: Lanes,
+    /// As `present`, on days that are alike, and on the same day of the week.
+    pub alike_present: Lanes,
+    pub weekly_present: Lanes,
     /// Days on which an arrival began.
     pub used: Lanes,
     /// Of those, the ones on which it was before this time of day.
@@ -65,7 +73,7 @@ impl Sums {
         let mut sums = Self::default();
         sums.gaps(profile, decay, known, idle_quarters);
         let begun = sums.days(&places, scene, decay, known);
-        sums.windows(&places, scene, decay, known, &begun);
+        sums.windows(&places, scene, decay, known, &begun, &profile.stays().lengths()[..known]);
         sums
     }
 
@@ -128,12 +136,15 @@ impl Sums {
         decay: &Decay,
         known: usize,
         begun: &[bool; STAYS_MAX],
+        lengths: &[u8],
     ) {
-        const LAST: u16 = AHEAD_MAX + 4;
+        // Farthest before now's time of day that an arrival is looked at.
+        const LAST: u16 = AHEAD_MAX + WINDOW_QUARTERS as u16;
         let (mut count, mut chosen) = (0, [0u8; STAYS_MAX]);
-        let columns = places.behind[..known].iter().zip(&places.back[..known]);
-        for (i, (behind, back)) in columns.enumerate() {
-            let near = *behind <= LAST;
+        let columns = places.behind[..known].iter().zip(&places.back[..known]).zip(lengths);
+        for (i, ((behind, back), length)) in columns.enumerate() {
+            // Near in time, or still in use at this time of day.
+            let near = (*behind <= LAST) | (*behind <= AHEAD_MAX + u16::from(*length));
             if let Some(place) = chosen.get_mut(count) {
                 *place = i as u8;
             }
@@ -145,7 +156,7 @@ impl Sums {
             .count() as u32;
         let weights = decay.weights();
         let today_began = self.today > 0;
-        let mut ahead_back = 0;
+        let (mut ahead_back, mut present_back, mut hour_back) = (0, 0, 0);
         let mut own = Self::default();
         for i in chosen.iter().take(count) {
             let i = usize::from(*i).min(STAYS_MAX - 1);
@@ -153,14 +164,25 @@ impl Sums {
             let ahead = i32::from(AHEAD_MAX) - i32::from(places.behind[i]);
             let weight = &weights[usize::from(back).min(AGE_DAYS_MAX)];
             let (same_day, alike) = (back.is_multiple_of(7), scene.alike(back));
-            add(&mut own.around, weight, 1.0);
-            add(&mut own.weekly, weight, flag(same_day));
-            add(&mut own.hour, weight, flag((0..4).contains(&ahead)));
+            let around = (-4..20).contains(&ahead);
+            add(&mut own.around, weight, flag(around));
+            add(&mut own.weekly, weight, flag(around & same_day));
+            add(&mut own.before, weight, flag((-WINDOW_QUARTERS..0).contains(&ahead)));
+            add(&mut own.after, weight, flag((WINDOW_QUARTERS..2 * WINDOW_QUARTERS).contains(&ahead)));
             let within = (0..WINDOW_QUARTERS).contains(&ahead) & (back != ahead_back);
             ahead_back = if within { back } else { ahead_back };
             add(&mut own.ahead, weight, flag(within));
             add(&mut own.alike, weight, flag(within & alike));
             add(&mut own.like_today, weight, flag(within & (begun[i] == today_began)));
+            let length = lengths.get(i).map_or(0, |length| i32::from(*length));
+            let present = (ahead < WINDOW_QUARTERS) & (ahead + length >= 0) & (back != present_back);
+            present_back = if present { back } else { present_back };
+            add(&mut own.present, weight, flag(present));
+            let hour = (ahead < 4) & (ahead + length >= 0) & (back != hour_back);
+            hour_back = if hour { back } else { hour_back };
+            add(&mut own.present_hour, weight, flag(hour));
+            add(&mut own.alike_present, weight, flag(present & alike));
+            add(&mut own.weekly_present, weight, flag(present & same_day));
             own.ahead_used_1 |= within & (back == 1);
             own.ahead_used_7 |= within & (back == 7);
         }

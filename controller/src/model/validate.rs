@@ -118,7 +118,7 @@ pub fn judge(histories: &[History], fitted: &Fitted, clockwork: Clockwork, budge
                 sums.end(&over, clockwork, threshold);
             }
             if let Some(sleep) = &mut sleep {
-                sleep.scores.push(fitted.wake.score(features));
+                sleep.scores.push(fitted.score(features));
             }
         });
         if let Some(over) = sleep {
@@ -224,6 +224,8 @@ mod tests {
         let head = Head { intercept: log_odds, ..Head::default() };
         Fitted {
             wake: head.clone(),
+            network: None,
+            screen: None,
             within_1h: Head { intercept: -20.0, ..Head::default() },
             within_3h: head.clone(),
             within_24h: head,

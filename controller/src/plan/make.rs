@@ -2,7 +2,9 @@
 
 use jiff::Timestamp;
 
-use super::{Candidate, Omission, OmissionReason, PlanInput, WakePlan, cap::over_cap, choose::choose};
+use super::{
+    Candidate, HeldOutWake, Omission, OmissionReason, PlanInput, WakePlan, cap::over_cap, choose::choose,
+};
 use crate::model::calendar::local_hour;
 
 /// Plans the coming horizon. The same input makes the same plan; the cost is linear in the candidates.
@@ -56,12 +58,12 @@ pub fn plan<'a, I: Iterator<Item = Candidate<'a>>>(input: PlanInput<'a, I>) -> W
         let reason = match (over, held_out) {
             (false, false) => return true,
             (true, _) => OmissionReason::FleetHourFull { wakes_max },
-            (false, true) => OmissionReason::HeldOut {
+            (false, true) => OmissionReason::HeldOut(Box::new(HeldOutWake {
                 hour_at: wake.hour_at,
                 due_at: wake.due_at,
                 serve_at: wake.serve_at,
                 probability: wake.probability,
-            },
+            })),
         };
         omissions.push(Omission { instance: wake.instance.clone(), reason });
         false
@@ -292,12 +294,12 @@ mod tests {
     fn one_that_is_held_out_says_what_would_have_been_done() {
         let mut scene = Scene::new("UTC");
         scene.hold_out = draw_of(day_of("2026-04-01".parse().unwrap()));
-        let held_out = OmissionReason::HeldOut {
+        let held_out = OmissionReason::HeldOut(Box::new(HeldOutWake {
             hour_at: at("09:00"),
             due_at: at("08:55"),
             serve_at: at("09:00"),
             probability: 1.0,
-        };
+        }));
         assert_eq!(scene.plan("08:30"), Err(held_out));
         assert!(scene.plan("2026-04-02T08:30:00Z").is_ok(), "the day after is not held out");
         // Held out is only what would have been woken: the rest is the same in both arms.
@@ -317,7 +319,7 @@ mod tests {
         let local_day = day_of("2026-04-01".parse().unwrap());
         scene.hold_out = draw_of(local_day);
         let planned = scene.plan("2026-03-31T19:30:00Z");
-        assert!(matches!(planned, Err(OmissionReason::HeldOut { .. })), "{planned:?}");
+        assert!(matches!(planned, Err(OmissionReason::HeldOut(_))), "{planned:?}");
         scene.hold_out = draw_of(local_day + 1);
         assert!(scene.plan("2026-03-31T19:30:00Z").is_ok());
     }
@@ -402,7 +404,7 @@ mod tests {
             let least = made.wakes.iter().map(|w| w.probability).fold(1.0, f64::min);
             let held = |instance| hold_out.holds("dev", instance, 20_544);
             for omission in &made.omissions {
-                let left_out = matches!(omission.reason, OmissionReason::HeldOut { .. });
+                let left_out = matches!(omission.reason, OmissionReason::HeldOut(_));
                 prop_assert!(!left_out || held(&omission.instance));
             }
             for wake in &made.wakes {

@@ -35,13 +35,7 @@ pub enum OmissionReason {
         serve_at: Timestamp,
     },
     /// Says what would have been done, so that the effect of doing it can be measured.
-    HeldOut {
-        /// As of the wake that was not made.
-        hour_at: Timestamp,
-        due_at: Timestamp,
-        serve_at: Timestamp,
-        probability: f64,
-    },
+    HeldOut(Box<HeldOutWake>),
     NoHost,
     Paused,
     /// More wakes were due in the hour than the policy allows, and this one was among the least likely.
@@ -50,7 +44,22 @@ pub enum OmissionReason {
     },
 }
 
+/// The wake that was not made. Few reasons are this one: apart, it makes the others small.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HeldOutWake {
+    pub hour_at: Timestamp,
+    pub due_at: Timestamp,
+    pub serve_at: Timestamp,
+    pub probability: f64,
+}
+
 impl OmissionReason {
+    /// Whether there is anything to keep of it: instances that are not expected, or awake, are most of a fleet at all
+    /// times, and the next plan says the same of them.
+    pub fn is_noted(&self) -> bool {
+        !matches!(self, Self::BelowThreshold { .. } | Self::AlreadyAwake | Self::Covered)
+    }
+
     pub fn code(&self) -> &'static str {
         match self {
             Self::OptedOut => "opted_out",
@@ -62,7 +71,7 @@ impl OmissionReason {
             Self::Covered => "covered",
             Self::QuietDate => "quiet_date",
             Self::TooLate { .. } => "too_late",
-            Self::HeldOut { .. } => "held_out",
+            Self::HeldOut(_) => "held_out",
             Self::NoHost => "no_host",
             Self::Paused => "paused",
             Self::FleetHourFull { .. } => "fleet_hour_full",
@@ -86,7 +95,8 @@ impl fmt::Display for OmissionReason {
             Self::TooLate { serve_at } => {
                 write!(f, "expected, but would serve only at {serve_at:.0}, with its hour half over")
             }
-            Self::HeldOut { serve_at, probability, .. } => {
+            Self::HeldOut(wake) => {
+                let HeldOutWake { serve_at, probability, .. } = wake.as_ref();
                 write!(f, "held out: would be woken for {serve_at:.0} ({:.0} %)", probability * 100.0)
             }
             Self::NoHost => write!(f, "expected, but no agent lists it"),
@@ -108,7 +118,12 @@ mod tests {
         let reasons = [
             OmissionReason::Abstained(Abstain::TooShort { days: 3 }),
             OmissionReason::BelowThreshold { best: 0.1 },
-            OmissionReason::HeldOut { hour_at: at, due_at: at, serve_at: at, probability: 0.5 },
+            OmissionReason::HeldOut(Box::new(HeldOutWake {
+                hour_at: at,
+                due_at: at,
+                serve_at: at,
+                probability: 0.5,
+            })),
             OmissionReason::TooLate { serve_at: at },
             OmissionReason::FleetHourFull { wakes_max: 6 },
             OmissionReason::NoHost,

@@ -112,18 +112,18 @@ pub(super) async fn keep(
     plan_id: i64,
     omission: &Omission,
 ) -> Result<(), StoreError> {
-    let OmissionReason::HeldOut { hour_at, due_at, serve_at, probability } = omission.reason else {
+    let OmissionReason::HeldOut(held_out) = &omission.reason else {
         return Ok(());
     };
     let sql = "INSERT INTO held_out (instance_id, hour_at, serve_at, plan_id, due_at, probability) \
                VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
     sqlx::query(sql)
         .bind(omission.instance.as_str())
-        .bind(ms(hour_at))
-        .bind(ms(serve_at))
+        .bind(ms(held_out.hour_at))
+        .bind(ms(held_out.serve_at))
         .bind(plan_id)
-        .bind(ms(due_at))
-        .bind(probability)
+        .bind(ms(held_out.due_at))
+        .bind(held_out.probability)
         .execute(&mut **tx)
         .await
         .during("keep what was held out")

@@ -99,7 +99,7 @@ impl Store {
                 .during("keep a planned wake")?;
         }
         sqlx::query("DELETE FROM omissions").execute(&mut *tx).await.during("forget old omissions")?;
-        for omission in &plan.omissions {
+        for omission in plan.omissions.iter().filter(|omission| omission.reason.is_noted()) {
             sqlx::query(
                 "INSERT OR REPLACE INTO omissions (instance_id, plan_id, code, detail) VALUES (?, ?, ?, ?)",
             )
@@ -188,7 +188,7 @@ impl Store {
         read.collect()
     }
 
-    /// Why the newest plan left an instance out; none when it did not.
+    /// Why the newest plan left an instance out; none when it did not, or only because it is not expected or awake.
     pub async fn omission_of(&self, instance: &InstanceId) -> Result<Option<OmissionRow>, StoreError> {
         let sql = "SELECT code, detail FROM omissions WHERE instance_id = ?";
         let row: Option<(String, String)> = sqlx::query_as(sql)
@@ -199,7 +199,7 @@ impl Store {
         Ok(row.map(|(code, detail)| OmissionRow { instance: instance.clone(), code, detail }))
     }
 
-    /// What the newest plan left out, in order of instance, after `after`; `limit` 0 is all.
+    /// What the newest plan left out, and would be asked about (see [`crate::plan::OmissionReason::is_noted`]), in order of instance, after `after`; `limit` 0 is all.
     pub async fn omissions_list(
         &self,
         after: Option<&InstanceId>,

@@ -109,6 +109,8 @@ mod tests {
         wake.weights.fill(0.01);
         let fitted = Fitted {
             wake: wake.clone(),
+            network: None,
+            screen: None,
             within_1h: wake.clone(),
             within_3h: wake.clone(),
             within_24h: wake,

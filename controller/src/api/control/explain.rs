@@ -54,7 +54,7 @@ impl Explainer<'_> {
         let scored = self.scorer.scored(profile, &scene, WINDOW_S);
         let within = |hours: f64| self.scorer.probability(&features, hours * HOUR_S);
         let usual = usual(self.scorer, &scene, others);
-        let reasons = contributions(&self.scorer.fitted().wake, &features, &usual);
+        let reasons = contributions(self.scorer.fitted(), &features, &usual);
         let coming = coming(self.scorer, profile, moment);
         let next = coming.likeliest(SLOTS).into_iter().filter_map(|slot| {
             let at = local(slot.quarter).to_zoned(zone.clone()).ok()?.timestamp();
@@ -128,6 +128,8 @@ mod tests {
         head.weights.fill(0.05);
         Scorer::new(Fitted {
             wake: head.clone(),
+            network: None,
+            screen: None,
             within_1h: head.clone(),
             within_3h: Head { intercept: 2.5, ..head.clone() },
             within_24h: Head { intercept: 3.0, ..head },

@@ -161,6 +161,8 @@ mod tests {
         let head = Head { intercept: -1.0, ..Head::default() };
         let scorer = Scorer::new(Fitted {
             wake: head.clone(),
+            network: None,
+            screen: None,
             within_1h: head.clone(),
             within_3h: head.clone(),
             within_24h: head,

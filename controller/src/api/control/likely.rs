@@ -94,6 +94,8 @@ mod tests {
         let within = |by: f32| Head { intercept: head.intercept + by, ..head.clone() };
         Scorer::new(Fitted {
             wake: head.clone(),
+            network: None,
+            screen: None,
             within_1h: within(0.0),
             within_3h: within(0.5),
             within_24h: within(1.0),

@@ -94,6 +94,19 @@ impl History {
         chosen: impl Fn(&Point) -> bool,
         mut each: impl FnMut(&Point, &Features),
     ) {
+        self.walk_scenes(clockwork, population, chosen, |point, profile, scene| {
+            each(point, &features(profile, scene, decay));
+        });
+    }
+
+    /// As [`History::walk_chosen`], with what features are computed from.
+    pub(super) fn walk_scenes(
+        &self,
+        clockwork: Clockwork,
+        population: &Population,
+        chosen: impl Fn(&Point) -> bool,
+        mut each: impl FnMut(&Point, &Profile, &Scene),
+    ) {
         let mut scenes: Vec<Option<Scene>> = vec![None; 7 * 96];
         self.walk(clockwork, |point, profile| {
             if !chosen(point) {
@@ -107,7 +120,7 @@ impl History {
                 }
                 None => slot.insert(Scene::new(point.moment, population)),
             };
-            each(point, &features(profile, scene, decay));
+            each(point, profile, scene);
         });
     }
 

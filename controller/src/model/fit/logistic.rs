@@ -34,9 +34,28 @@ impl Standard {
         Self { mean, spread, keep: (0..COUNT).map(keep).collect() }
     }
 
+    /// Whether a feature is used: one that never changes tells nothing.
+    pub(super) fn uses(&self, i: usize) -> bool {
+        self.keep[i] && self.spread[i] > 1e-9
+    }
+
     fn apply(&self, row: &Features, i: usize) -> f64 {
-        let usable = self.keep[i] && self.spread[i] > 1e-9;
-        if usable { (f64::from(row[i]) - self.mean[i]) / self.spread[i] } else { 0.0 }
+        if self.uses(i) { (f64::from(row[i]) - self.mean[i]) / self.spread[i] } else { 0.0 }
+    }
+
+    /// Means, and 1 over the spreads; 0 for features that are not used.
+    pub(super) fn parts(&self) -> (Features, Features) {
+        let per_spread = |i| if self.uses(i) { (1.0 / self.spread[i]) as f32 } else { 0.0 };
+        (std::array::from_fn(|i| self.mean[i] as f32), std::array::from_fn(per_spread))
+    }
+
+    /// The head for standardised features: its intercept and its weights.
+    pub(super) fn fold(&self, head: &Head) -> (f32, Features) {
+        let used = (0..COUNT).filter(|i| self.uses(*i));
+        let shift: f64 = used.map(|i| f64::from(head.weights[i]) * self.mean[i]).sum();
+        let weight =
+            |i: usize| if self.uses(i) { f64::from(head.weights[i]) * self.spread[i] } else { 0.0 } as f32;
+        (head.intercept + shift as f32, std::array::from_fn(weight))
     }
 }
 
@@ -79,7 +98,7 @@ fn unfold(beta: &DVector<f64>, standard: &Standard) -> Head {
     let mut head = Head::default();
     let mut intercept = beta[0];
     for i in 0..COUNT {
-        if standard.keep[i] && standard.spread[i] > 1e-9 {
+        if standard.uses(i) {
             let weight = beta[i + 1] / standard.spread[i];
             intercept -= weight * standard.mean[i];
             head.weights[i] = weight as f32;

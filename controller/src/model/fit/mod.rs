@@ -4,6 +4,10 @@ pub mod history;
 
 pub mod logistic;
 
+pub mod network;
+
+pub mod screen;
+
 pub mod advantage;
 
 pub mod train;

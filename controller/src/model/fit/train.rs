@@ -1,57 +1,79 @@
 //! Fits a model to histories.
 
+use rayon::prelude::*;
+
 use super::{
     advantage::{Sleep, advantages, play},
     history::{Clockwork, History, Point},
     logistic::{Standard, logistic},
+    network::{Lesson, network},
+    screen::screen,
 };
 use crate::model::{
     decay::Decay,
-    features::{Features, GROUPS, Group},
+    features::{Features, GROUPS, Group, features},
     fitted::{Fitted, FrontierPoint},
-    head::Head,
     population::{Census, Population},
+    screen::{Glance, glance},
 };
 
 /// What is fitted, and how.
 #[derive(Debug, Clone)]
 pub struct FitRule {
     pub clockwork: Clockwork,
-    /// Rows the heads are fitted on, about.
+    /// Rows the heads are fitted on, about; the network is fitted on four times as many.
     pub rows: usize,
     /// What an idle hour costs, in arrivals that find the instance awake.
     pub price: f64,
-    /// Idle hours per instance and day of the policy that the wake head improves on.
+    /// Idle hours per instance and day of the policy that the wake score improves on.
     pub budget_h: f64,
-    /// Rounds of improvement.
-    pub rounds: usize,
+    /// Hinges of the network; 0 leaves the wake score a straight line.
+    pub hinges: usize,
     /// Quarter hours that thresholds and advantages are computed over, about: of more, whole sleeps are drawn.
     pub quarters: usize,
     /// Groups of features left out, for an ablation.
     pub without: Vec<Group>,
 }
 
+/// Rows of the network to one of the heads.
+const NETWORK_ROWS: usize = 4;
+
+/// Fewer rows than so many a hinge are too few to bend by.
+const ROWS_PER_HINGE: usize = 1_000;
+
+/// Rounds of improvement of the wake score, by a straight line and then by a network.
+const ROUNDS: usize = 3;
+
 impl FitRule {
     pub fn new(clockwork: Clockwork) -> Self {
         Self {
             clockwork,
             rows: 400_000,
-            price: 0.12,
-            budget_h: 1.0,
-            rounds: 2,
+            price: 0.07,
+            budget_h: 2.0,
+            hinges: 32,
             quarters: 6_000_000,
             without: Vec::new(),
         }
     }
 }
 
-/// Rows that were drawn, and where in the sleeps they come from.
+/// What was drawn from one history.
 #[derive(Default)]
-struct Sample {
+struct Past {
+    sleeps: Vec<Sleep>,
     rows: Vec<Features>,
+    glances: Vec<Glance>,
     wait_s: Vec<i64>,
-    /// Sleep and quarter hour in it.
+    /// Of each row: sleep and quarter hour in it.
     places: Vec<(u32, u32)>,
+}
+
+/// Rows of all histories.
+struct Table {
+    rows: Vec<Features>,
+    glances: Vec<Glance>,
+    wait_s: Vec<i64>,
 }
 
 /// Fits all heads. `prior` is shrunk toward where little was counted. `None` when nothing can be learned.
@@ -61,57 +83,88 @@ pub fn fit(
     prior: &Population,
     mut progress: impl FnMut(&str),
 ) -> Option<Fitted> {
-    let decay = Decay::default();
     let clockwork = rule.clockwork;
     progress("counting the population");
     let mut census = Census::default();
     for history in histories {
         history.census(clockwork, &mut census);
     }
-    let population = census.population(prior);
     let instance_days: usize = histories.iter().map(|history| history.days.len()).sum();
     // An instance sleeps through about 90 quarter hours of a day.
     let one_in = (instance_days * 90 / rule.quarters.max(1)).max(1);
     let drawn_days = instance_days.div_ceil(one_in);
-    let draw = Draw { one_in: one_in as u64, row_in: (drawn_days * 90 / rule.rows.max(1)).max(1) as u64 };
+    let rows = rule.rows * NETWORK_ROWS;
+    let draw = Draw { one_in: one_in as u64, row_in: (drawn_days * 90 / rows.max(1)).max(1) as u64 };
+    let walk =
+        Walk { histories, clockwork, population: census.population(prior), decay: Decay::default(), draw };
     progress("computing features");
-    let (mut sleeps, sample) = sleeps(histories, clockwork, &population, &decay, draw);
-    if !sample.wait_s.iter().any(|wait_s| *wait_s <= clockwork.window_s) {
+    let (mut pasts, table) = walk.pasts();
+    if !table.wait_s.iter().any(|wait_s| *wait_s <= clockwork.window_s) {
         return None;
     }
-    let standard = Standard::of(&sample.rows, |i| !rule.without.contains(&GROUPS[i]));
-    let even = vec![1.0; sample.rows.len()];
+    // The heads are straight lines: few numbers, for which fewer rows do.
+    let few: Vec<Features> = table.rows.iter().step_by(NETWORK_ROWS).copied().collect();
+    let standard = Standard::of(&few, |i| !rule.without.contains(&GROUPS[i]));
+    let even = vec![1.0; few.len()];
     let mut head = |name: &str, from_s: i64, to_s: i64| {
         progress(name);
-        let labels: Vec<bool> = sample.wait_s.iter().map(|wait_s| (from_s..=to_s).contains(wait_s)).collect();
-        logistic(&sample.rows, &standard, &labels, &even)
+        let waits_s = table.wait_s.iter().step_by(NETWORK_ROWS);
+        let labels: Vec<bool> = waits_s.map(|wait_s| (from_s..=to_s).contains(wait_s)).collect();
+        logistic(&few, &standard, &labels, &even)
     };
-    let within_1h = head("fitting within 1 h", 0, 3_600);
-    let within_3h = head("fitting within 3 h", 0, 3 * 3_600);
-    let within_24h = head("fitting within 24 h", 0, 24 * 3_600);
-    let mut wake = head("fitting the first wake score", clockwork.lead_s, clockwork.window_s);
-    for _ in 0..rule.rounds {
-        progress("fitting the wake score");
-        rescore(histories, clockwork, &population, &decay, &wake, draw, &mut sleeps);
-        let threshold = threshold_at(&sleeps, clockwork, rule.budget_h, drawn_days);
-        let mut gains = vec![0.0; sample.rows.len()];
+    let mut fitted = Fitted {
+        within_1h: head("fitting within 1 h", 0, 3_600),
+        within_3h: head("fitting within 3 h", 0, 3 * 3_600),
+        within_24h: head("fitting within 24 h", 0, 24 * 3_600),
+        wake: head("fitting the first wake score", clockwork.lead_s, clockwork.window_s),
+        ..Fitted::default()
+    };
+    let bends = table.rows.len() >= rule.hinges * ROWS_PER_HINGE && rule.hinges > 0;
+    for round in 0..ROUNDS {
+        progress("scoring");
+        walk.rescore(&mut pasts, |features| fitted.score(features));
+        let (labels, weights) = lesson(&pasts, rule, drawn_days);
+        progress(if round == 0 { "fitting the wake score" } else { "bending the wake score" });
+        if round == 0 || !bends {
+            let labels: Vec<bool> = labels.iter().step_by(NETWORK_ROWS).copied().collect();
+            let weights: Vec<f32> = weights.iter().step_by(NETWORK_ROWS).copied().collect();
+            fitted.wake = logistic(&few, &standard, &labels, &weights);
+        } else {
+            let lesson =
+                Lesson { rows: &table.rows, labels: &labels, weights: &weights, standard: &standard };
+            fitted.network = Some(network(lesson, &fitted.wake, rule.hinges));
+        }
+    }
+    progress("drawing the frontier");
+    walk.rescore(&mut pasts, |features| fitted.score(features));
+    let sleeps: Vec<Sleep> = pasts.into_iter().flat_map(|past| past.sleeps).collect();
+    let arrivals = arrivals(histories, clockwork) / draw.one_in;
+    fitted.frontier = frontier(&sleeps, clockwork, drawn_days, arrivals);
+    let scores: Vec<f32> = table.rows.par_iter().map(|row| fitted.score(row)).collect();
+    // Whatever budget is set, up to the largest of the frontier.
+    fitted.screen = screen(&table.glances, &scores, fitted.threshold(f64::INFINITY));
+    fitted.population = walk.population;
+    Some(fitted)
+}
+
+/// What waking would have been worth against waiting, row by row: whether it was right, and how much it mattered.
+fn lesson(pasts: &[Past], rule: &FitRule, instance_days: usize) -> (Vec<bool>, Vec<f32>) {
+    let sleeps: Vec<&Sleep> = pasts.iter().flat_map(|past| &past.sleeps).collect();
+    let threshold = threshold_of(&sleeps, rule.clockwork, rule.budget_h, instance_days);
+    let gains = |past: &Past| {
+        let mut gains = Vec::with_capacity(past.places.len());
         let mut of_sleep: Option<(u32, Vec<f32>)> = None;
-        for (gain, (sleep, quarter)) in gains.iter_mut().zip(&sample.places) {
+        for (sleep, quarter) in &past.places {
             if of_sleep.as_ref().is_none_or(|(of, _)| of != sleep) {
-                let all = advantages(&sleeps[*sleep as usize], clockwork, rule.price, threshold);
+                let all = advantages(&past.sleeps[*sleep as usize], rule.clockwork, rule.price, threshold);
                 of_sleep = Some((*sleep, all));
             }
-            *gain = of_sleep.as_ref().map_or(0.0, |(_, all)| all[*quarter as usize]);
+            gains.push(of_sleep.as_ref().map_or(0.0, |(_, all)| all[*quarter as usize]));
         }
-        let labels: Vec<bool> = gains.iter().map(|gain| *gain > 0.0).collect();
-        let weights: Vec<f32> = gains.iter().map(|gain| gain.abs()).collect();
-        wake = logistic(&sample.rows, &standard, &labels, &weights);
-    }
-    rescore(histories, clockwork, &population, &decay, &wake, draw, &mut sleeps);
-    progress("drawing the frontier");
-    let arrivals = arrivals(histories, clockwork) / draw.one_in;
-    let frontier = frontier(&sleeps, clockwork, drawn_days, arrivals);
-    Some(Fitted { wake, within_1h, within_3h, within_24h, population, frontier })
+        gains
+    };
+    let gains: Vec<f32> = pasts.par_iter().flat_map_iter(gains).collect();
+    (gains.iter().map(|gain| *gain > 0.0).collect(), gains.iter().map(|gain| gain.abs()).collect())
 }
 
 /// Which part of the past is looked at, the same each time.
@@ -128,6 +181,10 @@ impl Draw {
     fn takes(self, history: usize, point: &Point) -> bool {
         one_in((point.next_s as u64).wrapping_add(history as u64 * 1_000_003), self.one_in)
     }
+
+    fn makes_row(self, history: usize, point: &Point) -> bool {
+        one_in((point.at_s as u64 / 900).wrapping_add(history as u64 * 7_000_003), self.row_in)
+    }
 }
 
 /// One in `every` numbers, evenly: by a multiplicative hash.
@@ -135,43 +192,65 @@ fn one_in(number: u64, every: u64) -> bool {
     number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 33 <= (u64::from(u32::MAX) >> 1) / every
 }
 
-fn sleeps(
-    histories: &[History],
+/// All histories, each gone through by itself: on all cores, with the same result on any number of them.
+struct Walk<'a> {
+    histories: &'a [History],
     clockwork: Clockwork,
-    population: &Population,
-    decay: &Decay,
+    population: Population,
+    decay: Decay,
     draw: Draw,
-) -> (Vec<Sleep>, Sample) {
-    let mut sleeps: Vec<Sleep> = Vec::new();
-    let mut sample = Sample::default();
-    let mut drawn = 0u64;
-    for (index, history) in histories.iter().enumerate() {
-        let first = sleeps.len();
-        history.walk_chosen(
-            clockwork,
-            population,
-            decay,
-            |point| draw.takes(index, point),
-            |point, features| {
-                let quarter = place(&mut sleeps, first, point);
-                drawn += 1;
-                if one_in(drawn, draw.row_in) {
-                    sample.rows.push(*features);
-                    sample.wait_s.push(point.wait_s());
-                    sample.places.push((sleeps.len() as u32 - 1, quarter));
-                }
-            },
-        );
+}
+
+impl Walk<'_> {
+    fn each(&self, index: usize, each: impl FnMut(&Point, &Features)) {
+        let chosen = |point: &Point| self.draw.takes(index, point);
+        self.histories[index].walk_chosen(self.clockwork, &self.population, &self.decay, chosen, each);
     }
-    (sleeps, sample)
+
+    fn pasts(&self) -> (Vec<Past>, Table) {
+        let past = |index: usize| {
+            let mut past = Past::default();
+            let chosen = |point: &Point| self.draw.takes(index, point);
+            let history = &self.histories[index];
+            history.walk_scenes(self.clockwork, &self.population, chosen, |point, profile, scene| {
+                let quarter = place(&mut past.sleeps, point);
+                if self.draw.makes_row(index, point) {
+                    past.rows.push(features(profile, scene, &self.decay));
+                    past.glances.push(glance(profile, scene));
+                    past.wait_s.push(point.wait_s());
+                    past.places.push((past.sleeps.len() as u32 - 1, quarter));
+                }
+            });
+            past
+        };
+        let mut pasts: Vec<Past> = (0..self.histories.len()).into_par_iter().map(past).collect();
+        let mut table = Table { rows: Vec::new(), glances: Vec::new(), wait_s: Vec::new() };
+        for past in &mut pasts {
+            table.rows.append(&mut past.rows);
+            table.wait_s.append(&mut past.wait_s);
+            table.glances.append(&mut past.glances);
+            past.rows.shrink_to_fit();
+        }
+        (pasts, table)
+    }
+
+    fn rescore(&self, pasts: &mut [Past], score: impl Fn(&Features) -> f32 + Sync) {
+        pasts.par_iter_mut().enumerate().for_each(|(index, past)| {
+            let mut scores = past.sleeps.iter_mut().flat_map(|sleep| sleep.scores.iter_mut());
+            self.each(index, |_, features| {
+                if let Some(place) = scores.next() {
+                    *place = score(features);
+                }
+            });
+        });
+    }
 }
 
 /// Appends the point to the sleep it goes on, or begins one; returns which quarter hour of it the point is.
-fn place(sleeps: &mut Vec<Sleep>, first: usize, point: &Point) -> u32 {
-    let goes_on = sleeps.len() > first
-        && sleeps.last().is_some_and(|sleep| {
-            sleep.next_s == point.next_s && sleep.from_s + sleep.scores.len() as i64 * 900 == point.at_s
-        });
+fn place(sleeps: &mut Vec<Sleep>, point: &Point) -> u32 {
+    let goes_on = sleeps.last().is_some_and(|sleep| {
+        sleep.next_s == point.next_s && sleep.from_s + sleep.scores.len() as i64 * 900 == point.at_s
+    });
     if !goes_on {
         sleeps.push(Sleep { from_s: point.at_s, next_s: point.next_s, scores: Vec::new() });
     }
@@ -181,37 +260,17 @@ fn place(sleeps: &mut Vec<Sleep>, first: usize, point: &Point) -> u32 {
     })
 }
 
-fn rescore(
-    histories: &[History],
-    clockwork: Clockwork,
-    population: &Population,
-    decay: &Decay,
-    head: &Head,
-    draw: Draw,
-    sleeps: &mut [Sleep],
-) {
-    let mut scores = sleeps.iter_mut().flat_map(|sleep| sleep.scores.iter_mut());
-    for (index, history) in histories.iter().enumerate() {
-        history.walk_chosen(
-            clockwork,
-            population,
-            decay,
-            |point| draw.takes(index, point),
-            |_, features| {
-                if let Some(score) = scores.next() {
-                    *score = head.score(features);
-                }
-            },
-        );
-    }
-}
-
 /// The threshold that costs `budget_h` idle hours per instance-day.
 pub fn threshold_at(sleeps: &[Sleep], clockwork: Clockwork, budget_h: f64, instance_days: usize) -> f32 {
+    let sleeps: Vec<&Sleep> = sleeps.iter().collect();
+    threshold_of(&sleeps, clockwork, budget_h, instance_days)
+}
+
+fn threshold_of(sleeps: &[&Sleep], clockwork: Clockwork, budget_h: f64, instance_days: usize) -> f32 {
     let (mut low, mut high) = (-20.0f32, 20.0f32);
     for _ in 0..24 {
         let middle = low.midpoint(high);
-        let idle_s = play(sleeps.iter(), clockwork, middle).idle_s;
+        let idle_s = play(sleeps.iter().copied(), clockwork, middle).idle_s;
         if idle_s as f64 / 3_600.0 > budget_h * instance_days as f64 {
             low = middle;
         } else {

@@ -219,7 +219,7 @@ impl<'a> World<'a> {
             // The next sighting of one that sleeps is an arrival.
             let came = traced.sighting(known.seen).is_some_and(|(at_s, _)| at_s - now_s <= WINDOW_S);
             self.calibration.count(scorer.probability(&features, WINDOW_S as f64), came);
-            if scorer.fitted().wake.score(&features) >= lowest {
+            if scorer.fitted().score(&features) >= lowest {
                 let scored = scorer.scored(profile, scene, WINDOW_S);
                 worthy.push(Worthy { index: *index, scored });
             }

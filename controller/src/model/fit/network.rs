@@ -1,0 +1,191 @@
+//! Fits a network to weighted labels by stochastic gradient descent (Adam, Kingma & Ba 2015).
+
+use nalgebra::{DMatrix, DVector, DVectorView};
+use rand::{RngExt, SeedableRng, rngs::StdRng, seq::SliceRandom};
+
+use super::logistic::Standard;
+use crate::model::{
+    features::{COUNT, Features},
+    head::Head,
+    network::{Hinge, Network},
+};
+
+/// Rows of a step.
+const BATCH: usize = 2_048;
+/// Times every row is looked at.
+const EPOCHS: usize = 6;
+/// Length of a step at the start; it shrinks to none along half a cosine.
+const RATE: f32 = 2e-3;
+/// Pull of the hinges' weights toward zero.
+const DECAY: f32 = 1e-4;
+/// How long the mean of the gradients and that of their squares remember.
+const KEEP: (f32, f32) = (0.9, 0.999);
+
+/// What a network is fitted to: rows, whether waking was right, and how much it mattered.
+#[derive(Debug, Clone, Copy)]
+pub struct Lesson<'a> {
+    pub rows: &'a [Features],
+    pub labels: &'a [bool],
+    pub weights: &'a [f32],
+    pub standard: &'a Standard,
+}
+
+/// Numbers that are learned, and what Adam remembers of their gradients.
+struct Learned<T> {
+    value: T,
+    first: T,
+    second: T,
+}
+
+type Matrix = DMatrix<f32>;
+type Vector = DVector<f32>;
+
+impl Learned<Matrix> {
+    fn new(value: Matrix) -> Self {
+        let none = Matrix::zeros(value.nrows(), value.ncols());
+        Self { first: none.clone(), second: none, value }
+    }
+
+    fn step(&mut self, gradient: &Matrix, step: Step) {
+        let of = self.first.iter_mut().zip(self.second.iter_mut());
+        for ((value, (first, second)), gradient) in self.value.iter_mut().zip(of).zip(gradient.iter()) {
+            *first = KEEP.0 * *first + (1.0 - KEEP.0) * gradient;
+            *second = KEEP.1 * *second + (1.0 - KEEP.1) * gradient * gradient;
+            *value -= step.rate * (*first / step.of_first) / ((*second / step.of_second).sqrt() + 1e-8);
+        }
+    }
+}
+
+/// How far a step goes, and what the young means are divided by.
+#[derive(Clone, Copy)]
+struct Step {
+    rate: f32,
+    of_first: f32,
+    of_second: f32,
+}
+
+impl Step {
+    fn new(number: usize, of: usize) -> Self {
+        let (at, turn) = (number as f32 + 1.0, number as f32 / of.max(1) as f32);
+        Self {
+            rate: RATE * 0.5 * (1.0 + (std::f32::consts::PI * turn).cos()),
+            of_first: 1.0 - KEEP.0.powf(at),
+            of_second: 1.0 - KEEP.1.powf(at),
+        }
+    }
+}
+
+/// Fits `hinges` hinges, beginning with the linear `start`. The same input gives the same network.
+pub fn network(lesson: Lesson<'_>, start: &Head, hinges: usize) -> Network {
+    let mut rng = StdRng::seed_from_u64(1);
+    let Lesson { rows, standard, .. } = lesson;
+    let (mean, per_spread) = standard.parts();
+    let empty = Network { intercept: 0.0, mean, per_spread, linear: [0.0; COUNT], hinges: Vec::new() };
+    // Uniform with the spread that keeps a sum of so many numbers at 1.
+    let mut draw = |spread: f32| (rng.random::<f32>() * 2.0 - 1.0) * spread * 3.0f32.sqrt();
+    let spread = 1.0 / (COUNT as f32).sqrt();
+    let mut hidden = Learned::new(Matrix::from_fn(COUNT, hinges, |i, _| {
+        let first = draw(spread);
+        if standard.uses(i) { first } else { 0.0 }
+    }));
+    let mut open_at = Learned::new(Matrix::zeros(hinges, 1));
+    let mut adds = Learned::new(Matrix::from_fn(hinges, 1, |_, _| draw(0.1)));
+    let (intercept, linear) = standard.fold(start);
+    let mut linear = Learned::new(Matrix::from_column_slice(COUNT, 1, &linear));
+    let mut intercept = Learned::new(Matrix::from_element(1, 1, intercept));
+
+    let mean_weight = lesson.weights.iter().sum::<f32>() / rows.len().max(1) as f32;
+    let batch = BATCH.min(rows.len().max(1));
+    let batches = rows.len() / batch;
+    let mut order: Vec<u32> = (0..rows.len() as u32).collect();
+    let mut z = Matrix::zeros(COUNT, batch);
+    for epoch in 0..EPOCHS {
+        order.shuffle(&mut rng);
+        for (number, chosen) in order.chunks_exact(batch).enumerate() {
+            for (mut column, row) in z.column_iter_mut().zip(chosen) {
+                column.copy_from_slice(&empty.standardised(&rows[*row as usize]));
+            }
+            let mut open = hidden.value.tr_mul(&z);
+            for mut column in open.column_iter_mut() {
+                column += open_at.value.column(0);
+                column.apply(|x| *x = x.max(0.0));
+            }
+            let mut errors: Vector = open.tr_mul(&adds.value).column(0) + z.tr_mul(&linear.value).column(0);
+            for (error, row) in errors.iter_mut().zip(chosen) {
+                let probability = 1.0 / (1.0 + (-(*error + intercept.value[0])).exp());
+                let label = f32::from(u8::from(lesson.labels[*row as usize]));
+                *error = (probability - label) * lesson.weights[*row as usize] / mean_weight / batch as f32;
+            }
+            let of_adds = &open * &errors + &adds.value * DECAY;
+            // From here on what the hinges' insides are to change by.
+            for (mut column, error) in open.column_iter_mut().zip(errors.iter()) {
+                for (open, adds) in column.iter_mut().zip(adds.value.iter()) {
+                    *open = if *open > 0.0 { adds * error } else { 0.0 };
+                }
+            }
+            let of_hidden = &z * open.transpose() + &hidden.value * DECAY;
+            let step = Step::new(epoch * batches + number, EPOCHS * batches);
+            hidden.step(&of_hidden, step);
+            open_at.step(&Matrix::from_column_slice(hinges, 1, open.column_sum().as_slice()), step);
+            adds.step(&Matrix::from_column_slice(hinges, 1, of_adds.as_slice()), step);
+            linear.step(&Matrix::from_column_slice(COUNT, 1, (&z * &errors).as_slice()), step);
+            intercept.step(&Matrix::from_element(1, 1, errors.sum()), step);
+        }
+    }
+    let features = |column: DVectorView<'_, f32>| std::array::from_fn(|i| column[i]);
+    let hinges = (0..hinges).map(|n| Hinge {
+        intercept: open_at.value[n],
+        weights: features(hidden.value.column(n)),
+        adds: adds.value[n],
+    });
+    Network {
+        intercept: intercept.value[0],
+        linear: features(linear.value.column(0)),
+        hinges: hinges.collect(),
+        ..empty
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rows on which only the product of two features tells the label.
+    fn crossed() -> (Vec<Features>, Vec<bool>) {
+        let mut rng = StdRng::seed_from_u64(7);
+        let rows: Vec<Features> = (0..20_000)
+            .map(|_| {
+                let mut row = [0.0; COUNT];
+                (row[0], row[1]) = (rng.random::<f32>() - 0.5, rng.random::<f32>() - 0.5);
+                row
+            })
+            .collect();
+        let labels = rows.iter().map(|row| row[0] * row[1] > 0.0).collect();
+        (rows, labels)
+    }
+
+    #[test]
+    fn it_learns_what_no_line_can_tell_and_the_same_each_time() {
+        let (rows, labels) = crossed();
+        let standard = Standard::of(&rows, |_| true);
+        let weights = vec![1.0; rows.len()];
+        let lesson = Lesson { rows: &rows, labels: &labels, weights: &weights, standard: &standard };
+        let found = network(lesson, &Head::default(), 16);
+        let right =
+            rows.iter().zip(&labels).filter(|(row, label)| (found.score(row) > 0.0) == **label).count();
+        assert!(right > rows.len() * 8 / 10, "{right} of {}", rows.len());
+        assert_eq!(network(lesson, &Head::default(), 16), found);
+    }
+
+    #[test]
+    fn a_feature_left_out_changes_nothing() {
+        let (rows, labels) = crossed();
+        let standard = Standard::of(&rows, |i| i != 1);
+        let weights = vec![1.0; rows.len()];
+        let lesson = Lesson { rows: &rows, labels: &labels, weights: &weights, standard: &standard };
+        let found = network(lesson, &Head::default(), 4);
+        let mut other = rows[0];
+        other[1] += 1.0;
+        assert_eq!(found.score(&other).to_bits(), found.score(&rows[0]).to_bits());
+    }
+}

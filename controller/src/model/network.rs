@@ -1,0 +1,218 @@
+//! A score that bends: a linear one, and on top what a layer of hinges adds.
+
+use serde::{Deserialize, Serialize};
+
+use super::features::{COUNT, Features, NAMES};
+
+/// Farther than so many spreads from the mean a feature counts no more: one never seen must not decide alone.
+const FAR: f32 = 5.0;
+
+/// Hinges of a whole block are worked out at once.
+const BLOCK: usize = 8;
+
+/// A network with one hidden layer of rectified linear units, beside which a linear score stays.
+///
+/// `score = intercept + z * linear + sum over hinges of adds * max(0, z * weights + intercept of the hinge)`, where `z`
+/// are the features less their mean, over their spread, at most 5 either way.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Network {
+    pub intercept: f32,
+    pub mean: Features,
+    /// 1 over the spread; 0 for a feature that is not used.
+    pub per_spread: Features,
+    pub linear: Features,
+    pub hinges: Vec<Hinge>,
+}
+
+/// One unit: nothing on one side, a slope on the other.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hinge {
+    pub intercept: f32,
+    pub weights: Features,
+    /// What the score gains by one unit of it.
+    pub adds: f32,
+}
+
+impl Network {
+    /// The features as the network sees them.
+    pub fn standardised(&self, features: &Features) -> Features {
+        std::array::from_fn(|i| ((features[i] - self.mean[i]) * self.per_spread[i]).clamp(-FAR, FAR))
+    }
+
+    pub fn score(&self, features: &Features) -> f32 {
+        let z = self.standardised(features);
+        let hinges: f32 = self
+            .hinges
+            .iter()
+            .map(|hinge| hinge.adds * (hinge.intercept + dot(&hinge.weights, &z)).max(0.0))
+            .sum();
+        self.intercept + dot(&self.linear, &z) + hinges
+    }
+
+    /// What each feature adds to the score on the way from `usual` to `features`: its part of the slope, averaged over
+    /// the straight line between the two (integrated gradients, Sundararajan et al. 2017). They sum up to the
+    /// difference of the scores, but for what the steps along the line leave out.
+    pub fn contributions(&self, features: &Features, usual: &Features) -> Features {
+        const STEPS: u16 = 64;
+        let (from, to) = (self.standardised(usual), self.standardised(features));
+        let way: Features = std::array::from_fn(|i| to[i] - from[i]);
+        let mut slope = self.linear;
+        for hinge in &self.hinges {
+            let (begins, rises) = (hinge.intercept + dot(&hinge.weights, &from), dot(&hinge.weights, &way));
+            let steps = (0..STEPS).map(|step| (f32::from(step) + 0.5) / f32::from(STEPS));
+            let open = steps.filter(|share| begins + rises * share > 0.0).count() as f32 / f32::from(STEPS);
+            for (slope, weight) in slope.iter_mut().zip(&hinge.weights) {
+                *slope += hinge.adds * open * weight;
+            }
+        }
+        std::array::from_fn(|i| slope[i] * way[i])
+    }
+
+    fn is_finite(&self) -> bool {
+        let hinges =
+            self.hinges.iter().flat_map(|hinge| hinge.weights.iter().chain([&hinge.intercept, &hinge.adds]));
+        let all = self.mean.iter().chain(&self.per_spread).chain(&self.linear).chain([&self.intercept]);
+        all.chain(hinges).all(|number| number.is_finite())
+    }
+}
+
+/// Eight sums at once: one long chain of additions would wait for each.
+pub(super) fn dot(weights: &Features, numbers: &Features) -> f32 {
+    let mut sums = [0.0f32; BLOCK];
+    let (weights, tail_weights) = weights.as_chunks::<BLOCK>();
+    let (numbers, tail_numbers) = numbers.as_chunks::<BLOCK>();
+    for (weights, numbers) in weights.iter().zip(numbers) {
+        for lane in 0..BLOCK {
+            sums[lane] += weights[lane] * numbers[lane];
+        }
+    }
+    let tail: f32 = tail_weights.iter().zip(tail_numbers).map(|(weight, number)| weight * number).sum();
+    sums.iter().sum::<f32>() + tail
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    /// In the order of all lists.
+    features: Vec<String>,
+    intercept: f32,
+    mean: Vec<f32>,
+    per_spread: Vec<f32>,
+    linear: Vec<f32>,
+    hinges: Vec<WrittenHinge>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenHinge {
+    intercept: f32,
+    adds: f32,
+    weights: Vec<f32>,
+}
+
+impl Serialize for Network {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let hinge = |hinge: &Hinge| WrittenHinge {
+            intercept: hinge.intercept,
+            adds: hinge.adds,
+            weights: hinge.weights.to_vec(),
+        };
+        Written {
+            features: NAMES.iter().map(|name| (*name).to_owned()).collect(),
+            intercept: self.intercept,
+            mean: self.mean.to_vec(),
+            per_spread: self.per_spread.to_vec(),
+            linear: self.linear.to_vec(),
+            hinges: self.hinges.iter().map(hinge).collect(),
+        }
+        .serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Network {
+    /// A network made for other features is refused, not misread.
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::Error;
+        let written = Written::deserialize(deserializer)?;
+        let others = written.features.iter().zip(NAMES).find(|(written, name)| *written != *name);
+        if let Some((written, name)) = others {
+            return Err(Error::custom(format!("the feature `{written}` stands where `{name}` is expected")));
+        }
+        if written.features.len() != COUNT {
+            let count = written.features.len();
+            return Err(Error::custom(format!("{count} features where {COUNT} are expected")));
+        }
+        let list = |name: &str, numbers: Vec<f32>| {
+            let count = numbers.len();
+            Features::try_from(numbers)
+                .map_err(|_| Error::custom(format!("`{name}` has {count} numbers for {COUNT} features")))
+        };
+        let hinges = written.hinges.into_iter().map(|hinge| {
+            let weights = list("weights", hinge.weights)?;
+            Ok(Hinge { intercept: hinge.intercept, adds: hinge.adds, weights })
+        });
+        let network = Self {
+            intercept: written.intercept,
+            hinges: hinges.collect::<Result<_, D::Error>>()?,
+            mean: list("mean", written.mean)?,
+            per_spread: list("per_spread", written.per_spread)?,
+            linear: list("linear", written.linear)?,
+        };
+        if !network.is_finite() {
+            return Err(Error::custom("a number of the network is not finite"));
+        }
+        Ok(network)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn network() -> Network {
+        let mut hinge = Hinge { intercept: -1.0, weights: [0.0; COUNT], adds: 2.0 };
+        hinge.weights[0] = 1.0;
+        let mut linear = [0.0; COUNT];
+        linear[1] = 0.5;
+        Network { intercept: 0.25, mean: [1.0; COUNT], per_spread: [0.5; COUNT], linear, hinges: vec![hinge] }
+    }
+
+    fn features(first: f32, second: f32) -> Features {
+        let mut features = [1.0; COUNT];
+        (features[0], features[1]) = (first, second);
+        features
+    }
+
+    #[test]
+    fn it_is_linear_until_the_hinge_opens() {
+        let network = network();
+        assert!((network.score(&features(1.0, 1.0)) - 0.25).abs() < 1e-6);
+        assert!((network.score(&features(3.0, 3.0)) - 0.75).abs() < 1e-6, "the hinge is just closed");
+        assert!((network.score(&features(5.0, 1.0)) - 2.25).abs() < 1e-6);
+        let far = network.score(&features(1e9, 1.0));
+        assert!((far - network.score(&features(11.0, 1.0))).abs() < 1e-6, "no farther than five spreads");
+    }
+
+    #[test]
+    fn contributions_sum_up_to_the_difference() {
+        let network = network();
+        let (usual, seen) = (features(-2.0, 0.0), features(7.0, 3.0));
+        let adds = network.contributions(&seen, &usual);
+        let difference = network.score(&seen) - network.score(&usual);
+        assert!((adds.iter().sum::<f32>() - difference).abs() < 0.1, "{difference}");
+        assert!((adds[1] - 0.75).abs() < 1e-5);
+        assert!(adds[2..].iter().all(|adds| *adds == 0.0));
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_other_features_are_refused() {
+        let network = network();
+        let json = serde_json::to_string(&network).expect("plain data");
+        assert_eq!(serde_json::from_str::<Network>(&json).expect("the same"), network);
+        let other = json.replacen(NAMES[3], "mood", 1);
+        let error = serde_json::from_str::<Network>(&other).expect_err("not a feature");
+        assert!(error.to_string().contains("`mood`"), "{error}");
+        let short = json.replacen("[0.5,", "[", 1);
+        assert!(serde_json::from_str::<Network>(&short).is_err());
+    }
+}
