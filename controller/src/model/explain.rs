@@ -83,7 +83,7 @@ mod tests {
         for (weight, group) in head.weights.iter_mut().zip(GROUPS) {
             *weight = if *group == Group::Rates { 0.5 } else { 0.01 };
         }
-        Scorer::new(crate::model::Fitted {
+        Scorer::new(Fitted {
             wake: head.clone(),
             network: None,
             screen: None,

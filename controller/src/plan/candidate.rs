@@ -36,6 +36,8 @@ pub enum Outlook<'a> {
     Hours(&'a HourProfile),
     /// In use, or covered by a wake: nothing was asked about it.
     Awake,
+    /// A first look tells that the fitted model would not reach the threshold.
+    Unlikely,
     /// What the fitted model says of a wake made at the time of planning.
     Scored(Result<Scored, Abstain>),
 }

@@ -28,6 +28,7 @@ pub(super) fn choose<'a, I>(
     let profile = match candidate.outlook {
         Outlook::Unknown => return Err(OmissionReason::NoProfile),
         Outlook::Awake => return Err(up(candidate.presence)),
+        Outlook::Unlikely => return Err(OmissionReason::Unlikely),
         Outlook::Scored(Err(abstain)) => return Err(OmissionReason::Abstained(abstain)),
         Outlook::Scored(Ok(scored)) => return by_score(input, candidate, &scored),
         Outlook::Hours(profile) => profile,

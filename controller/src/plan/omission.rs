@@ -23,6 +23,8 @@ pub enum OmissionReason {
     CohortNotSelected,
     NoProfile,
     Abstained(Abstain),
+    /// Nowhere near the threshold at a first look, so that nothing more was computed.
+    Unlikely,
     /// In no clock hour of the horizon likely enough.
     BelowThreshold {
         best: f64,
@@ -57,7 +59,7 @@ impl OmissionReason {
     /// Whether there is anything to keep of it: instances that are not expected, or awake, are most of a fleet at all
     /// times, and the next plan says the same of them.
     pub fn is_noted(&self) -> bool {
-        !matches!(self, Self::BelowThreshold { .. } | Self::AlreadyAwake | Self::Covered)
+        !matches!(self, Self::Unlikely | Self::BelowThreshold { .. } | Self::AlreadyAwake | Self::Covered)
     }
 
     pub fn code(&self) -> &'static str {
@@ -66,6 +68,7 @@ impl OmissionReason {
             Self::CohortNotSelected => "cohort_not_selected",
             Self::NoProfile => "no_profile",
             Self::Abstained(_) => "abstained",
+            Self::Unlikely => "unlikely",
             Self::BelowThreshold { .. } => "below_threshold",
             Self::AlreadyAwake => "already_awake",
             Self::Covered => "covered",
@@ -86,6 +89,7 @@ impl fmt::Display for OmissionReason {
             Self::CohortNotSelected => write!(f, "its cohort is not among those the policy selects"),
             Self::NoProfile => write!(f, "the model in service has no profile of it"),
             Self::Abstained(abstain) => write!(f, "no forecast: {abstain}"),
+            Self::Unlikely => write!(f, "not expected now"),
             Self::BelowThreshold { best } => {
                 write!(f, "not likely enough: {:.0} % in its best hour", best * 100.0)
             }

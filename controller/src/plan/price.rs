@@ -1,5 +1,7 @@
 //! The price of an idle hour, steered so that a budget is kept: a threshold that is as constant as the budget allows.
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
 
 /// How steeply idle hours fall as the threshold rises: `d ln(idle hours) / d threshold`, about, measured on recorded
@@ -8,11 +10,12 @@ const FALL: f64 = 1.2;
 /// Days after which what was seen counts half.
 const HALF_LIFE_DAYS: f64 = 180.0;
 /// Instance-days that the start threshold is trusted for: so few instances do not move it by chance.
-const TRUST_INSTANCE_DAYS: f64 = 1_000.0;
-/// How far, as a share, spending may be from what was expected before the threshold moves, and how far what is owed
-/// may be from none. A budget kept to the hour by moving the threshold all the time costs 1 to 2 % of the arrivals
-/// found awake, measured on recorded presence; one kept within a tenth costs a third of that.
-const SLACK: f64 = 0.08;
+const TRUST_INSTANCE_DAYS: f64 = 2_000.0;
+/// How far, as a share, spending may be above what was expected before the threshold is raised, and how far what is
+/// owed may be above none. A budget kept to the hour by moving the threshold all the time costs 1 to 2 % of the arrivals
+/// found awake, measured on recorded presence; one kept within a tenth costs half of that. There is no slack below: a
+/// budget is there to be spent.
+const SLACK: f64 = 0.07;
 const OWED_SLACK: f64 = 0.05;
 /// Days within which what was over- or underspent beyond the slack is to be paid back.
 const REPAY_DAYS: f64 = 180.0;
@@ -87,9 +90,9 @@ impl Price {
         let ratio = (self.seen_h + trust_h) / (self.expected_h + trust_h);
         let ratio = ratio.clamp(1.0 / RATIO_MAX, RATIO_MAX).ln();
         let owed = self.owed_h / (self.instance_days * self.budget_h_per_day + trust_h);
-        let repay =
-            (beyond(owed, OWED_SLACK) * self.days / REPAY_DAYS).clamp(-REPAY_SHARE_MAX, REPAY_SHARE_MAX);
-        let raised = (beyond(ratio, SLACK) - repay.ln_1p()) / FALL;
+        let repay = (beyond(owed, -OWED_SLACK..=0.0) * self.days / REPAY_DAYS)
+            .clamp(-REPAY_SHARE_MAX, REPAY_SHARE_MAX);
+        let raised = (beyond(ratio, 0.0..=SLACK) - repay.ln_1p()) / FALL;
         if raised.is_finite() { self.start_threshold + raised as f32 } else { self.start_threshold }
     }
 
@@ -99,9 +102,9 @@ impl Price {
     }
 }
 
-/// What is left of `value` outside of `slack` around 0.
-fn beyond(value: f64, slack: f64) -> f64 {
-    value - value.clamp(-slack, slack)
+/// How far `value` is outside of `slack`.
+fn beyond(value: f64, slack: RangeInclusive<f64>) -> f64 {
+    value - value.clamp(*slack.start(), *slack.end())
 }
 
 #[cfg(test)]
@@ -173,11 +176,11 @@ mod tests {
             let mut fleet = Fleet { factor, fall, ..Fleet::of(200) };
             let mut price = Price::new(fleet.start, fleet.budget_h);
             let (spent, thresholds) = fleet.run(&mut price, 730);
-            assert!((mean(&spent) / 1.5 - 1.0).abs() < 0.01, "{factor} {fall}: {}", mean(&spent));
+            assert!((mean(&spent) / 1.5 - 1.0).abs() < 0.08, "{factor} {fall}: {}", mean(&spent));
             let (late, far) = (&thresholds[365..], f64::ln(factor) / fall);
             for threshold in late {
                 let off = f64::from(*threshold - fleet.start) - far;
-                assert!(off.abs() < 0.05, "{factor} {fall}: {threshold}");
+                assert!(off.abs() < 0.1, "{factor} {fall}: {threshold}");
             }
         }
     }
@@ -187,7 +190,7 @@ mod tests {
         let mut fleet = Fleet { spread: 1.5, ..Fleet::of(5) };
         let mut price = Price::new(fleet.start, fleet.budget_h);
         let (spent, thresholds) = fleet.run(&mut price, 1_000);
-        assert!((mean(&spent) / 1.5 - 1.0).abs() < 0.05, "{}", mean(&spent));
+        assert!((mean(&spent) / 1.5 - 1.0).abs() < 0.1, "{}", mean(&spent));
         for pair in thresholds.windows(2) {
             assert!((pair[1] - pair[0]).abs() < 0.05, "{pair:?}");
         }
@@ -202,7 +205,7 @@ mod tests {
         // Where it was fitted, 3 h cost a threshold lower by ln 2 / 1.2.
         price.set_budget(fleet.start - (2.0_f32.ln() / 1.2), 3.0);
         let (spent, _) = fleet.run(&mut price, 60);
-        assert!((mean(&spent) / 3.0 - 1.0).abs() < 0.05, "{}", mean(&spent));
+        assert!((mean(&spent) / 3.0 - 1.0).abs() < 0.1, "{}", mean(&spent));
     }
 
     #[test]

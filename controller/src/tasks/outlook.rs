@@ -1,88 +1,96 @@
 //! What the model in service says of each instance at the time of planning.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, num::NonZero};
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
+use super::score::{Ask, Round, score_all};
 use crate::{
     app::{Learned, Mind, scored_at},
-    model::{AbstainRule, Crowds, DayCalendar, Moment, Profile, Scorer, features::Scene},
+    model::{AbstainRule, Crowds, DayCalendar, Moment, Profile, Profiles, Scorer, features::Scene},
     plan::{Outlook, Presence},
     store::InstanceRow,
 };
 
-/// Asks the model about one instance after the other. What instances on the same clock share is computed once.
-pub(super) struct Outlooks<'a> {
-    learned: Option<&'a Learned>,
-    now: Timestamp,
-    window_s: i64,
-    threshold: f32,
-    abstain: AbstainRule,
-    crowds: Option<&'a Crowds>,
-    days: &'a DayCalendar,
-    /// By cohort and what its clock shows.
-    scenes: BTreeMap<(&'a str, Moment), Scene>,
+/// What the model is asked by.
+#[derive(Clone, Copy)]
+pub(super) struct Questions<'a> {
+    pub(super) now: Timestamp,
+    pub(super) window: SignedDuration,
+    pub(super) threshold: f32,
+    pub(super) abstain: AbstainRule,
+    pub(super) crowds: Option<&'a Crowds>,
+    pub(super) days: &'a DayCalendar,
 }
 
-impl<'a> Outlooks<'a> {
-    pub(super) fn new(
-        learned: Option<&'a Learned>,
-        now: Timestamp,
-        window: SignedDuration,
-        threshold: f32,
-        abstain: AbstainRule,
-        crowds: Option<&'a Crowds>,
-        days: &'a DayCalendar,
-    ) -> Self {
-        let window_s = window.as_secs();
-        Self { learned, now, window_s, threshold, abstain, crowds, days, scenes: BTreeMap::new() }
-    }
+/// One instance as it stands at the time of planning.
+#[derive(Clone, Copy)]
+pub(super) struct Standing<'a> {
+    pub(super) row: &'a InstanceRow,
+    pub(super) presence: Presence,
+    pub(super) lead_time: SignedDuration,
+}
 
-    pub(super) fn of(
-        &mut self,
-        row: &'a InstanceRow,
-        presence: Presence,
-        lead_time: SignedDuration,
-    ) -> Outlook<'a> {
-        match self.learned.map(|learned| &learned.mind) {
-            None => Outlook::Unknown,
-            Some(Mind::Rule { profiles, .. }) => {
-                profiles.get(&row.instance).map_or(Outlook::Unknown, Outlook::Hours)
-            }
-            Some(Mind::Fitted { scorer, profiles }) => {
-                let Some((profile, zone)) = profiles.get(&row.instance) else { return Outlook::Unknown };
-                self.scored(scorer, &row.cohort, profile, zone, presence, lead_time)
-            }
+/// What the model says of each, in their order; on all cores if it is the fitted one.
+pub(super) fn outlooks<'a>(
+    questions: Questions<'_>,
+    learned: Option<&'a Learned>,
+    standings: &[Standing<'a>],
+) -> Vec<Outlook<'a>> {
+    match learned.map(|learned| &learned.mind) {
+        None => vec![Outlook::Unknown; standings.len()],
+        Some(Mind::Rule { profiles, .. }) => {
+            let of = |standing: &Standing<'a>| profiles.get(&standing.row.instance);
+            standings.iter().map(|standing| of(standing).map_or(Outlook::Unknown, Outlook::Hours)).collect()
         }
+        Some(Mind::Fitted { scorer, profiles }) => questions.scored(scorer, profiles, standings),
     }
+}
 
+impl Questions<'_> {
     fn scored(
-        &mut self,
+        self,
         scorer: &Scorer,
-        cohort: &'a str,
-        profile: &Profile,
-        zone: &TimeZone,
-        presence: Presence,
-        lead_time: SignedDuration,
-    ) -> Outlook<'a> {
-        let serve_at = self.now.saturating_add(lead_time).unwrap_or(self.now);
-        let moment = Moment::new(scored_at(serve_at), zone);
-        if let Err(abstain) = self.abstain.check(profile, moment) {
-            return Outlook::Scored(Err(abstain));
+        profiles: &Profiles,
+        standings: &[Standing<'_>],
+    ) -> Vec<Outlook<'static>> {
+        // What instances of a cohort on the same clock share is computed once.
+        let mut scenes: Vec<Scene> = Vec::new();
+        let mut places: BTreeMap<(&str, Moment), usize> = BTreeMap::new();
+        let mut known: Vec<Option<(&Profile, usize)>> = Vec::with_capacity(standings.len());
+        for Standing { row, lead_time, .. } in standings {
+            let serve_at = self.now.saturating_add(*lead_time).unwrap_or(self.now);
+            known.push(profiles.get(&row.instance).map(|(profile, zone)| {
+                let moment = Moment::new(scored_at(serve_at), zone);
+                let place = *places.entry((row.cohort.as_str(), moment)).or_insert_with(|| {
+                    scenes.push(self.scene(scorer, &row.cohort, moment));
+                    scenes.len() - 1
+                });
+                (profile, place)
+            }));
         }
-        if let Presence::Awake { until } = presence
-            && until > self.now
-        {
-            return Outlook::Awake;
-        }
-        let (crowds, days) = (self.crowds, self.days);
-        let scene = self.scenes.entry((cohort, moment)).or_insert_with(|| match crowds {
-            None => scorer.scene(moment),
-            Some(crowds) => {
-                let is_holiday = days.of(cohort).is_holiday(moment.day());
-                Scene::new(moment, &crowds.of(cohort).population(moment, is_holiday))
+        let round = Round {
+            scorer,
+            abstain: self.abstain,
+            threshold: self.threshold,
+            window_s: self.window.as_secs(),
+        };
+        let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+        score_all(&round, standings.len(), threads, |index| {
+            let Some((profile, place)) = known[index] else { return Ask::Unknown };
+            let scene = &scenes[place];
+            // Of one that too little is known of that is said, awake or not.
+            let is_known = self.abstain.check(profile, scene.moment()).is_ok();
+            match standings[index].presence {
+                Presence::Awake { until } if is_known && until > self.now => Ask::Awake,
+                _ => Ask::Asleep { profile, scene },
             }
-        });
-        Outlook::Scored(Ok(scorer.judged(profile, scene, self.window_s, self.threshold)))
+        })
+    }
+
+    fn scene(&self, scorer: &Scorer, cohort: &str, moment: Moment) -> Scene {
+        let Some(crowds) = self.crowds else { return scorer.scene(moment) };
+        let is_holiday = self.days.of(cohort).is_holiday(moment.day());
+        Scene::new(moment, &crowds.of(cohort).population(moment, is_holiday))
     }
 }

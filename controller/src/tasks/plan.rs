@@ -6,7 +6,11 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use reveille_proto::InstanceId;
 use tracing::info;
 
-use super::{Task, TaskError, learn::zones, outlook::Outlooks};
+use super::{
+    Task, TaskError,
+    learn::zones,
+    outlook::{Questions, Standing, outlooks},
+};
 use crate::{
     app::{Learned, Mind, Shared},
     model::{Crowds, DayCalendar, LeadTimes, Moment, profiles::AHEAD_MAX_S},
@@ -195,17 +199,23 @@ impl Plan {
         let lead_default = SignedDuration::from_secs(config.model.lead_time_default_s.into());
         let crowds = self.crowds.as_ref().map(|(.., crowds)| crowds);
         let abstain = config.model.abstain;
-        let mut outlooks =
-            Outlooks::new(learned, view.now, self.window(), threshold, abstain, crowds, &view.days);
-        let candidates = view.instances.iter().map(|row| {
-            let presence = presence(row, view, idle_gap);
-            let lead_time = view.lead_times.lead_time(view.class_of(row), lead_default);
+        let standing = |row| Standing {
+            row,
+            presence: presence(row, view, idle_gap),
+            lead_time: view.lead_times.lead_time(view.class_of(row), lead_default),
+        };
+        let standings: Vec<Standing<'_>> = view.instances.iter().map(standing).collect();
+        let window = self.window();
+        let questions = Questions { now: view.now, window, threshold, abstain, crowds, days: &view.days };
+        let outlooks = outlooks(questions, learned, &standings);
+        let candidates = standings.iter().zip(outlooks).map(|(standing, outlook)| {
+            let Standing { row, presence, lead_time } = *standing;
             Candidate {
                 instance: &row.instance,
                 cohort: &row.cohort,
                 host: row.host.as_ref(),
                 zone: view.zones.get(&row.instance).unwrap_or(&view.zone_default),
-                outlook: outlooks.of(row, presence, lead_time),
+                outlook,
                 presence,
                 lead_time,
                 opted_out: policy.opted_out.contains(&row.instance),

@@ -62,11 +62,13 @@ impl Round<'_> {
         match ask {
             Ask::Unknown => Outlook::Unknown,
             Ask::Awake => Outlook::Awake,
-            Ask::Asleep { profile, scene } => Outlook::Scored(
-                self.abstain
-                    .check(profile, scene.moment())
-                    .map(|()| self.scorer.judged(profile, scene, self.window_s, self.threshold)),
-            ),
+            Ask::Asleep { profile, scene } => match self.abstain.check(profile, scene.moment()) {
+                Err(abstain) => Outlook::Scored(Err(abstain)),
+                Ok(()) if !self.scorer.may_reach(profile, scene, self.threshold) => Outlook::Unlikely,
+                Ok(()) => {
+                    Outlook::Scored(Ok(self.scorer.judged(profile, scene, self.window_s, self.threshold)))
+                }
+            },
         }
     }
 }

@@ -48,11 +48,11 @@ impl FitRule {
     pub fn new(clockwork: Clockwork) -> Self {
         Self {
             clockwork,
-            rows: 400_000,
+            rows: 500_000,
             price: 0.07,
             budget_h: 2.0,
-            hinges: 32,
-            quarters: 6_000_000,
+            hinges: 48,
+            quarters: 24_000_000,
             without: Vec::new(),
         }
     }
