@@ -44,7 +44,10 @@ enum Standing {
     Asleep,
     Queued,
     /// Kept up until then, unless its user comes: when that will be, and whether it serves by then.
-    Woken { closes_s: i64, user: Option<(i64, bool)> },
+    Woken {
+        closes_s: i64,
+        user: Option<(i64, bool)>,
+    },
 }
 
 #[derive(Debug)]

@@ -40,7 +40,6 @@ pub struct WhatIf<'a> {
     /// UTC days since 1970 that count: `from_day` to before `to_day`.
     pub from_day: i32,
     pub to_day: i32,
-    pub contenders: &'a [Contender],
 }
 
 impl WhatIf<'_> {
@@ -62,29 +61,33 @@ impl WhatIf<'_> {
 
 /// Replays the days, and tells `progress` after each how many of how many are done. A card for each contender, in
 /// their order. The same input gives the same cards.
-pub fn whatif(input: WhatIf<'_>, mut progress: impl FnMut(usize, usize)) -> Vec<Card> {
+pub fn whatif<const N: usize>(
+    input: WhatIf<'_>,
+    contenders: &[Contender; N],
+    mut progress: impl FnMut(usize, usize),
+) -> [Card; N] {
     let first_day = input.first_day();
-    let mut world = World::new(input);
+    let mut world = World::new(input, contenders);
     let days = usize::try_from(input.to_day - first_day).unwrap_or(0);
     for (done, day) in (first_day..input.to_day).enumerate() {
         world.live(day);
         progress(done + 1, days);
     }
-    world.courses.into_iter().map(Course::finish).collect()
+    world.courses.map(Course::finish)
 }
 
-struct World<'a> {
+struct World<'a, const N: usize> {
     input: WhatIf<'a>,
     known: Vec<Known>,
-    courses: Vec<Course<'a>>,
+    courses: [Course<'a>; N],
     /// What the fleet does, learned as the days go by.
     crowds: Option<Crowds>,
     /// By time, with the places of their instances.
     arrivals: Vec<(i64, usize)>,
 }
 
-impl<'a> World<'a> {
-    fn new(input: WhatIf<'a>) -> Self {
+impl<'a, const N: usize> World<'a, N> {
+    fn new(input: WhatIf<'a>, contenders: &'a [Contender; N]) -> Self {
         let stories = input.stories.iter().enumerate();
         let arrivals = stories.flat_map(|(index, story)| story.arrivals_s().map(move |at_s| (at_s, index)));
         let mut arrivals: Vec<_> = arrivals.collect();
@@ -92,7 +95,7 @@ impl<'a> World<'a> {
         Self {
             input,
             known: input.stories.iter().map(|_| Known::default()).collect(),
-            courses: input.contenders.iter().map(|contender| Course::new(input, contender)).collect(),
+            courses: contenders.each_ref().map(|contender| Course::new(input, contender)),
             crowds: None,
             arrivals,
         }
@@ -136,7 +139,8 @@ impl<'a> World<'a> {
     /// Learns what the crowd does, as production does by the hour; by the day is often enough for what is past.
     fn look_around(&mut self, now_s: i64) {
         let people = self.known.iter().zip(self.input.stories);
-        let people = people.map(|(known, story)| (story.cohort.as_str(), &known.profile, moment(story, now_s)));
+        let people =
+            people.map(|(known, story)| (story.cohort.as_str(), &known.profile, moment(story, now_s)));
         self.crowds = Some(Crowds::learn(people, &self.input.scorer.fitted().population));
     }
 

@@ -109,9 +109,10 @@ mod tests {
         let visits = vec![visit(10_000, 20_000), visit(90_000, 90_000)];
         let story = Story { lead_time_s: 300, ..Story::new(instance.clone(), visits, 7_200) };
         assert_eq!(story.arrivals_s().collect::<Vec<_>>(), [10_000, 90_000]);
-        assert_eq!((0..5).map_while(|i| story.sighting_s(i)).collect::<Vec<_>>(), [
-            10_000, 13_600, 17_200, 20_000, 90_000
-        ]);
+        assert_eq!(
+            (0..5).map_while(|i| story.sighting_s(i)).collect::<Vec<_>>(),
+            [10_000, 13_600, 17_200, 20_000, 90_000]
+        );
         let id: WakeId = "0195554f-7a00-7000-8000-000000000001".parse().expect("an id");
         let fate = |due_s, started_s| story.fate(id, due_s, started_s, 10_800);
         assert_eq!(fate(9_000, 9_000), Fate { user: Some((10_000, true)), idle_s: 700.0 });

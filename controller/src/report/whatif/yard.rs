@@ -1,8 +1,8 @@
 //! All simulated hosts together: who waits, who starts, who is too late.
 
 use super::{
-    host::{Host, HostSpec, Queued, Round, STEP_S},
     card::HostCard,
+    host::{Host, HostSpec, Queued, Round, STEP_S},
     story::Story,
 };
 use crate::{policy::Policy, throttle::ThrottleRule};
