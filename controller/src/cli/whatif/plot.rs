@@ -41,7 +41,7 @@ pub(super) fn frontier(report: &WhatifReport) -> plot::Frontier {
     let points = points.filter_map(|row| point(row.idle_h_per_instance_day, row.found_awake_share)).collect();
     let new = of_card(&report.new.card);
     plot::Frontier {
-        series: vec![plot::FrontierSeries { name: "budgets, without throttle".to_owned(), points }],
+        series: vec![plot::FrontierSeries { name: "planner alone".to_owned(), points }],
         points: new
             .map(|point| plot::NamedPoint { name: "new policy".to_owned(), point })
             .into_iter()

@@ -42,6 +42,10 @@ const BUDGETS: usize = 7;
 /// Work that is done by then needs no progress.
 const PROGRESS_AFTER: Duration = Duration::from_secs(2);
 
+/// The throttle starts nothing at the ceiling, and still it is passed.
+const ABOVE_CEILING: &str = "who finds an instance asleep has it started by the platform at once, beside the wakes: that \
+                             is what brings a host above its ceiling";
+
 const DAY_S: i64 = 86_400;
 
 pub(in crate::cli) async fn run(screen: &Screen, args: &WhatifArgs) -> Result<Exit, Failure> {
@@ -182,6 +186,10 @@ impl Work {
         frontier.sort_by(|a, b| {
             a.idle_h_per_instance_day.partial_cmp(&b.idle_h_per_instance_day).unwrap_or(Equal)
         });
+        let mut notes = self.stored.notes;
+        if [&current, &new].iter().any(|card| card.hosts.iter().any(|host| host.above_ceiling_s > 0)) {
+            notes.push(ABOVE_CEILING.to_owned());
+        }
         WhatifReport {
             database: self.database,
             from: date_of(self.from_day),
@@ -192,7 +200,7 @@ impl Work {
             current: Side { policy: self.stored.policy, card: current },
             new: Side { policy: self.new, card: new },
             frontier,
-            notes: self.stored.notes,
+            notes,
         }
     }
 }

@@ -67,10 +67,14 @@ fn cards(current: &Card, new: &Card) -> String {
     count("overtaken by their user", |card| card.wakes_overtaken, Better::Less);
     let mut measure =
         |name: &str, of: fn(&Card) -> Option<f64>, digits: usize, unit: &str, better: Better| {
+            // Shares differ by points.
+            let points = if unit == " %" { " points" } else { unit };
             let told =
                 |value: Option<f64>| value.map_or_else(dash, |value| format!("{value:.digits$}{unit}"));
             let change = match (of(current), of(new)) {
-                (Some(was), Some(is)) => judge(&format!("{:+.digits$}", is - was), is - was, better),
+                (Some(was), Some(is)) if told(Some(was)) != told(Some(is)) => {
+                    judge(&format!("{:+.digits$}{points}", is - was), is - was, better)
+                }
                 _ => number(dash()),
             };
             table.add_row([Cell::new(name), number(told(of(current))), number(told(of(new))), change]);

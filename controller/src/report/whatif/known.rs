@@ -1,8 +1,9 @@
 //! What is known of one instance by now.
 
-use super::story::Story;
+use super::story::{Story, instant};
 use crate::model::{Moment, Profile};
 
+/// As much as there was to see.
 #[derive(Debug, Default)]
 pub(super) struct Known {
     pub(super) profile: Profile,
@@ -15,8 +16,7 @@ impl Known {
     /// Takes the sightings up to `now_s`.
     pub(super) fn catch_up(&mut self, story: &Story, now_s: i64, idle_gap_s: i64) {
         while let Some(at_s) = story.sighting_s(self.seen).filter(|at_s| *at_s <= now_s) {
-            let moment = super::story::instant(at_s);
-            self.profile.see(moment, &story.zone, idle_gap_s);
+            self.profile.see(instant(at_s), &story.zone, idle_gap_s);
             self.last_seen_s = Some(at_s);
             self.seen += 1;
         }
@@ -30,5 +30,5 @@ impl Known {
 
 /// What the clock of the instance shows at `at_s`.
 pub(super) fn moment(story: &Story, at_s: i64) -> Moment {
-    Moment::new(super::story::instant(at_s), &story.zone)
+    Moment::new(instant(at_s), &story.zone)
 }
