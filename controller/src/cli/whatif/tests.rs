@@ -138,7 +138,9 @@ async fn two_policies_stand_side_by_side() {
     assert!(current.found_awake < new.found_awake && current.idle_h < new.idle_h, "{report:#?}");
     assert_eq!(new.hosts.len(), 1);
     assert!((new.hosts[0].background_percent - 12.5).abs() < 1e-9, "a quiet hour: {:?}", new.hosts);
-    assert!(report.frontier.is_sorted_by_key(|row| row.found_awake_share), "{:?}", report.frontier);
+    let ends = (report.frontier.first().unwrap(), report.frontier.last().unwrap());
+    assert!(report.frontier.is_sorted_by_key(|row| row.idle_h_per_instance_day), "{:?}", report.frontier);
+    assert!(ends.0.found_awake_share < ends.1.found_awake_share, "{:?}", report.frontier);
     assert!(
         report.notes.iter().any(|note| note.contains("no model is in service yet")),
         "{:?}",

@@ -38,14 +38,21 @@ pub(super) struct Worthy {
     pub(super) scored: Scored,
 }
 
-/// How a sleeping instance stands with the policy.
+/// How a sleeping instance stands with the policy. Whoever comes uses up what there is.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Standing {
     Asleep,
-    Queued,
-    /// Kept up until then, unless its user comes: when that will be, and whether it serves by then.
+    /// Its wake waits for a permit.
+    Queued {
+        covered_until_s: i64,
+    },
+    /// Its wake waited too long. Plans leave it alone all the same, as long as if it had served in time.
+    Expired {
+        covered_until_s: i64,
+    },
+    /// Woken; when its user will come, if one does within the window, and whether it serves by then.
     Woken {
-        closes_s: i64,
+        covered_until_s: i64,
         user: Option<(i64, bool)>,
     },
 }
@@ -140,10 +147,14 @@ impl<'a> Course<'a> {
 
     fn candidate<'c>(&'c self, worthy: &Worthy, now_s: i64) -> Candidate<'c> {
         let story = &self.input.stories[worthy.index];
-        let covered = |until_s| Presence::Covered { until: instant(until_s) };
         let presence = match self.standings[worthy.index] {
-            Standing::Queued => covered(now_s + self.input.window_s),
-            Standing::Woken { closes_s, .. } if now_s < closes_s => covered(closes_s),
+            Standing::Queued { covered_until_s: until_s }
+            | Standing::Expired { covered_until_s: until_s }
+            | Standing::Woken { covered_until_s: until_s, .. }
+                if now_s < until_s =>
+            {
+                Presence::Covered { until: instant(until_s) }
+            }
             _ => Presence::Asleep,
         };
         let lives = story.host.and_then(|host| self.input.hosts.get(host)).map(|spec| &spec.host);
@@ -169,16 +180,17 @@ impl<'a> Course<'a> {
         let Some(yard) = &mut self.yard else { return self.start(index, id, due_s, due_s.max(now_s)) };
         let wake = queued(id, planned, now_s);
         if yard.enqueue(story, Queued { index, wake, lead_time_s: story.lead_time_s }) {
-            self.standings[index] = Standing::Queued;
+            let covered_until_s = planned.serve_at.as_second() + self.input.window_s;
+            self.standings[index] = Standing::Queued { covered_until_s };
         }
     }
 
     fn start(&mut self, index: usize, id: WakeId, due_s: i64, now_s: i64) {
         let story = &self.input.stories[index];
         let fate = story.fate(id, due_s, now_s, self.input.window_s);
-        let closes_s = now_s + self.input.window_s;
-        self.standings[index] = Standing::Woken { closes_s, user: fate.user };
         let serves_s = now_s + story.lead_time_s;
+        let covered_until_s = serves_s + self.input.window_s;
+        self.standings[index] = Standing::Woken { covered_until_s, user: fate.user };
         self.spend.woke(serves_s.div_euclid(DAY_S) as i32, fate.idle_s);
         if !self.input.counts(due_s) {
             return;
@@ -207,8 +219,7 @@ impl<'a> Course<'a> {
             }
             let round = yard.step(now_s);
             for index in round.expired {
-                self.standings[index] = Standing::Asleep;
-                self.count.wakes_expired += u64::from(self.input.counts(now_s));
+                self.expire(index, now_s);
             }
             for queued in round.started {
                 self.start(queued.index, queued.wake.id, queued.wake.due_at.as_second(), now_s);
@@ -218,6 +229,13 @@ impl<'a> Course<'a> {
         for (at_s, index) in arrivals {
             self.arrive(index, at_s);
         }
+    }
+
+    fn expire(&mut self, index: usize, now_s: i64) {
+        if let Standing::Queued { covered_until_s } = self.standings[index] {
+            self.standings[index] = Standing::Expired { covered_until_s };
+        }
+        self.count.wakes_expired += u64::from(self.input.counts(now_s));
     }
 
     /// Its user arrives, and uses up whatever wake there is.
@@ -230,7 +248,7 @@ impl<'a> Course<'a> {
             _ => None,
         };
         if met.is_none() {
-            self.ask(story, index, at_s, standing == Standing::Queued);
+            self.ask(story, index, at_s, matches!(standing, Standing::Queued { .. }));
         }
         if counts {
             self.count.found_awake += u64::from(met == Some(true));

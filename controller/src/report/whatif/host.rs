@@ -195,3 +195,93 @@ impl<'a> Host<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use reveille_proto::InstanceId;
+
+    use super::*;
+    use crate::wake::{Priority, Reason, State};
+
+    fn wake(index: usize, due_s: i64) -> Queued {
+        let wake = Wake {
+            id: format!("{index:032x}").parse().expect("an id"),
+            instance: InstanceId::new(format!("dev{index}")).expect("an id"),
+            reason: Reason::Forecast,
+            priority: Priority::Forecast,
+            requested_by: "forecast".into(),
+            plan_id: None,
+            probability: None,
+            created_at: instant(0),
+            due_at: instant(due_s),
+            serve_at: None,
+            expires_at: instant(due_s + 1_800),
+            state: State::Queued { attempt: 1, failures: 0, not_before: instant(due_s) },
+            called_at: None,
+            serving_at: None,
+            detail: String::new(),
+            last_host: None,
+            last_attempt: 0,
+            dispatched_at: None,
+        };
+        Queued { index, wake, lead_time_s: 300 }
+    }
+
+    /// Which wakes start when, on a host of `cores` that looks every five seconds for an hour.
+    fn starts(mut host: Host<'_>, policy: &Policy) -> (Vec<(i64, usize)>, HostCard) {
+        let rule = ThrottleRule::default();
+        let mut started = Vec::new();
+        for now_s in (0..3_600).step_by(STEP_S as usize) {
+            host.retire(now_s, &rule);
+            let mut fleet_active = host.permits();
+            let round = host.dispatch(now_s, policy, &rule, &mut fleet_active);
+            started.extend(round.started.iter().map(|queued| (now_s, queued.index)));
+            host.account(now_s, policy, &rule);
+        }
+        assert!(host.is_idle());
+        (started, host.card())
+    }
+
+    fn spec(cores: f64) -> HostSpec {
+        HostSpec { host: HostId::new("h1").expect("an id"), cores, background_percent: 10.0 }
+    }
+
+    #[test]
+    fn the_earliest_due_go_first_and_the_limit_grows() {
+        let (spec, rule) = (spec(64.0), ThrottleRule::default());
+        let mut host = Host::new(&spec, &rule);
+        for (index, due_s) in [(0, 30), (1, 20), (2, 10), (3, 0)] {
+            host.enqueue(wake(index, due_s));
+        }
+        let (started, card) = starts(host, &Policy::default());
+        // Two at first; at the limit since the second look, for a minute.
+        assert_eq!(started, [(0, 3), (0, 2), (65, 1), (65, 0)]);
+        assert!((card.cpu_max_percent - (10.0 + 4.0 / 64.0 * 100.0)).abs() < 1e-9, "{card:?}");
+        assert_eq!(card.above_ceiling_s, 0);
+    }
+
+    #[test]
+    fn who_asks_needs_no_permit_but_leaves_less_for_the_others() {
+        let (spec, rule) = (spec(4.0), ThrottleRule::default());
+        let mut host = Host::new(&spec, &rule);
+        host.enqueue(wake(0, 0));
+        host.enqueue(wake(1, 0));
+        for _ in 0..3 {
+            host.start_by_user(0, 300);
+        }
+        assert_eq!(host.permits(), 0);
+        host.withdraw(1);
+        let (started, card) = starts(host, &Policy::default());
+        assert_eq!(started, [(300, 0)], "85 % until those who asked are served");
+        assert_eq!(card.above_ceiling_s, 300);
+    }
+
+    #[test]
+    fn what_waits_too_long_is_not_started() {
+        let (spec, rule) = (spec(4.0), ThrottleRule::default());
+        let mut host = Host::new(&spec, &rule);
+        host.enqueue(wake(0, 0));
+        let (started, _) = starts(host, &Policy { cpu_ceiling_percent: 30.0, ..Policy::default() });
+        assert_eq!(started, []);
+    }
+}

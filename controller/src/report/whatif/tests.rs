@@ -140,7 +140,7 @@ fn a_policy_that_wakes_nobody_leaves_everybody_to_ask() {
 }
 
 #[test]
-fn the_throttle_makes_wakes_wait_and_keeps_the_ceiling() {
+fn the_throttle_makes_wakes_wait() {
     let mut world = World::new();
     let free = world.one(act(4.0), false);
     assert_eq!((free.wakes_delayed, free.hosts.len()), (0, 0));
@@ -150,7 +150,6 @@ fn the_throttle_makes_wakes_wait_and_keeps_the_ceiling() {
     let tight = world.one(narrow, true);
     assert!(tight.wakes_delayed > 0 && tight.delay_p50_s > Some(0), "{tight:?}");
     assert!(tight.delay_p50_s <= tight.delay_p90_s, "{tight:?}");
-    assert!(tight.found_awake < free.found_awake, "{tight:?} {free:?}");
     let hot = world.one(Policy { cpu_ceiling_percent: 30.0, ..act(4.0) }, true);
     assert_eq!(hot.wakes, 0, "a wake does not fit");
     assert!(hot.wakes_expired + hot.wakes_overtaken > 0, "{hot:?}");

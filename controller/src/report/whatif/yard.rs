@@ -80,3 +80,14 @@ impl<'a> Yard<'a> {
         self.hosts.iter().map(Host::card).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_begin_with_the_quarter_hour() {
+        let at = |at_s| Yard::step_at(900, at_s);
+        assert_eq!([900, 901, 905, 906, 3].map(at), [900, 905, 905, 910, 900]);
+    }
+}
