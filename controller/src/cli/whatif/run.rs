@@ -167,6 +167,8 @@ impl Work {
     /// The two policies, then the budgets.
     fn contenders(&self) -> [Contender; 2 + BUDGETS] {
         let current = &self.stored.policy;
+        // Where no host is known there is nothing to wait for.
+        let throttled = !self.hosts.is_empty();
         let budget = |idle_budget_h: f64| Policy {
             mode: Mode::Act,
             paused: false,
@@ -175,8 +177,8 @@ impl Work {
             ..current.clone()
         };
         std::array::from_fn(|index| match index {
-            0 => Contender { policy: current.clone(), throttled: true },
-            1 => Contender { policy: self.new.clone(), throttled: true },
+            0 => Contender { policy: current.clone(), throttled },
+            1 => Contender { policy: self.new.clone(), throttled },
             _ => Contender { policy: budget(FRONTIER_H[index - 2]), throttled: false },
         })
     }

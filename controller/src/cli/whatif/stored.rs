@@ -59,14 +59,7 @@ impl Stored {
         let serving = store.model_serving().await?;
         let stories = stories(store, config, &hosts, serving.as_ref(), &mut notes).await?;
         let (fitted, model) = weights(store, serving, &mut notes).await?;
-        let homeless = stories.iter().filter(|story| story.host.is_none()).count();
-        if homeless > 0 {
-            let all = stories.len();
-            notes.push(format!(
-                "{homeless} of {all} instances live on no host that an agent has told of: no policy wakes them; the \
-                 points of the frontier do"
-            ));
-        }
+        notes.extend(homeless(&stories, &hosts));
         Ok(Self { stories, policy, fitted, model, hosts, notes })
     }
 
@@ -116,6 +109,21 @@ pub(super) async fn open(dir: &Path) -> Result<Store, Failure> {
         )));
     }
     Ok(Store::open(&path).await?)
+}
+
+/// What not to know where instances live does to the figures.
+fn homeless(stories: &[Story], hosts: &[HostRow]) -> Option<String> {
+    if hosts.is_empty() {
+        return Some("no agent has told of a host yet: here every wake starts when it is due".to_owned());
+    }
+    let homeless = stories.iter().filter(|story| story.host.is_none()).count();
+    let all = stories.len();
+    (homeless > 0).then(|| {
+        format!(
+            "{homeless} of {all} instances live on no host that an agent has told of: no policy wakes them, the planner \
+             alone does"
+        )
+    })
 }
 
 async fn stories(

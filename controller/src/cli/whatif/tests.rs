@@ -44,10 +44,9 @@ impl Home {
         Store::open(&self.dir.path().join("reveille.db")).await.expect("opens")
     }
 
-    /// Twelve instances on one host of four cores, in use on every workday morning.
-    async fn lived_in() -> Self {
-        let home = Self::new().await;
-        let store = home.store().await;
+    /// Twelve instances, in use on every workday morning.
+    async fn in_use(&self) -> Vec<InstanceId> {
+        let store = self.store().await;
         let names: Vec<_> = (0..12).map(|n| InstanceId::new(format!("dev{n}")).expect("an id")).collect();
         for (n, id) in names.iter().enumerate() {
             let comes = (0..DAYS).filter(|day| day % 7 < 5).flat_map(|on| {
@@ -65,6 +64,15 @@ impl Home {
             };
             store.visits_absorb(&batch, SignedDuration::from_hours(2), day(DAYS)).await.expect("kept");
         }
+        store.close().await;
+        names
+    }
+
+    /// They live on one host of four cores, and `mode = "act"` was set at run time.
+    async fn lived_in() -> Self {
+        let home = Self::new().await;
+        let names = home.in_use().await;
+        let store = home.store().await;
         let item = |id: &InstanceId| InventoryItem {
             instance: id.clone(),
             cohort: "dev".into(),
@@ -187,6 +195,20 @@ async fn what_cannot_be_replayed_is_said() {
     let empty = Home::new().await;
     let error = empty.whatif(&empty.args("")).await.expect_err("nothing to replay");
     assert!(error.exit() == Exit::No && error.to_string().contains("no visits are stored"), "{error}");
+}
+
+#[tokio::test]
+async fn without_hosts_nothing_waits() {
+    let home = Home::new().await;
+    home.in_use().await;
+    let report = home.whatif(&home.args("mode = \"act\"\n")).await.expect("replays");
+    let card = &report.new.card;
+    assert!(card.wakes > 0 && card.wakes_delayed == 0 && card.hosts.is_empty(), "{card:?}");
+    assert!(
+        report.notes.iter().any(|note| note.contains("no agent has told of a host")),
+        "{:?}",
+        report.notes
+    );
 }
 
 #[tokio::test]
