@@ -89,8 +89,15 @@ fn cards(current: &Card, new: &Card) -> String {
 }
 
 fn hosts(current: &[HostCard], new: &[HostCard]) -> String {
-    let mut table =
-        table(["host", "cores", "at rest", "CPU max, current", "new", "above ceiling, current", "new"]);
+    let mut table = table([
+        "host",
+        "cores",
+        "at rest",
+        "CPU max, current",
+        "CPU max, new",
+        "above ceiling, current",
+        "above, new",
+    ]);
     let percent = |percent: f64| number(format!("{percent:.1} %"));
     for (was, is) in current.iter().zip(new) {
         table.add_row([

@@ -180,7 +180,7 @@ impl<'a> Course<'a> {
         let Some(yard) = &mut self.yard else { return self.start(index, id, due_s, due_s.max(now_s)) };
         let wake = queued(id, planned, now_s);
         if yard.enqueue(story, Queued { index, wake, lead_time_s: story.lead_time_s }) {
-            let covered_until_s = planned.serve_at.as_second() + self.input.window_s;
+            let covered_until_s = due_s.max(now_s) + self.input.window_s;
             self.standings[index] = Standing::Queued { covered_until_s };
         }
     }
@@ -189,7 +189,9 @@ impl<'a> Course<'a> {
         let story = &self.input.stories[index];
         let fate = story.fate(id, due_s, now_s, self.input.window_s);
         let serves_s = now_s + story.lead_time_s;
-        let covered_until_s = serves_s + self.input.window_s;
+        // Until its window closes, so that a wake that follows is planned without a gap on this grid of quarter hours;
+        // production looks more often, and covers for the lead time more.
+        let covered_until_s = now_s + self.input.window_s;
         self.standings[index] = Standing::Woken { covered_until_s, user: fate.user };
         self.spend.woke(serves_s.div_euclid(DAY_S) as i32, fate.idle_s);
         if !self.input.counts(due_s) {
