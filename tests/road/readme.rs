@@ -81,6 +81,11 @@ const COMMANDS: &[(&str, How)] = &[
         Here,
     ),
     ("reveille bench forecast --instances 10000 --repeats 1 --queries 20", Here),
+    ("echo 'idle_budget_h = 4' > /tmp/reveille-sandbox/new.toml", Here),
+    (
+        "reveille whatif --config /tmp/reveille-sandbox/controller.toml --policy /tmp/reveille-sandbox/new.toml",
+        Here,
+    ),
     ("reveille config show", Here),
     ("reveille config check --config /tmp/reveille-sandbox/controller.toml", Here),
     ("reveille-agent --config /tmp/reveille-sandbox/agent.toml config check", Here),

@@ -8,7 +8,7 @@ use clap_complete::Shell;
 use super::{
     backtest::BacktestArgs, bench::BenchArgs, exit, explain::ExplainArgs, fleet::InstancesArgs,
     forecast::ForecastArgs, mine::MineArgs, models::ModelsArgs, plan::PlanArgs, policy::PolicyArgs,
-    report::ReportArgs, train::TrainArgs, wake::WakeArgs, wakes::WakesArgs,
+    report::ReportArgs, train::TrainArgs, wake::WakeArgs, wakes::WakesArgs, whatif::WhatifArgs,
 };
 
 /// Wakes hibernated instances before their users arrive.
@@ -112,6 +112,8 @@ pub(super) enum Command {
     Policy(PolicyArgs),
     /// What Reveille was good for
     Report(ReportArgs),
+    /// What another policy would have done with the stored visits, without a running controller
+    Whatif(WhatifArgs),
     /// Replay a presence trace through the production planner
     Backtest(BacktestArgs),
     /// Measure what planning and asking cost, on a fleet that is made up
@@ -121,7 +123,7 @@ pub(super) enum Command {
 }
 
 /// Where the configuration is.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct ConfigFile {
     /// The configuration
     #[arg(
@@ -201,6 +203,7 @@ mod tests {
             "policy changes",
             "report --from 2026-03-01T00:00:00Z",
             "report --from 2026-03-01 --to 2026-03-08",
+            "whatif --policy new.toml --from 2026-03-01 --to 2026-03-08 --frontier f.svg",
             "backtest t.csv.gz",
             "bench forecast --instances 1000000 --plot scaling.svg",
             "completions bash",

@@ -50,6 +50,8 @@ pub mod backtest;
 
 pub mod bench;
 
+mod whatif;
+
 pub use args::Cli;
 pub use exit::{EXITS, Exit};
 pub use run::main_with;

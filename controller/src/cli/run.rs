@@ -14,7 +14,7 @@ use super::{
     screen::Screen,
     serve,
     session::Session,
-    train, wake, wakes,
+    train, wake, wakes, whatif,
 };
 use crate::config::Config;
 
@@ -74,6 +74,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Config(ConfigCommand::Show(file)) => config::show(&screen, file.config.as_deref()),
         Command::Train(args) => train::run(&screen, &args).await,
         Command::Mine(args) => mined(&screen, args).await,
+        Command::Whatif(args) => whatif::run(&screen, &args).await,
         Command::Backtest(args) => backtested(&screen, args).await,
         Command::Bench(args) => benched(&screen, args).await,
         Command::Completions { shell } => {
@@ -105,6 +106,7 @@ async fn ask(command: Command, global: Global, screen: Screen) -> Result<Exit, F
         | Command::Config(_)
         | Command::Mine(_)
         | Command::Train(_)
+        | Command::Whatif(_)
         | Command::Backtest(_)
         | Command::Bench(_)
         | Command::Completions { .. } => unreachable!("answered without a controller"),

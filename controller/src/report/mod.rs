@@ -18,6 +18,8 @@ pub mod plot;
 
 pub mod backtest;
 
+pub mod whatif;
+
 pub use baseline::{BASELINE_DAYS, CohortBaseline};
 pub use before_after::{BeforeAfter, Stretch};
 pub use scorecard::{HostPeak, ReportInput, Scorecard, WakeRecord, scorecard};

@@ -1,5 +1,7 @@
 //! Tables `hosts` and `host_load`: what agents last said of themselves, and the highest load per hour.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use reveille_proto::{HostId, edge::Hello};
 
@@ -128,6 +130,28 @@ impl Store {
             .await
             .during("keep when a host was seen")
             .map(|_| ())
+    }
+
+    /// Per host: the highest CPU in percent of each hour of a span, ascending.
+    pub async fn host_load_hours(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<BTreeMap<HostId, Vec<f64>>, StoreError> {
+        let sql = "SELECT host_id, cpu_percent_max FROM host_load WHERE hour >= ? AND hour < ? \
+                   ORDER BY host_id, cpu_percent_max";
+        let rows: Vec<(String, f64)> = sqlx::query_as(sql)
+            .bind(ms(from).div_euclid(HOUR_MS))
+            .bind(ms(to).div_euclid(HOUR_MS))
+            .fetch_all(&self.pool)
+            .await
+            .during("read the load of hosts by the hour")?;
+        let mut hosts: BTreeMap<HostId, Vec<f64>> = BTreeMap::new();
+        for (id, cpu_percent_max) in rows {
+            let host = Place { table: "host_load", row: &id }.parse("host_id", &id)?;
+            hosts.entry(host).or_default().push(cpu_percent_max);
+        }
+        Ok(hosts)
     }
 
     /// Per host: highest CPU in percent and the share of samples above the ceiling, over a span.
