@@ -93,7 +93,9 @@ impl Scorer {
     /// asleep.
     pub fn may_reach(&self, profile: &Profile, scene: &Scene, threshold: f32) -> bool {
         let screen = self.fitted.screen.as_ref();
-        screen.is_none_or(|screen| screen.bound(&glance(profile, scene)) >= threshold)
+        screen.is_none_or(|screen| {
+            threshold < screen.lowest || screen.bound(&glance(profile, scene)) >= threshold
+        })
     }
 
     /// The score, and what it means in people and hours.
@@ -106,13 +108,19 @@ impl Scorer {
         }
     }
 
-    /// As [`Scorer::scored`], but what a wake would cost is worked out only from `threshold` on; below, `idle_h` is 0.
+    /// As [`Scorer::scored`], but what is only of interest for a wake is worked out only from `threshold` on: below,
+    /// `probability` and `idle_h` are 0.
     pub fn judged(&self, profile: &Profile, scene: &Scene, window_s: i64, threshold: f32) -> Scored {
         let features = self.features(profile, scene);
         let score = self.fitted.score(&features);
-        let probability = self.probability(&features, window_s as f64);
-        let idle_h = if score >= threshold { self.idle_h(&features, window_s as f64) } else { 0.0 };
-        Scored { score, probability, idle_h }
+        if score < threshold {
+            return Scored { score, probability: 0.0, idle_h: 0.0 };
+        }
+        Scored {
+            score,
+            probability: self.probability(&features, window_s as f64),
+            idle_h: self.idle_h(&features, window_s as f64),
+        }
     }
 
     /// Probability of an arrival within `within_s` seconds, if the instance sleeps now.

@@ -23,6 +23,8 @@ pub type Glance = [f32; COUNT];
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Screen {
+    /// The lowest threshold it was fitted for: with a lower one there is no telling at a first look.
+    pub lowest: f32,
     pub intercept: f32,
     pub weights: Glance,
 }

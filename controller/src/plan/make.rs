@@ -39,7 +39,8 @@ pub fn plan<'a, I: Iterator<Item = Candidate<'a>>>(input: PlanInput<'a, I>) -> W
     };
     let mut wakes = Vec::new();
     let mut held_out = Vec::new();
-    let mut omissions = Vec::with_capacity(candidates.size_hint().0);
+    let mut omissions = Vec::new();
+    let mut unlikely = 0;
     for candidate in candidates {
         match choose(&input, &candidate) {
             Ok(wake) => {
@@ -47,6 +48,7 @@ pub fn plan<'a, I: Iterator<Item = Candidate<'a>>>(input: PlanInput<'a, I>) -> W
                 held_out.push(hold_out.holds(candidate.cohort, candidate.instance, day));
                 wakes.push(wake);
             }
+            Err(OmissionReason::Unlikely) => unlikely += 1,
             Err(reason) => omissions.push(Omission { instance: candidate.instance.clone(), reason }),
         }
     }
@@ -76,6 +78,7 @@ pub fn plan<'a, I: Iterator<Item = Candidate<'a>>>(input: PlanInput<'a, I>) -> W
         hold_out_share: hold_out.share,
         wakes,
         omissions,
+        unlikely,
     }
 }
 

@@ -46,4 +46,6 @@ pub struct WakePlan {
     pub wakes: Vec<PlannedWake>,
     /// In the order of the candidates.
     pub omissions: Vec<Omission>,
+    /// Candidates that a first look told to be unlikely: counted only, as they are most of a large fleet.
+    pub unlikely: u64,
 }

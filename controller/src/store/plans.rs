@@ -11,7 +11,7 @@ use super::{
     held_out,
     row::{Place, ms},
 };
-use crate::plan::WakePlan;
+use crate::plan::{OmissionReason, WakePlan};
 
 /// A plan's header.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +63,9 @@ impl Store {
         for omission in &plan.omissions {
             *omitted.entry(omission.reason.code()).or_default() += 1;
         }
+        if plan.unlikely > 0 {
+            omitted.insert(OmissionReason::Unlikely.code(), plan.unlikely);
+        }
         let mut tx = self.begin().await?;
         let sql = "INSERT INTO plans (made_at, horizon_end, mode, model_version, wakes, omissions, omitted, hold_out_share) \
                    VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
@@ -72,7 +75,7 @@ impl Store {
             .bind(plan.mode.as_str())
             .bind(plan.model_version as i64)
             .bind(plan.wakes.len() as i64)
-            .bind(plan.omissions.len() as i64)
+            .bind(plan.omissions.len() as i64 + plan.unlikely as i64)
             .bind(serde_json::to_string(&omitted).expect("keys are text"))
             .bind(plan.hold_out_share)
             .execute(&mut *tx)
@@ -199,7 +202,7 @@ impl Store {
         Ok(row.map(|(code, detail)| OmissionRow { instance: instance.clone(), code, detail }))
     }
 
-    /// What the newest plan left out, and would be asked about (see [`crate::plan::OmissionReason::is_noted`]), in order of instance, after `after`; `limit` 0 is all.
+    /// What the newest plan left out, and would be asked about (see [`OmissionReason::is_noted`]), in order of instance, after `after`; `limit` 0 is all.
     pub async fn omissions_list(
         &self,
         after: Option<&InstanceId>,

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, num::NonZero};
 
-use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp};
 
 use super::score::{Ask, Round, score_all};
 use crate::{

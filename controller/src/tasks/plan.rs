@@ -119,7 +119,7 @@ impl Plan {
         let from_day = (today - PRICE_DAYS).max(changed_day.map_or(i32::MIN, |day| day + 1));
         let mut price = Price::new(start, budget_h);
         for day in self.shared.store.spend_of(from_day).await? {
-            if day.day < today - 1 && day.wakes > 0 {
+            if day.day < today - 1 && day.instances > 0 {
                 price.after_day(day.instances, day.idle_s.max(0.0) as u64);
             }
         }
@@ -350,9 +350,12 @@ impl Task for Plan {
             matches!(reason, OmissionReason::NoProfile | OmissionReason::Abstained(_))
         };
         let silent = plan.omissions.iter().filter(|omission| silent(&omission.reason)).count();
-        let forecast = (plan.wakes.len() + plan.omissions.len() - silent) as u64;
+        let forecast = (plan.wakes.len() + plan.omissions.len() - silent) as u64 + plan.unlikely;
         let today = now.as_second().div_euclid(DAY_S) as i32;
-        self.shared.store.spend_keep_instances(today, forecast).await?;
+        // A day on which nobody may be woken says nothing of what a threshold costs.
+        if plan.mode == Mode::Act && !self.shared.policy().paused {
+            self.shared.store.spend_keep_instances(today, forecast).await?;
+        }
         let queued = if plan.mode == Mode::Act { self.act(now).await? } else { 0 };
         if !plan.wakes.is_empty() {
             info!(plan_id, mode = plan.mode.as_str(), wakes = plan.wakes.len(), queued, "plan made");
@@ -361,7 +364,7 @@ impl Task for Plan {
         Ok(format!(
             "plan {plan_id}: {} wakes, {} left out, {queued} queued",
             plan.wakes.len(),
-            plan.omissions.len()
+            plan.omissions.len() as u64 + plan.unlikely
         ))
     }
 }
@@ -428,6 +431,7 @@ mod tests {
                 wake("ops1", "2026-03-02T09:00:00Z"),
             ],
             omissions: Vec::new(),
+            unlikely: 0,
         };
         leave_quiet(&mut made, &view);
         let left: Vec<_> = made.wakes.iter().map(|wake| wake.instance.as_str()).collect();

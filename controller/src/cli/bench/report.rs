@@ -12,6 +12,8 @@ pub struct ForecastBench {
     pub instances: usize,
     /// Asleep: those were scored.
     pub asleep: usize,
+    /// Of those, the ones that a first look told to be unlikely.
+    pub unlikely: usize,
     /// Planned by the tick.
     pub wakes: usize,
     pub threads: usize,
@@ -49,8 +51,9 @@ impl fmt::Display for ForecastBench {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{} instances, {} of them asleep and scored, {} wakes planned, {} threads",
-            self.instances, self.asleep, self.wakes, self.threads
+            "{} instances, {} of them asleep, {} of those unlikely at a first look and the others scored, {} wakes planned, \
+             {} threads",
+            self.instances, self.asleep, self.unlikely, self.wakes, self.threads
         )?;
         let mut table = comfy_table::Table::new();
         table.load_style(STYLE);

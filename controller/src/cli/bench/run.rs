@@ -99,6 +99,7 @@ fn measure(args: &ForecastArgs) -> Result<ForecastBench, BenchError> {
     Ok(ForecastBench {
         instances,
         asleep: tick.asleep,
+        unlikely: tick.unlikely,
         wakes: tick.wakes,
         threads,
         tick_s: tick.whole_s,
@@ -166,6 +167,7 @@ mod tests {
             "peer_tick_s",
             "api_p99_ms",
             "asleep",
+            "unlikely",
         ] {
             assert!(json[key].as_f64().is_some_and(|value| value > 0.0), "{key}: {json}");
         }

@@ -30,6 +30,8 @@ pub(super) struct Tick {
     pub(super) score_s: f64,
     pub(super) plan_s: f64,
     pub(super) asleep: usize,
+    /// Of those, the ones that a first look told to be unlikely.
+    pub(super) unlikely: usize,
     pub(super) wakes: usize,
 }
 
@@ -105,7 +107,7 @@ impl Desk {
         });
         let wakes = made.wakes.len();
         let whole_s = began.elapsed().as_secs_f64();
-        Tick { whole_s, score_s, plan_s: whole_s - score_s, asleep, wakes }
+        Tick { whole_s, score_s, plan_s: whole_s - score_s, asleep, unlikely: made.unlikely as usize, wakes }
     }
 
     /// The median of several ticks, by what they took in all.

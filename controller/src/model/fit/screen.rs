@@ -12,7 +12,7 @@ const MISSED: f64 = 0.001;
 const RIDGE: f64 = 1e-6;
 
 /// Fits to scores; those below `lowest` are of no interest and count as if they were there. `None` when no score
-/// reaches it.
+/// is above it.
 pub fn screen(glances: &[Glance], scores: &[f32], lowest: f32) -> Option<Screen> {
     let numbers = |glance: &Glance| {
         DVector::from_fn(COUNT + 1, |i, _| if i == 0 { 1.0 } else { f64::from(glance[i - 1]) })
@@ -36,7 +36,7 @@ pub fn screen(glances: &[Glance], scores: &[f32], lowest: f32) -> Option<Screen>
     let kept = (above.len() as f64 * (1.0 - MISSED)) as usize;
     let slack = above.get(kept.min(above.len().checked_sub(1)?))?;
     let weights = std::array::from_fn(|i| beta[i + 1] as f32);
-    Some(Screen { intercept: (beta[0] + slack) as f32, weights })
+    Some(Screen { lowest, intercept: (beta[0] + slack) as f32, weights })
 }
 
 #[cfg(test)]

@@ -41,6 +41,9 @@ const NETWORK_ROWS: usize = 4;
 /// Fewer rows than so many a hinge are too few to bend by.
 const ROWS_PER_HINGE: usize = 1_000;
 
+/// Budgets up to so many idle hours are told at a first look; who spends more wakes most of the fleet anyway.
+const SCREENED_MAX_H: f64 = 6.0;
+
 /// Rounds of improvement of the wake score, by a straight line and then by a network.
 const ROUNDS: usize = 3;
 
@@ -141,8 +144,7 @@ pub fn fit(
     let arrivals = arrivals(histories, clockwork) / draw.one_in;
     fitted.frontier = frontier(&sleeps, clockwork, drawn_days, arrivals);
     let scores: Vec<f32> = table.rows.par_iter().map(|row| fitted.score(row)).collect();
-    // Whatever budget is set, up to the largest of the frontier.
-    fitted.screen = screen(&table.glances, &scores, fitted.threshold(f64::INFINITY));
+    fitted.screen = screen(&table.glances, &scores, fitted.threshold(SCREENED_MAX_H));
     fitted.population = walk.population;
     Some(fitted)
 }

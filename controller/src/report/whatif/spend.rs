@@ -44,7 +44,7 @@ impl Spend {
     pub(super) fn begin_day(&mut self, today: i32) -> f32 {
         while let Some(entry) = self.days.first_entry().filter(|entry| *entry.key() <= today - VERDICT_DAYS) {
             let day = entry.remove();
-            if day.wakes > 0 {
+            if day.instances > 0 {
                 self.price.after_day(day.instances, day.idle_s.max(0.0) as u64);
             }
         }
