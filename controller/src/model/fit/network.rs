@@ -1,7 +1,6 @@
 //! Fits a network to weighted labels by stochastic gradient descent (Adam, Kingma & Ba 2015).
 
 use nalgebra::{DMatrix, DVector, DVectorView};
-use rand::{RngExt, SeedableRng, rngs::StdRng, seq::SliceRandom};
 
 use super::logistic::Standard;
 use crate::model::{
@@ -75,21 +74,45 @@ impl Step {
     }
 }
 
+/// A fixed sequence without a pattern (SplitMix64, Steele et al. 2014): where the hinges begin, and in which order the
+/// rows are looked at.
+struct Sequence(u64);
+
+impl Sequence {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// Evenly from -`spread * sqrt(3)` to that, which has the standard deviation `spread`.
+    fn even(&mut self, spread: f32) -> f32 {
+        let share = (self.next() >> 40) as f32 / (1u64 << 24) as f32;
+        (share * 2.0 - 1.0) * spread * 3.0f32.sqrt()
+    }
+
+    fn shuffle(&mut self, order: &mut [u32]) {
+        for last in (1..order.len()).rev() {
+            order.swap(last, (self.next() % (last as u64 + 1)) as usize);
+        }
+    }
+}
+
 /// Fits `hinges` hinges, beginning with the linear `start`. The same input gives the same network.
 pub fn network(lesson: Lesson<'_>, start: &Head, hinges: usize) -> Network {
-    let mut rng = StdRng::seed_from_u64(1);
+    let mut sequence = Sequence(1);
     let Lesson { rows, standard, .. } = lesson;
     let (mean, per_spread) = standard.parts();
     let empty = Network { intercept: 0.0, mean, per_spread, linear: [0.0; COUNT], hinges: Vec::new() };
-    // Uniform with the spread that keeps a sum of so many numbers at 1.
-    let mut draw = |spread: f32| (rng.random::<f32>() * 2.0 - 1.0) * spread * 3.0f32.sqrt();
+    // A sum of so many numbers then has a spread of 1.
     let spread = 1.0 / (COUNT as f32).sqrt();
     let mut hidden = Learned::new(Matrix::from_fn(COUNT, hinges, |i, _| {
-        let first = draw(spread);
+        let first = sequence.even(spread);
         if standard.uses(i) { first } else { 0.0 }
     }));
     let mut open_at = Learned::new(Matrix::zeros(hinges, 1));
-    let mut adds = Learned::new(Matrix::from_fn(hinges, 1, |_, _| draw(0.1)));
+    let mut adds = Learned::new(Matrix::from_fn(hinges, 1, |_, _| sequence.even(0.1)));
     let (intercept, linear) = standard.fold(start);
     let mut linear = Learned::new(Matrix::from_column_slice(COUNT, 1, &linear));
     let mut intercept = Learned::new(Matrix::from_element(1, 1, intercept));
@@ -100,7 +123,7 @@ pub fn network(lesson: Lesson<'_>, start: &Head, hinges: usize) -> Network {
     let mut order: Vec<u32> = (0..rows.len() as u32).collect();
     let mut z = Matrix::zeros(COUNT, batch);
     for epoch in 0..EPOCHS {
-        order.shuffle(&mut rng);
+        sequence.shuffle(&mut order);
         for (number, chosen) in order.chunks_exact(batch).enumerate() {
             for (mut column, row) in z.column_iter_mut().zip(chosen) {
                 column.copy_from_slice(&empty.standardised(&rows[*row as usize]));
@@ -148,6 +171,8 @@ pub fn network(lesson: Lesson<'_>, start: &Head, hinges: usize) -> Network {
 
 #[cfg(test)]
 mod tests {
+    use rand::{RngExt, SeedableRng, rngs::StdRng};
+
     use super::*;
 
     /// Rows on which only the product of two features tells the label.
