@@ -2,7 +2,7 @@
 
 use super::{
     moment::Moment,
-    profile2::Profile,
+    profile::Profile,
     scorer::Scorer,
     stays::{LocalQuarter, QUARTERS_PER_DAY},
 };

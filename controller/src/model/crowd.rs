@@ -7,7 +7,7 @@ use super::{
     detect::{DayFlag, DetectRule, Detection, detect},
     moment::Moment,
     population::{Census, Population},
-    profile2::{Profile, day_of_quarter},
+    profile::{Profile, day_of_quarter},
     stays::QUARTERS_PER_DAY,
     turnout::Turnout,
     week::{WEEK_HISTORY_DAYS, WeekFactors, day_of_week},

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{
     features::{COUNT, Features, GROUPS, Group, NAMES, Scene},
     fitted::Fitted,
-    profile2::Profile,
+    profile::Profile,
     scorer::Scorer,
 };
 

@@ -3,7 +3,7 @@
 use super::{
     decay::{Decay, LANES, Lanes},
     logarithm::ln,
-    profile2::{Profile, day_of_quarter},
+    profile::{Profile, day_of_quarter},
     sums::Sums,
 };
 

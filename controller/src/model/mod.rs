@@ -30,7 +30,7 @@ pub mod stays;
 
 pub mod moment;
 
-pub mod profile2;
+pub mod profile;
 
 pub mod decay;
 
@@ -88,7 +88,7 @@ pub use lead::{LEAD_TIME_DEFAULT_S, LeadTimes};
 pub use meta::{Metrics, ModelKind, Origin, Rejection, validate, validate_weights};
 pub use moment::Moment;
 pub use phase::{ArrivalClock, OffsetPrior, Phase, PhaseRule, Unclear, phase};
-pub use profile2::Profile;
+pub use profile::Profile;
 pub use profiles::Profiles;
 pub use rule::{Rule, Split};
 pub use scorer::{AbstainRule, Scored, Scorer};

@@ -1,7 +1,7 @@
 //! A profile as bytes, for the database: four bytes a stay and a few for the rest.
 
 use super::{
-    profile2::Profile,
+    profile::Profile,
     stays::{STAYS_MAX, Stay, Stays},
 };
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{Timestamp, tz::TimeZone};
 use reveille_proto::InstanceId;
 
-use super::{profile2::Profile, relive::sightings_of};
+use super::{profile::Profile, relive::sightings_of};
 use crate::visits::Visit;
 
 /// A clock of the log may be ahead of ours by so much; what is later is not believed.

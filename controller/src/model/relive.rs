@@ -2,7 +2,7 @@
 
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::profile2::Profile;
+use super::profile::Profile;
 
 /// Sightings that make one stay of a visit, in seconds since 1970: its arrival, its departure, and between them
 /// as many as an idle gap needs not to split it.

@@ -8,7 +8,7 @@ use super::{
     fitted::Fitted,
     forecast::Abstain,
     moment::Moment,
-    profile2::Profile,
+    profile::Profile,
     screen::glance,
 };
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     logarithm::ln,
-    profile2::{Profile, day_of_quarter},
+    profile::{Profile, day_of_quarter},
     scene::Scene,
     stays::QUARTERS_PER_DAY,
 };

@@ -8,7 +8,7 @@ use super::{
     decay::{AGE_DAYS_MAX, Decay, LANES, Lanes},
     features::WINDOW_QUARTERS,
     places::{AHEAD_MAX, Places},
-    profile2::Profile,
+    profile::Profile,
     scene::Scene,
     stays::STAYS_MAX,
 };

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{
     moment::Moment,
-    profile2::Profile,
+    profile::Profile,
     stays::{LocalQuarter, QUARTERS_PER_DAY},
 };
 

@@ -5,7 +5,7 @@ use crate::model::{
     features::{Features, Scene, features},
     moment::{Moment, QUARTER_S},
     population::{Census, Population},
-    profile2::Profile,
+    profile::Profile,
 };
 
 const DAY_S: i64 = 86_400;
