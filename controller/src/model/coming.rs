@@ -79,7 +79,7 @@ mod tests {
     /// A model that only looks at who came within the hour on the days before.
     fn scorer() -> Scorer {
         let mut head = Head { intercept: 1.0, ..Head::default() };
-        if let Some(place) = NAMES.iter().position(|name| *name == "hour_45d") {
+        if let Some(place) = NAMES.iter().position(|name| *name == "present_hour_45d") {
             head.weights[place] = 1.0;
         }
         Scorer::new(Fitted {

@@ -176,7 +176,11 @@ mod tests {
             let mut fleet = Fleet { factor, fall, ..Fleet::of(200) };
             let mut price = Price::new(fleet.start, fleet.budget_h);
             let (spent, thresholds) = fleet.run(&mut price, 730);
-            assert!((mean(&spent[180..]) / 1.5 - 1.0).abs() < 0.1, "{factor} {fall}: {}", mean(&spent[180..]));
+            assert!(
+                (mean(&spent[180..]) / 1.5 - 1.0).abs() < 0.1,
+                "{factor} {fall}: {}",
+                mean(&spent[180..])
+            );
             let (late, far) = (&thresholds[365..], f64::ln(factor) / fall);
             for threshold in late {
                 let off = f64::from(*threshold - fleet.start) - far;
@@ -199,7 +203,7 @@ mod tests {
 
     #[test]
     fn another_budget_is_followed_at_once() {
-        let mut fleet = Fleet { factor: 1.6, spread: 1.0, ..Fleet::of(100) };
+        let mut fleet = Fleet { factor: 1.6, spread: 1.0, ..Fleet::of(1_000) };
         let mut price = Price::new(fleet.start, fleet.budget_h);
         fleet.run(&mut price, 200);
         // Where it was fitted, 3 h cost a threshold lower by ln 2 / 1.2.

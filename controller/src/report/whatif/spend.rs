@@ -40,7 +40,7 @@ impl Spend {
         self.days.entry(day).or_default().instances = instances;
     }
 
-    /// The threshold of `today`. A day without a wake says nothing of what wakes cost.
+    /// The threshold of `today`. A day on which nobody could be woken says nothing of what wakes cost.
     pub(super) fn begin_day(&mut self, today: i32) -> f32 {
         while let Some(entry) = self.days.first_entry().filter(|entry| *entry.key() <= today - VERDICT_DAYS) {
             let day = entry.remove();
@@ -61,12 +61,13 @@ mod tests {
         let fitted = Fitted::embedded();
         let mut spend = Spend::new(fitted, 1.0);
         let start = spend.begin_day(10);
-        spend.forecast(9, 500);
-        spend.forecast(10, 500);
-        spend.woke(10, 3_600.0 * 2_000.0);
-        assert_eq!(spend.begin_day(11).to_bits(), start.to_bits(), "nothing on the ninth, the tenth is open");
+        spend.forecast(9, 5_000);
+        spend.forecast(10, 5_000);
+        spend.woke(10, 3_600.0 * 20_000.0);
+        let cheaper = spend.begin_day(11);
+        assert!(cheaper < start, "nothing was spent on the ninth, the tenth is open: {cheaper} {start}");
         let dearer = spend.begin_day(12);
-        assert!(dearer > start, "four times the budget was spent: {dearer} {start}");
+        assert!(dearer > cheaper, "four times the budget was spent: {dearer} {cheaper}");
         assert_eq!(spend.begin_day(13).to_bits(), dearer.to_bits(), "and is paid once");
     }
 }
