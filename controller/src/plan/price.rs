@@ -11,6 +11,8 @@ const FALL: f64 = 1.2;
 const HALF_LIFE_DAYS: f64 = 180.0;
 /// Instance-days that the start threshold is trusted for: so few instances do not move it by chance.
 const TRUST_INSTANCE_DAYS: f64 = 2_000.0;
+/// And days at most: a small fleet has its own ways too.
+const TRUST_DAYS: f64 = 60.0;
 /// How far, as a share, spending may be above what was expected before the threshold is raised, and how far what is
 /// owed may be above none. A budget kept to the hour by moving the threshold all the time costs 1 to 2 % of the arrivals
 /// found awake, measured on recorded presence; one kept within a tenth costs half of that. There is no slack below: a
@@ -86,7 +88,8 @@ impl Price {
 
     /// Scores from here on are worth a wake.
     pub fn threshold(&self) -> f32 {
-        let trust_h = TRUST_INSTANCE_DAYS * self.budget_h_per_day;
+        let instances_per_day = self.instance_days / self.days.max(1.0);
+        let trust_h = TRUST_INSTANCE_DAYS.min(TRUST_DAYS * instances_per_day) * self.budget_h_per_day;
         let ratio = (self.seen_h + trust_h) / (self.expected_h + trust_h);
         let ratio = ratio.clamp(1.0 / RATIO_MAX, RATIO_MAX).ln();
         let owed = self.owed_h / (self.instance_days * self.budget_h_per_day + trust_h);
