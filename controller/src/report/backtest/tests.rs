@@ -42,7 +42,7 @@ fn person(name: usize, hour: i64, days: i64) -> Traced {
 
 static SCORER: LazyLock<Scorer> = LazyLock::new(|| {
     let histories: Vec<_> = (0..4).map(|i| person(i, 6 + i as i64, 80).history()).collect();
-    let rule = FitRule { rows: 3_000, ..FitRule::new(CLOCKWORK) };
+    let rule = FitRule { rows: 20_000, ..FitRule::new(CLOCKWORK) };
     Scorer::new(fit(&histories, &rule, &Population::default(), |_| {}).expect("people come"))
 });
 
