@@ -106,12 +106,13 @@ pub fn fit(
         return None;
     }
     // The heads are straight lines: few numbers, for which fewer rows do.
-    let few: Vec<Features> = table.rows.iter().step_by(NETWORK_ROWS).copied().collect();
+    let every = table.rows.len().div_ceil(rule.rows.max(1)).clamp(1, NETWORK_ROWS);
+    let few: Vec<Features> = table.rows.iter().step_by(every).copied().collect();
     let standard = Standard::of(&few, |i| !rule.without.contains(&GROUPS[i]));
     let even = vec![1.0; few.len()];
     let mut head = |name: &str, from_s: i64, to_s: i64| {
         progress(name);
-        let waits_s = table.wait_s.iter().step_by(NETWORK_ROWS);
+        let waits_s = table.wait_s.iter().step_by(every);
         let labels: Vec<bool> = waits_s.map(|wait_s| (from_s..=to_s).contains(wait_s)).collect();
         logistic(&few, &standard, &labels, &even)
     };
@@ -129,8 +130,8 @@ pub fn fit(
         let (labels, weights) = lesson(&pasts, rule, drawn_days);
         progress(if round == 0 { "fitting the wake score" } else { "bending the wake score" });
         if round == 0 || !bends {
-            let labels: Vec<bool> = labels.iter().step_by(NETWORK_ROWS).copied().collect();
-            let weights: Vec<f32> = weights.iter().step_by(NETWORK_ROWS).copied().collect();
+            let labels: Vec<bool> = labels.iter().step_by(every).copied().collect();
+            let weights: Vec<f32> = weights.iter().step_by(every).copied().collect();
             fitted.wake = logistic(&few, &standard, &labels, &weights);
         } else {
             let lesson =
