@@ -76,7 +76,8 @@ pub(super) async fn replayed(
     let plot = args.frontier.as_deref().map(PlotFile::of).transpose()?;
     let dir: PathBuf = args.database.clone().map_or_else(|| config.data_dir(), Ok)?;
     let store = stored::open(&dir).await?;
-    let read = read(args, &config, &store, now, &dir).await;
+    // What it holds on to is too large for the futures of all commands.
+    let read = Box::pin(read(args, &config, &store, now, &dir)).await;
     store.close().await;
     let work = read?;
     let report = tokio::task::spawn_blocking(move || work.report()).await.map_err(Failure::internal)?;

@@ -74,7 +74,7 @@ impl Step {
     }
 }
 
-/// A fixed sequence without a pattern (SplitMix64, Steele et al. 2014): where the hinges begin, and in which order the
+/// A fixed sequence without a pattern (`SplitMix64`, Steele et al. 2014): where the hinges begin, and in which order the
 /// rows are looked at.
 struct Sequence(u64);
 
