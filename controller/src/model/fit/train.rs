@@ -38,8 +38,8 @@ pub struct FitRule {
 /// Rows of the network to one of the heads.
 const NETWORK_ROWS: usize = 4;
 
-/// Fewer rows than so many a hinge are too few to bend by.
-const ROWS_PER_HINGE: usize = 1_000;
+/// Fewer rows than so many a hinge are too few to bend by: quarter hours of one sleep tell nearly the same.
+const ROWS_PER_HINGE: usize = 10_000;
 
 /// Budgets up to so many idle hours are told at a first look; who spends more wakes most of the fleet anyway.
 const SCREENED_MAX_H: f64 = 6.0;
