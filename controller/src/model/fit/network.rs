@@ -30,16 +30,16 @@ pub struct Lesson<'a> {
 }
 
 /// Numbers that are learned, and what Adam remembers of their gradients.
-struct Learned<T> {
-    value: T,
-    first: T,
-    second: T,
+struct Learned {
+    value: Matrix,
+    first: Matrix,
+    second: Matrix,
 }
 
 type Matrix = DMatrix<f32>;
 type Vector = DVector<f32>;
 
-impl Learned<Matrix> {
+impl Learned {
     fn new(value: Matrix) -> Self {
         let none = Matrix::zeros(value.nrows(), value.ncols());
         Self { first: none.clone(), second: none, value }
