@@ -69,7 +69,11 @@ fn render(told: &ExplainView, screen: &Screen) -> String {
         percent(told.within_3h),
         percent(told.within_24h)
     );
-    let verdict = if told.model_wakes { "a wake is worth it" } else { "waiting is better" };
+    let verdict = match (told.model_wakes, told.waits) {
+        (true, _) => "a wake is worth it",
+        (false, true) => "a quarter hour later is soon enough",
+        (false, false) => "waiting is better",
+    };
     let worth = format!(
         "a wake now is expected to spare {:.1} min for {:.1} idle h; score {:.2}, woken from {:.2} on: {verdict}",
         told.saved_s / 60.0,

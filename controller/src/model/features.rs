@@ -1,10 +1,15 @@
 //! What the model looks at: numbers computed from a profile in one pass over its stays.
+#![expect(
+    clippy::inline_always,
+    reason = "what is not inlined is not compiled for wide registers: see `wide`"
+)]
 
 use super::{
     decay::{Decay, LANES, Lanes},
     logarithm::ln,
     profile::{Profile, day_of_quarter},
     sums::Sums,
+    wide::{Work, widely},
 };
 
 pub use super::scene::Scene;
@@ -113,6 +118,26 @@ fn flag(yes: bool) -> f32 {
 /// A profile's numbers at the moment of `scene`; the instance must be asleep. Stays after the moment are not
 /// looked at.
 pub fn features(profile: &Profile, scene: &Scene, decay: &Decay) -> Features {
+    widely(Gather { profile, scene, decay })
+}
+
+struct Gather<'a> {
+    profile: &'a Profile,
+    scene: &'a Scene,
+    decay: &'a Decay,
+}
+
+impl Work for Gather<'_> {
+    type Output = Features;
+
+    #[inline(always)]
+    fn run(self) -> Features {
+        gather(self.profile, self.scene, self.decay)
+    }
+}
+
+#[inline(always)]
+fn gather(profile: &Profile, scene: &Scene, decay: &Decay) -> Features {
     let moment = scene.moment();
     let stays = profile.stays();
     let known = stays.starts().partition_point(|start| stays.base() + i32::from(*start) <= moment.quarter);
@@ -165,6 +190,7 @@ pub fn features(profile: &Profile, scene: &Scene, decay: &Decay) -> Features {
 /// feature beside (`population`).
 const PRIOR: Lanes = [0.03, 0.012, 0.006, 0.003];
 
+#[inline(always)]
 fn put_rates(ratios: &mut Ratios, scene: &Scene, sums: &Sums, norm: Lanes) {
     let shape = scene.population_shape;
     let mut set = |first: F, lanes: std::ops::Range<usize>, sums: &Lanes, share: f32| {
@@ -196,6 +222,7 @@ fn put_rates(ratios: &mut Ratios, scene: &Scene, sums: &Sums, norm: Lanes) {
 }
 
 /// Puts what is known of the days; returns the share of the days alike that were used.
+#[inline(always)]
 fn put_days(
     out: &mut Features,
     ratios: &mut Ratios,
@@ -240,6 +267,7 @@ fn put_days(
 }
 
 /// How often a day was used that followed days like those before today. `known` are the days it is known of.
+#[inline(always)]
 fn put_days_after(ratios: &mut Ratios, used: u128, known: u128) {
     const PRIOR_DAYS: f32 = 3.0;
     // A day tells of what followed it only if the days before it are known as well.
@@ -263,6 +291,7 @@ fn put_days_after(ratios: &mut Ratios, used: u128, known: u128) {
 }
 
 /// How today goes on. `alike_share` is the share of the days alike that were used.
+#[inline(always)]
 fn put_today(ratios: &mut Ratios, scene: &Scene, sums: &Sums, norm: Lanes, alike_share: f32) {
     const PRIOR_DAYS: Lanes = [0.3, 0.2, 0.12, 0.06];
     let usual = 0.06 * scene.population_shape;

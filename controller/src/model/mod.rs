@@ -38,6 +38,8 @@ pub mod population;
 
 mod logarithm;
 
+mod wide;
+
 pub mod scene;
 
 mod places;

@@ -1,14 +1,25 @@
 //! A score that bends: a linear one, and on top what a layer of hinges adds.
+#![expect(
+    clippy::inline_always,
+    reason = "what is not inlined is not compiled for wide registers: see `wide`"
+)]
 
 use serde::{Deserialize, Serialize};
 
-use super::features::{COUNT, Features, NAMES};
+use super::{
+    features::{COUNT, Features, NAMES},
+    wide::{Work, widely},
+};
 
 /// Farther than so many spreads from the mean a feature counts no more: one never seen must not decide alone.
 const FAR: f32 = 5.0;
 
-/// Hinges of a whole block are worked out at once.
+/// Numbers a sum is made of at once.
 const BLOCK: usize = 8;
+
+/// Blocks of hinges that are worked out at once: as many as keep additions from waiting for each other.
+const BLOCKS: usize = 4;
+const PANEL: usize = BLOCKS * BLOCK;
 
 /// A network with one hidden layer of rectified linear units, beside which a linear score stays.
 ///
@@ -21,7 +32,8 @@ pub struct Network {
     /// 1 over the spread; 0 for a feature that is not used.
     pub per_spread: Features,
     pub linear: Features,
-    pub hinges: Vec<Hinge>,
+    hinges: Vec<Hinge>,
+    panels: Vec<Panel>,
 }
 
 /// One unit: nothing on one side, a slope on the other.
@@ -33,7 +45,93 @@ pub struct Hinge {
     pub adds: f32,
 }
 
+impl Hinge {
+    /// Whether it can change a score by more than nothing: some learn to be shut, and numbers as small as theirs are
+    /// slow to work with.
+    fn matters(&self) -> bool {
+        let most = FAR * self.weights.iter().map(|weight| weight.abs()).sum::<f32>() + self.intercept;
+        most > 0.0 && (most * self.adds).abs() > 1e-4
+    }
+}
+
+/// A number for each hinge of a panel.
+type Wide = [[f32; BLOCK]; BLOCKS];
+
+/// Hinges side by side; those that are missing add nothing.
+#[derive(Debug, Clone, PartialEq)]
+struct Panel {
+    intercepts: Wide,
+    adds: Wide,
+    /// By feature.
+    weights: Vec<Wide>,
+}
+
+impl Panel {
+    fn new(hinges: &[Hinge]) -> Self {
+        let wide = |number: &dyn Fn(&Hinge) -> f32| -> Wide {
+            let of = |n: usize| hinges.get(n).map_or(0.0, number);
+            std::array::from_fn(|block| std::array::from_fn(|lane| of(block * BLOCK + lane)))
+        };
+        Self {
+            intercepts: wide(&|hinge| hinge.intercept),
+            adds: wide(&|hinge| hinge.adds),
+            weights: (0..COUNT).map(|i| wide(&|hinge| hinge.weights[i])).collect(),
+        }
+    }
+}
+
+/// What the hinges of a panel add to a score.
+struct PanelSum<'a> {
+    panel: &'a Panel,
+    z: &'a Features,
+}
+
+impl Work for PanelSum<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn run(self) -> f32 {
+        let Self { panel, z } = self;
+        // Each block by its name: so they stay in registers.
+        let [mut a, mut b, mut c, mut d] = panel.intercepts;
+        for (weights, z) in panel.weights.iter().zip(z) {
+            add(&mut a, &weights[0], *z);
+            add(&mut b, &weights[1], *z);
+            add(&mut c, &weights[2], *z);
+            add(&mut d, &weights[3], *z);
+        }
+        let mut sums = [0.0; BLOCK];
+        for (open, adds) in [a, b, c, d].iter().zip(&panel.adds) {
+            for lane in 0..BLOCK {
+                sums[lane] += open[lane].max(0.0) * adds[lane];
+            }
+        }
+        sums.iter().sum()
+    }
+}
+
+#[inline(always)]
+fn add(to: &mut [f32; BLOCK], weights: &[f32; BLOCK], times: f32) {
+    for lane in 0..BLOCK {
+        to[lane] += weights[lane] * times;
+    }
+}
+
 impl Network {
+    /// A straight line, to be bent by [`Network::with_hinges`].
+    pub fn line(intercept: f32, mean: Features, per_spread: Features, linear: Features) -> Self {
+        Self { intercept, mean, per_spread, linear, hinges: Vec::new(), panels: Vec::new() }
+    }
+
+    pub fn with_hinges(self, mut hinges: Vec<Hinge>) -> Self {
+        hinges.retain(Hinge::matters);
+        Self { panels: hinges.chunks(PANEL).map(Panel::new).collect(), hinges, ..self }
+    }
+
+    pub fn hinges(&self) -> &[Hinge] {
+        &self.hinges
+    }
+
     /// The features as the network sees them.
     pub fn standardised(&self, features: &Features) -> Features {
         std::array::from_fn(|i| ((features[i] - self.mean[i]) * self.per_spread[i]).clamp(-FAR, FAR))
@@ -41,11 +139,7 @@ impl Network {
 
     pub fn score(&self, features: &Features) -> f32 {
         let z = self.standardised(features);
-        let hinges: f32 = self
-            .hinges
-            .iter()
-            .map(|hinge| hinge.adds * (hinge.intercept + dot(&hinge.weights, &z)).max(0.0))
-            .sum();
+        let hinges: f32 = self.panels.iter().map(|panel| widely(PanelSum { panel, z: &z })).sum();
         self.intercept + dot(&self.linear, &z) + hinges
     }
 
@@ -151,13 +245,10 @@ impl<'de> Deserialize<'de> for Network {
             let weights = list("weights", hinge.weights)?;
             Ok(Hinge { intercept: hinge.intercept, adds: hinge.adds, weights })
         });
-        let network = Self {
-            intercept: written.intercept,
-            hinges: hinges.collect::<Result<_, D::Error>>()?,
-            mean: list("mean", written.mean)?,
-            per_spread: list("per_spread", written.per_spread)?,
-            linear: list("linear", written.linear)?,
-        };
+        let hinges = hinges.collect::<Result<_, D::Error>>()?;
+        let (mean, per_spread) = (list("mean", written.mean)?, list("per_spread", written.per_spread)?);
+        let line = Self::line(written.intercept, mean, per_spread, list("linear", written.linear)?);
+        let network = line.with_hinges(hinges);
         if !network.is_finite() {
             return Err(Error::custom("a number of the network is not finite"));
         }
@@ -174,7 +265,7 @@ mod tests {
         hinge.weights[0] = 1.0;
         let mut linear = [0.0; COUNT];
         linear[1] = 0.5;
-        Network { intercept: 0.25, mean: [1.0; COUNT], per_spread: [0.5; COUNT], linear, hinges: vec![hinge] }
+        Network::line(0.25, [1.0; COUNT], [0.5; COUNT], linear).with_hinges(vec![hinge])
     }
 
     fn features(first: f32, second: f32) -> Features {

@@ -1,4 +1,8 @@
 //! Where each stay lies as seen from a moment: its day, its time of day, how far ahead of now's time of day it began.
+#![expect(
+    clippy::inline_always,
+    reason = "what is not inlined is not compiled for wide registers: see `wide`"
+)]
 
 use super::{
     moment::Moment,
@@ -28,6 +32,7 @@ pub(super) struct Places {
 
 impl Places {
     /// Of the first `known` stays, which must begin at or before `now`.
+    #[inline(always)]
     pub(super) fn of(stays: &Stays, known: usize, now: Moment) -> Self {
         let blank = [0; STAYS_MAX];
         let mut places = Self { age: blank, slot: blank, back: blank, behind: blank };

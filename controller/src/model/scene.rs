@@ -17,10 +17,17 @@ pub struct Scene {
     /// Today is of rest; yesterday was, today is not; tomorrow is, today is not.
     pub(super) calendar: [f32; 3],
     pub(super) clock: [f32; 4],
+    /// The quarter hour after; it has none itself.
+    next: Option<Box<Scene>>,
 }
 
 impl Scene {
     pub fn new(moment: Moment, population: &Population) -> Self {
+        let next = Self::alone(later(moment), population);
+        Self { next: Some(Box::new(next)), ..Self::alone(moment, population) }
+    }
+
+    fn alone(moment: Moment, population: &Population) -> Self {
         let dow = moment.day_of_week();
         let rest = |days_back: usize| population.rest[(dow + 14 - days_back % 7) % 7];
         let alike: [bool; 7] = std::array::from_fn(|back| rest(back) == rest(0));
@@ -37,12 +44,21 @@ impl Scene {
             day_share: population.day_share[dow].max(0.02),
             calendar: [flag(rest(0)), flag(rest(1) && !rest(0)), flag(rest(6) && !rest(0))],
             clock: [turn.sin(), turn.cos(), (2.0 * turn).sin(), (2.0 * turn).cos()],
+            next: None,
         }
     }
 
     /// To another day at the same time of the same day of the week, where all else is the same.
     pub fn move_to(&mut self, moment: Moment) {
         self.moment = moment;
+        if let Some(next) = &mut self.next {
+            next.moment = later(moment);
+        }
+    }
+
+    /// The scene a quarter hour later, the population being the same.
+    pub fn next(&self) -> &Self {
+        self.next.as_deref().unwrap_or(self)
     }
 
     pub fn moment(&self) -> Moment {
@@ -57,4 +73,8 @@ impl Scene {
     pub(super) fn alike(&self, days_back: u16) -> bool {
         self.alike[usize::from(days_back % 7)]
     }
+}
+
+fn later(moment: Moment) -> Moment {
+    Moment { quarter: moment.quarter.saturating_add(1) }
 }

@@ -2,37 +2,66 @@
 //!
 //! A score reads a profile from one end to the other and weighs every stay; most instances of a fleet are at most times
 //! nowhere near a wake. The first look only counts, in a tenth of the time, and lets pass whatever might be woken.
+#![expect(
+    clippy::inline_always,
+    reason = "what is not inlined is not compiled for wide registers: see `wide`"
+)]
 
 use serde::{Deserialize, Serialize};
 
 use super::{
+    features::WINDOW_QUARTERS,
     logarithm::ln,
     profile::{Profile, day_of_quarter},
     scene::Scene,
     stays::QUARTERS_PER_DAY,
+    wide::{Work, widely},
 };
 
 /// Numbers of a first look.
-pub const COUNT: usize = 9;
+pub const COUNT: usize = 15;
 
-/// Stays near this time of day in the last two weeks, in the last nine, and at all; days used of the last 7 and 28;
-/// how long it has slept, that squared; whether it was used today and yesterday.
+/// Arrivals near this time of day in the last two weeks, in the last nine, and at all; arrivals in the window after this
+/// time of day in the last week, in the last four, and in the last twelve; days used of the last 7 and 28, and of the
+/// same days of the last eight weeks; how long it has slept, that squared; whether it was used today and yesterday; when
+/// the population comes; whether this is a day of rest.
 pub type Glance = [f32; COUNT];
 
-/// A bound on the score by a straight line through the numbers of a first look.
+/// Tells by a straight line through the numbers of a first look who may reach a threshold.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Screen {
-    /// The lowest threshold it was fitted for: with a lower one there is no telling at a first look.
-    pub lowest: f32,
-    pub intercept: f32,
     pub weights: Glance,
+    /// The lowest threshold first; no line is lower than the one before.
+    pub cuts: Vec<Cut>,
+}
+
+/// How high the line must be for a threshold to be reached, but for the rare ones that the fit left out.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cut {
+    pub threshold: f32,
+    pub line: f32,
 }
 
 impl Screen {
-    /// What the score is at most, but for the rare ones that the fit left out.
+    /// What the score is at most, but for the rare ones that the fit left out: between two cuts by a straight line. Whoever
+    /// is below the lowest cut is told to be at its threshold; whoever is above the highest may have any score.
     pub fn bound(&self, glance: &Glance) -> f32 {
-        self.weights.iter().zip(glance).map(|(weight, number)| weight * number).sum::<f32>() + self.intercept
+        let line = self.line(glance);
+        let after = self.cuts.partition_point(|cut| cut.line <= line);
+        match (after.checked_sub(1).and_then(|i| self.cuts.get(i)), self.cuts.get(after)) {
+            (_, None) => f32::INFINITY,
+            (None, Some(lowest)) => lowest.threshold,
+            (Some(low), Some(high)) => {
+                let share = (line - low.line) / (high.line - low.line);
+                low.threshold + (high.threshold - low.threshold) * share
+            }
+        }
+    }
+
+    pub fn line(&self, glance: &Glance) -> f32 {
+        self.weights.iter().zip(glance).map(|(weight, number)| weight * number).sum()
     }
 }
 
@@ -41,10 +70,40 @@ const DAY: u16 = QUARTERS_PER_DAY as u16;
 const BEFORE: u16 = 8;
 /// ... for so many quarter hours it is near.
 const NEAR: u16 = 24;
+/// The window after it.
+const AHEAD: u16 = WINDOW_QUARTERS as u16;
+/// Of the days before, those of the last eight weeks that are the same day of the week.
+const SAME_DAYS: u128 = {
+    let (mut days, mut week) = (0, 1);
+    while week <= 8 {
+        days |= 1 << (7 * week - 1);
+        week += 1;
+    }
+    days
+};
 const REACH: i32 = 65_000;
 
 /// The first look at a profile; the instance must be asleep. Stays after the moment are not looked at.
 pub fn glance(profile: &Profile, scene: &Scene) -> Glance {
+    widely(Count { profile, scene })
+}
+
+struct Count<'a> {
+    profile: &'a Profile,
+    scene: &'a Scene,
+}
+
+impl Work for Count<'_> {
+    type Output = Glance;
+
+    #[inline(always)]
+    fn run(self) -> Glance {
+        count(self.profile, self.scene)
+    }
+}
+
+#[inline(always)]
+fn count(profile: &Profile, scene: &Scene) -> Glance {
     let moment = scene.moment();
     let stays = profile.stays();
     let to_now = moment.quarter.saturating_sub(stays.base());
@@ -53,6 +112,7 @@ pub fn glance(profile: &Profile, scene: &Scene) -> Glance {
         (to_now.clamp(0, REACH) as u16, to_now.saturating_sub(REACH).clamp(0, REACH) as u16);
     let known = stays.starts().partition_point(|start| start.saturating_sub(shift) <= to_now);
     let (mut recent, mut lately, mut all) = (0u16, 0u16, 0u16);
+    let (mut week, mut month, mut season) = (0u16, 0u16, 0u16);
     for start in &stays.starts()[..known] {
         let of_now = to_now - start.saturating_sub(shift);
         // Where in its day, counted back from the end of what is near.
@@ -60,6 +120,10 @@ pub fn glance(profile: &Profile, scene: &Scene) -> Glance {
         recent += near & u16::from(of_now < 14 * DAY);
         lately += near & u16::from(of_now < 63 * DAY);
         all += near;
+        let ahead = u16::from((of_now + AHEAD - 1) % DAY < AHEAD);
+        week += ahead & u16::from(of_now < 7 * DAY);
+        month += ahead & u16::from(of_now < 28 * DAY);
+        season += ahead & u16::from(of_now < 84 * DAY);
     }
     let idle_h = match known.checked_sub(1).and_then(|last| stays.get(last)) {
         Some(last) => (moment.quarter - last.end).max(0) as f32 / 4.0,
@@ -70,15 +134,48 @@ pub fn glance(profile: &Profile, scene: &Scene) -> Glance {
     let used = |days_back: u32| ((days & ((1 << days_back) - 1)).count_ones()) as f32;
     let last_day = known.checked_sub(1).and_then(|last| stays.get(last)).map(|last| day_of_quarter(last.end));
     let flag = |yes: bool| f32::from(u8::from(yes));
+    let count = |count: u16| ln(1.0 + f32::from(count));
     [
-        ln(1.0 + f32::from(recent)),
-        ln(1.0 + f32::from(lately)),
-        ln(1.0 + f32::from(all)),
+        count(recent),
+        count(lately),
+        count(all),
+        count(week),
+        count(month),
+        count(season),
         ln(1.0 + used(7)),
         ln(1.0 + used(28)),
+        ln(1.0 + (days & SAME_DAYS).count_ones() as f32),
         idle,
         idle * idle,
         flag(last_day.is_some_and(|day| day >= moment.day())),
         flag(days & 1 == 1),
+        ln(scene.population_shape),
+        scene.calendar[0],
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bound_follows_the_line_from_cut_to_cut() {
+        let mut weights = [0.0; COUNT];
+        weights[2] = 2.0;
+        let cut = |threshold, line| Cut { threshold, line };
+        let screen = Screen { weights, cuts: vec![cut(-1.0, 0.0), cut(1.0, 4.0)] };
+        let bound = |number: f32| {
+            let mut glance = [0.5; COUNT];
+            glance[2] = number;
+            screen.bound(&glance)
+        };
+        assert!((bound(1.0) - 0.0).abs() < 1e-6, "half way");
+        assert!((bound(0.5) + 0.5).abs() < 1e-6);
+        assert!((bound(-9.0) + 1.0).abs() < 1e-6, "below the lowest there is no telling");
+        assert!(bound(2.0).is_infinite() && bound(9.0).is_infinite(), "nor above the highest");
+        assert!(
+            Screen { weights, cuts: Vec::new() }.bound(&[-9.0; COUNT]).is_infinite(),
+            "no cuts, no telling"
+        );
+    }
 }

@@ -1,5 +1,9 @@
 //! What the stays of a profile sum up to at a moment, each weighed by how long ago it was.
 #![expect(
+    clippy::inline_always,
+    reason = "what is not inlined is not compiled for wide registers: see `wide`"
+)]
+#![expect(
     clippy::needless_bitwise_bool,
     reason = "both sides are cheaper than a branch that is guessed wrong"
 )]
@@ -50,6 +54,7 @@ pub(super) struct Sums {
     pub ahead_used_7: bool,
 }
 
+#[inline(always)]
 fn add(to: &mut Lanes, weight: &Lanes, times: f32) {
     for (to, weight) in to.iter_mut().zip(weight) {
         *to += weight * times;
@@ -62,6 +67,7 @@ fn flag(yes: bool) -> f32 {
 
 impl Sums {
     /// Over the first `known` stays, asleep for `idle_quarters` now.
+    #[inline(always)]
     pub(super) fn of(
         profile: &Profile,
         scene: &Scene,
@@ -77,6 +83,7 @@ impl Sums {
         sums
     }
 
+    #[inline(always)]
     fn gaps(&mut self, profile: &Profile, decay: &Decay, known: usize, idle_quarters: i32) {
         let stays = profile.stays();
         let Some(gaps) = known.checked_sub(1) else { return };
@@ -102,6 +109,7 @@ impl Sums {
     }
 
     /// Sums by day; returns for each stay whether the day that had this time of day near it had begun by then.
+    #[inline(always)]
     fn days(&mut self, places: &Places, scene: &Scene, decay: &Decay, known: usize) -> [bool; STAYS_MAX] {
         let now_slot = scene.moment().slot() as u16;
         let weights = decay.weights();
@@ -129,6 +137,7 @@ impl Sums {
         begun
     }
 
+    #[inline(always)]
     fn windows(
         &mut self,
         places: &Places,

@@ -27,6 +27,9 @@ pub(super) fn by_score<I>(
     if scored.score.is_nan() || scored.score < input.threshold {
         return Err(OmissionReason::BelowThreshold { best: scored.probability });
     }
+    if scored.waits {
+        return Err(OmissionReason::Waits);
+    }
     let lead_time = candidate.lead_time.max(SignedDuration::ZERO);
     let serve_at = later(input.now, lead_time);
     if input.policy.quiet_dates.contains(&candidate.zone.to_datetime(serve_at).date()) {

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 
 use super::{
-    Candidate, HeldOutWake, Omission, OmissionReason, PlanInput, WakePlan, cap::over_cap, choose::choose,
+    Candidate, HeldOutWake, Omission, OmissionReason, Passed, PlanInput, WakePlan, cap::over_cap,
+    choose::choose,
 };
 use crate::model::calendar::local_hour;
 
@@ -12,6 +13,14 @@ use crate::model::calendar::local_hour;
 /// Who is held out is asked last: its wake takes its place under the cap like any other. So the wakes that were
 /// made and those that were held out differ in the draw alone, which is what makes their comparison fair.
 pub fn plan<'a, I: Iterator<Item = Candidate<'a>>>(input: PlanInput<'a, I>) -> WakePlan {
+    plan_telling(input, |_, _| {})
+}
+
+/// As [`plan`], and tells why each was left alone for whom the plan only counts.
+pub(super) fn plan_telling<'a, I: Iterator<Item = Candidate<'a>>>(
+    input: PlanInput<'a, I>,
+    mut passed_by: impl FnMut(&Candidate<'a>, OmissionReason),
+) -> WakePlan {
     let PlanInput {
         now,
         horizon,
@@ -40,7 +49,7 @@ pub fn plan<'a, I: Iterator<Item = Candidate<'a>>>(input: PlanInput<'a, I>) -> W
     let mut wakes = Vec::new();
     let mut held_out = Vec::new();
     let mut omissions = Vec::new();
-    let mut unlikely = 0;
+    let mut passed = Passed::default();
     for candidate in candidates {
         match choose(&input, &candidate) {
             Ok(wake) => {
@@ -48,7 +57,7 @@ pub fn plan<'a, I: Iterator<Item = Candidate<'a>>>(input: PlanInput<'a, I>) -> W
                 held_out.push(hold_out.holds(candidate.cohort, candidate.instance, day));
                 wakes.push(wake);
             }
-            Err(OmissionReason::Unlikely) => unlikely += 1,
+            Err(reason) if passed.count(&reason) => passed_by(&candidate, reason),
             Err(reason) => omissions.push(Omission { instance: candidate.instance.clone(), reason }),
         }
     }
@@ -78,7 +87,7 @@ pub fn plan<'a, I: Iterator<Item = Candidate<'a>>>(input: PlanInput<'a, I>) -> W
         hold_out_share: hold_out.share,
         wakes,
         omissions,
-        unlikely,
+        passed,
     }
 }
 
@@ -154,7 +163,8 @@ mod tests {
         }
 
         fn plan_of(&self, now: &str, candidate: Candidate<'_>) -> Result<PlannedWake, OmissionReason> {
-            let mut made = plan(PlanInput {
+            let mut omissions = Vec::new();
+            let input = PlanInput {
                 now: at(now),
                 horizon: self.horizon,
                 rule: &self.rule,
@@ -165,10 +175,12 @@ mod tests {
                 already_due_per_hour: &BTreeMap::new(),
                 hold_out: &self.hold_out,
                 candidates: std::iter::once(candidate),
-            });
-            assert_eq!(made.wakes.len() + made.omissions.len(), 1, "once in the plan: {made:?}");
+            };
+            let mut made = plan_telling(input, |_, reason| omissions.push(reason));
+            assert_eq!(made.wakes.len() as u64 + made.left_out(), 1, "once in the plan: {made:?}");
             assert_eq!((made.model_version, made.made_at), (7, at(now)));
-            made.wakes.pop().ok_or_else(|| made.omissions.remove(0).reason)
+            omissions.extend(made.omissions.into_iter().map(|omission| omission.reason));
+            made.wakes.pop().ok_or_else(|| omissions.remove(0))
         }
 
         fn plan(&self, now: &str) -> Result<PlannedWake, OmissionReason> {
@@ -387,7 +399,8 @@ mod tests {
                 },
                 ..scene.candidate()
             });
-            let made = plan(PlanInput {
+            let mut passed = Vec::new();
+            let input = PlanInput {
                 now: at("08:30"),
                 horizon: scene.horizon,
                 rule: &scene.rule,
@@ -398,9 +411,10 @@ mod tests {
                 already_due_per_hour: &BTreeMap::new(),
                 hold_out: &hold_out,
                 candidates,
-            });
+            };
+            let made = plan_telling(input, |candidate, _| passed.push(candidate.instance));
             let mut ids: Vec<_> = made.wakes.iter().map(|w| &w.instance)
-                .chain(made.omissions.iter().map(|o| &o.instance)).collect();
+                .chain(made.omissions.iter().map(|o| &o.instance)).chain(passed).collect();
             ids.sort();
             prop_assert_eq!(ids, fleet.iter().map(|(instance, _)| instance).collect::<Vec<_>>());
             prop_assert!(made.wakes.len() <= wakes_max as usize);

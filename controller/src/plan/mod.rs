@@ -23,6 +23,6 @@ pub use candidate::{Candidate, Outlook, PlanInput, Presence};
 pub use choose::LATE_START_MAX_S;
 pub use hold_out::{BLOCK_DAYS, HoldOut, SHARE_MAX, SHARE_MIN};
 pub use make::plan;
-pub use omission::{HeldOutWake, Omission, OmissionReason};
+pub use omission::{HeldOutWake, Omission, OmissionReason, Passed};
 pub use price::Price;
 pub use wake_plan::{PlannedWake, WakePlan};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 use reveille_proto::{HostId, InstanceId};
 
-use super::{Candidate, HoldOut, OmissionReason, Outlook, PlanInput, Presence, SLOT_S, plan};
+use super::{Candidate, HoldOut, OmissionReason, Outlook, PlanInput, Presence, SLOT_S, make::plan_telling};
 use crate::{
     model::{AbstainRule, Fitted, Moment, Profiles, Rule, Scorer},
     policy::{Mode, Policy},
@@ -102,7 +102,8 @@ impl Town {
                 opted_out: false,
             }
         });
-        let made = plan(PlanInput {
+        let mut left: Vec<(InstanceId, OmissionReason)> = Vec::new();
+        let input = PlanInput {
             now,
             horizon: SignedDuration::from_secs(SLOT_S),
             rule: &Rule::default(),
@@ -113,12 +114,12 @@ impl Town {
             already_due_per_hour: &BTreeMap::new(),
             hold_out: &HoldOut::default(),
             candidates,
-        });
+        };
+        let made = plan_telling(input, |candidate, reason| left.push((candidate.instance.clone(), reason)));
         let woken: Vec<_> = made.wakes.into_iter().map(|wake| (wake.instance, wake.due_at)).collect();
         decided.extend(woken.iter().map(|(instance, at)| (*at, instance.clone(), Ok(()))));
-        decided.extend(
-            made.omissions.into_iter().map(|omission| (now, omission.instance, Err(omission.reason))),
-        );
+        left.extend(made.omissions.into_iter().map(|omission| (omission.instance, omission.reason)));
+        decided.extend(left.into_iter().map(|(instance, reason)| (now, instance, Err(reason))));
         woken
     }
 }

@@ -15,7 +15,49 @@ pub struct Omission {
     pub reason: OmissionReason,
 }
 
-/// Why it is left alone. Those from `AlreadyAwake` on would have been woken otherwise.
+/// How many were left alone for reasons that most of a fleet has at all times. There is nothing to keep of each: the
+/// next plan says the same of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Passed {
+    pub unlikely: u64,
+    pub below_threshold: u64,
+    pub waits: u64,
+    pub already_awake: u64,
+    pub covered: u64,
+}
+
+impl Passed {
+    /// Counts one, if its reason is of those that are counted only.
+    pub fn count(&mut self, reason: &OmissionReason) -> bool {
+        let count = match reason {
+            OmissionReason::Unlikely => &mut self.unlikely,
+            OmissionReason::BelowThreshold { .. } => &mut self.below_threshold,
+            OmissionReason::Waits => &mut self.waits,
+            OmissionReason::AlreadyAwake => &mut self.already_awake,
+            OmissionReason::Covered => &mut self.covered,
+            _ => return false,
+        };
+        *count += 1;
+        true
+    }
+
+    pub fn total(&self) -> u64 {
+        self.by_code().into_iter().map(|(_, count)| count).sum()
+    }
+
+    /// The counts, each under [`OmissionReason::code`].
+    pub fn by_code(&self) -> [(&'static str, u64); 5] {
+        [
+            (OmissionReason::Unlikely.code(), self.unlikely),
+            (OmissionReason::BelowThreshold { best: 0.0 }.code(), self.below_threshold),
+            (OmissionReason::Waits.code(), self.waits),
+            (OmissionReason::AlreadyAwake.code(), self.already_awake),
+            (OmissionReason::Covered.code(), self.covered),
+        ]
+    }
+}
+
+/// Why it is left alone. Those from `Waits` on would have been woken otherwise.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "code", content = "detail", rename_all = "snake_case")]
 pub enum OmissionReason {
@@ -29,6 +71,8 @@ pub enum OmissionReason {
     BelowThreshold {
         best: f64,
     },
+    /// Likely enough, but a wake a quarter hour later is worth more.
+    Waits,
     AlreadyAwake,
     Covered,
     QuietDate,
@@ -56,12 +100,6 @@ pub struct HeldOutWake {
 }
 
 impl OmissionReason {
-    /// Whether there is anything to keep of it: instances that are not expected, or awake, are most of a fleet at all
-    /// times, and the next plan says the same of them.
-    pub fn is_noted(&self) -> bool {
-        !matches!(self, Self::Unlikely | Self::BelowThreshold { .. } | Self::AlreadyAwake | Self::Covered)
-    }
-
     pub fn code(&self) -> &'static str {
         match self {
             Self::OptedOut => "opted_out",
@@ -70,6 +108,7 @@ impl OmissionReason {
             Self::Abstained(_) => "abstained",
             Self::Unlikely => "unlikely",
             Self::BelowThreshold { .. } => "below_threshold",
+            Self::Waits => "waits",
             Self::AlreadyAwake => "already_awake",
             Self::Covered => "covered",
             Self::QuietDate => "quiet_date",
@@ -93,6 +132,7 @@ impl fmt::Display for OmissionReason {
             Self::BelowThreshold { best } => {
                 write!(f, "not likely enough: {:.0} % in its best hour", best * 100.0)
             }
+            Self::Waits => write!(f, "expected, but a quarter hour later is soon enough"),
             Self::AlreadyAwake => write!(f, "awake already"),
             Self::Covered => write!(f, "an earlier wake covers it"),
             Self::QuietDate => write!(f, "expected, but on a quiet date"),
@@ -137,6 +177,16 @@ mod tests {
             assert_eq!(json["code"], reason.code());
             assert_eq!(serde_json::from_value::<OmissionReason>(json).expect("comes back"), reason);
         }
+    }
+
+    #[test]
+    fn what_a_fleet_is_full_of_is_counted_only() {
+        let mut passed = Passed::default();
+        assert!(passed.count(&OmissionReason::BelowThreshold { best: 0.2 }));
+        assert!(passed.count(&OmissionReason::Covered) && passed.count(&OmissionReason::Covered));
+        assert!(!passed.count(&OmissionReason::Paused));
+        assert_eq!(passed.total(), 3);
+        assert!(passed.by_code().contains(&("covered", 2)) && passed.by_code().contains(&("unlikely", 0)));
     }
 
     #[test]

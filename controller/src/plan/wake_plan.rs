@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use reveille_proto::{HostId, InstanceId};
 use serde::{Deserialize, Serialize};
 
-use super::Omission;
+use super::{Omission, Passed};
 use crate::policy::Mode;
 
 /// A wake that is to be made.
@@ -44,8 +44,14 @@ pub struct WakePlan {
     pub hold_out_share: f64,
     /// In the order of the candidates.
     pub wakes: Vec<PlannedWake>,
-    /// In the order of the candidates.
+    /// In the order of the candidates; without those that are counted only.
     pub omissions: Vec<Omission>,
-    /// Candidates that a first look told to be unlikely: counted only, as they are most of a large fleet.
-    pub unlikely: u64,
+    pub passed: Passed,
+}
+
+impl WakePlan {
+    /// Candidates left alone.
+    pub fn left_out(&self) -> u64 {
+        self.omissions.len() as u64 + self.passed.total()
+    }
 }

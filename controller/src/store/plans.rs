@@ -11,7 +11,7 @@ use super::{
     held_out,
     row::{Place, ms},
 };
-use crate::plan::{OmissionReason, WakePlan};
+use crate::plan::WakePlan;
 
 /// A plan's header.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,9 +63,7 @@ impl Store {
         for omission in &plan.omissions {
             *omitted.entry(omission.reason.code()).or_default() += 1;
         }
-        if plan.unlikely > 0 {
-            omitted.insert(OmissionReason::Unlikely.code(), plan.unlikely);
-        }
+        omitted.extend(plan.passed.by_code().into_iter().filter(|(_, count)| *count > 0));
         let mut tx = self.begin().await?;
         let sql = "INSERT INTO plans (made_at, horizon_end, mode, model_version, wakes, omissions, omitted, hold_out_share) \
                    VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
@@ -75,7 +73,7 @@ impl Store {
             .bind(plan.mode.as_str())
             .bind(plan.model_version as i64)
             .bind(plan.wakes.len() as i64)
-            .bind(plan.omissions.len() as i64 + plan.unlikely as i64)
+            .bind(plan.left_out() as i64)
             .bind(serde_json::to_string(&omitted).expect("keys are text"))
             .bind(plan.hold_out_share)
             .execute(&mut *tx)
@@ -102,7 +100,7 @@ impl Store {
                 .during("keep a planned wake")?;
         }
         sqlx::query("DELETE FROM omissions").execute(&mut *tx).await.during("forget old omissions")?;
-        for omission in plan.omissions.iter().filter(|omission| omission.reason.is_noted()) {
+        for omission in &plan.omissions {
             sqlx::query(
                 "INSERT OR REPLACE INTO omissions (instance_id, plan_id, code, detail) VALUES (?, ?, ?, ?)",
             )
@@ -202,7 +200,7 @@ impl Store {
         Ok(row.map(|(code, detail)| OmissionRow { instance: instance.clone(), code, detail }))
     }
 
-    /// What the newest plan left out, and would be asked about (see [`OmissionReason::is_noted`]), in order of instance, after `after`; `limit` 0 is all.
+    /// What the newest plan left out, and would be asked about (see [`crate::plan::Passed`]), in order of instance, after `after`; `limit` 0 is all.
     pub async fn omissions_list(
         &self,
         after: Option<&InstanceId>,

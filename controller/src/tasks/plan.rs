@@ -350,7 +350,7 @@ impl Task for Plan {
             matches!(reason, OmissionReason::NoProfile | OmissionReason::Abstained(_))
         };
         let silent = plan.omissions.iter().filter(|omission| silent(&omission.reason)).count();
-        let forecast = (plan.wakes.len() + plan.omissions.len() - silent) as u64 + plan.unlikely;
+        let forecast = plan.wakes.len() as u64 + plan.left_out() - silent as u64;
         let today = now.as_second().div_euclid(DAY_S) as i32;
         // A day on which nobody may be woken says nothing of what a threshold costs.
         if plan.mode == Mode::Act && !self.shared.policy().paused {
@@ -364,7 +364,7 @@ impl Task for Plan {
         Ok(format!(
             "plan {plan_id}: {} wakes, {} left out, {queued} queued",
             plan.wakes.len(),
-            plan.omissions.len() as u64 + plan.unlikely
+            plan.left_out()
         ))
     }
 }
@@ -374,7 +374,10 @@ mod tests {
     use reveille_proto::HostId;
 
     use super::*;
-    use crate::{model::days::Whose, plan::PlannedWake};
+    use crate::{
+        model::days::Whose,
+        plan::{Passed, PlannedWake},
+    };
 
     fn at(text: &str) -> Timestamp {
         text.parse().expect("a timestamp")
@@ -431,7 +434,7 @@ mod tests {
                 wake("ops1", "2026-03-02T09:00:00Z"),
             ],
             omissions: Vec::new(),
-            unlikely: 0,
+            passed: Passed::default(),
         };
         leave_quiet(&mut made, &view);
         let left: Vec<_> = made.wakes.iter().map(|wake| wake.instance.as_str()).collect();

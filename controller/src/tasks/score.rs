@@ -64,7 +64,7 @@ impl Round<'_> {
             Ask::Awake => Outlook::Awake,
             Ask::Asleep { profile, scene } => match self.abstain.check(profile, scene.moment()) {
                 Err(abstain) => Outlook::Scored(Err(abstain)),
-                Ok(()) if !self.scorer.may_reach(profile, scene, self.threshold) => Outlook::Unlikely,
+                Ok(()) if self.scorer.bound(profile, scene) < self.threshold => Outlook::Unlikely,
                 Ok(()) => {
                     Outlook::Scored(Ok(self.scorer.judged(profile, scene, self.window_s, self.threshold)))
                 }

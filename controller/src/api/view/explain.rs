@@ -50,6 +50,8 @@ pub struct ExplainView {
     pub idle_h: f64,
     /// The model alone would wake it then.
     pub model_wakes: bool,
+    /// It would, were a wake a quarter hour later not worth more.
+    pub waits: bool,
     /// What the newest plan does with it and why; none when `at` was given, or when there is no plan yet.
     pub plan: Option<String>,
     /// Strongest first.

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{
     args::BacktestArgs,
-    model::{Model, ModelUsed, fit_without, model, write},
+    model::{Model, ModelUsed, fit_part, model, write},
     plots::{self, Plots},
     report::{Budget, Row},
     run::{BacktestError, progress_bar, write_wakes},
@@ -16,6 +16,10 @@ use crate::{
 
 /// Budgets that a frontier is drawn through beside those asked for, in idle hours per instance and day.
 const FRONTIER_H: [f64; 9] = [0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0];
+
+/// The past is cut into so many parts for an ablation, one of which is fitted to: too few rows to bend the score by, so
+/// that the groups are compared by straight lines.
+const ABLATION_PARTS: usize = 8;
 
 const GROUPS: [Group; 6] =
     [Group::Rates, Group::Week, Group::Days, Group::Today, Group::Idle, Group::Calendar];
@@ -44,7 +48,7 @@ pub struct FrontierRow {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AblationRow {
     pub left_out: Group,
-    /// Recall without it minus recall with it, for each budget asked for; -1 to 1.
+    /// Recall without it minus recall with it when the hours asked for are spent, for each budget; -1 to 1.
     pub recall_change: Vec<f64>,
 }
 
@@ -75,7 +79,7 @@ pub(super) fn run(
         budgets_h.extend(FRONTIER_H.iter().filter(|hours| !asked.contains(hours)));
     }
     let scorer = Scorer::new(model.fitted.clone());
-    let found = replayed(traced, &scorer, &budgets_h);
+    let found = replayed(traced, &scorer, &budgets_h, args.fitted.steady);
     let score = |run: &BudgetRun| Score::new(run.tally, counts.0, counts.1);
     let rows: Vec<Row> = found.budgets.iter().take(asked.len()).map(|run| row(run, score(run))).collect();
     if let (Some(path), Some(run)) = (&args.emit_wakes, found.budgets.first()) {
@@ -85,8 +89,14 @@ pub(super) fn run(
     let mut frontier: Vec<FrontierRow> = found.budgets.iter().map(|run| frontier_row(score(run))).collect();
     frontier.sort_by(|a, b| a.idle_hours_per_day.total_cmp(&b.idle_hours_per_day));
     let ablation = args.fitted.ablation.is_some().then(|| {
-        let recall = |run: &BudgetRun| score(run).recall;
-        ablation(&model, traced, asked, &rows, &recall)
+        ablation(&model, asked, |scorer| {
+            let budgets_h: Vec<f64> = asked.iter().chain(&FRONTIER_H).copied().collect();
+            // The same threshold throughout: groups of features are compared, not how a budget is kept.
+            let runs = replayed(traced, scorer, &budgets_h, true).budgets;
+            let mut frontier: Vec<FrontierRow> = runs.iter().map(|run| frontier_row(score(run))).collect();
+            frontier.sort_by(|a, b| a.idle_hours_per_day.total_cmp(&b.idle_hours_per_day));
+            frontier
+        })
     });
     let part = FittedPart {
         calibration_error: found.calibration.error(),
@@ -99,9 +109,9 @@ pub(super) fn run(
     Ok(Found { rows, part, model })
 }
 
-fn replayed(traced: &[Traced], scorer: &Scorer, budgets_h: &[f64]) -> FittedRun {
+fn replayed(traced: &[Traced], scorer: &Scorer, budgets_h: &[f64], steady: bool) -> FittedRun {
     let bar = progress_bar();
-    let found = replay_fitted(FittedReplay { traced, scorer, budgets_h }, |done, days| {
+    let found = replay_fitted(FittedReplay { traced, scorer, budgets_h, steady }, |done, days| {
         bar.set_length(days as u64);
         bar.set_position(done as u64);
     });
@@ -124,21 +134,39 @@ fn frontier_row(score: Score) -> FrontierRow {
     FrontierRow { idle_hours_per_day: score.idle_hours_per_day, recall: score.recall }
 }
 
-/// Fits and replays without each group in turn. A group without which nothing can be learned is not in the answer.
+/// Fits and replays without each group in turn, and once with all of them: on a part of the past, so that all of it
+/// takes about as long as one whole fit. A group without which nothing can be learned is not in the answer.
 fn ablation(
     model: &Model,
-    traced: &[Traced],
     budgets_h: &[f64],
-    with: &[Row],
-    recall: &dyn Fn(&BudgetRun) -> f64,
+    replayed: impl Fn(&Scorer) -> Vec<FrontierRow>,
 ) -> Vec<AblationRow> {
+    let frontier = |without: &[Group]| {
+        let fitted = fit_part(&model.histories, without, ABLATION_PARTS)?;
+        Some(replayed(&Scorer::new(fitted)))
+    };
+    let Some(with_all) = frontier(&[]) else { return Vec::new() };
     let without = |group: Group| {
-        let scorer = Scorer::new(fit_without(&model.histories, &[group])?);
-        let found = replayed(traced, &scorer, budgets_h);
-        let changes = found.budgets.iter().zip(with).map(|(run, row)| recall(run) - row.score.recall);
-        Some(AblationRow { left_out: group, recall_change: changes.collect() })
+        let without = frontier(&[group])?;
+        let change = |hours: &f64| recall_at(&without, *hours) - recall_at(&with_all, *hours);
+        Some(AblationRow { left_out: group, recall_change: budgets_h.iter().map(change).collect() })
     };
     GROUPS.into_iter().filter_map(without).collect()
+}
+
+/// Recall at so many hours spent, between the points by the logarithm of the hours: budgets are not kept to the hour, and
+/// what was overspent is no merit of the model. Outside of the points, that of the nearest.
+fn recall_at(frontier: &[FrontierRow], hours: f64) -> f64 {
+    let after = frontier.partition_point(|row| row.idle_hours_per_day < hours);
+    match (after.checked_sub(1).and_then(|i| frontier.get(i)), frontier.get(after)) {
+        (Some(low), Some(high)) => {
+            let span = (high.idle_hours_per_day / low.idle_hours_per_day).ln();
+            let share = if span > 0.0 { (hours / low.idle_hours_per_day).ln() / span } else { 0.0 };
+            low.recall + (high.recall - low.recall) * share
+        }
+        (Some(only), None) | (None, Some(only)) => only.recall,
+        (None, None) => 0.0,
+    }
 }
 
 #[cfg(test)]
@@ -150,8 +178,8 @@ mod tests {
     use super::super::{BacktestArgs, BacktestError, BacktestReport, run};
 
     const SMALL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/presence_small.csv.gz");
-    /// Fitted to two people of the first years, scored on the others of the last.
-    const SPLIT: &str = "--fit-before 2016-07-01 --after 2023-01-01";
+    /// Fitted to the one person of the first years, scored on the others of the last.
+    const SPLIT: &str = "--fit-before 2014-01-01 --after 2025-01-01";
 
     #[derive(Debug, Parser)]
     struct Command {
@@ -238,8 +266,8 @@ mod tests {
         );
         let (report, json) = backtest(&flags, true).expect("runs");
         let score = report.rows[0].score;
-        // 2023-01-01.
-        let counts = counted(&wakes, 1_672_531_200);
+        // 2025-01-01.
+        let counts = counted(&wakes, 1_735_689_600);
         let said =
             [report.arrivals, report.enrolled_days, score.tally.wakes, score.tally.hits, score.tally.warm];
         assert_eq!(said.map(u64::cast_signed), counts[..5]);
@@ -257,7 +285,7 @@ mod tests {
         assert!(json["frontier"].as_array().expect("points").len() > 8);
         assert!(drawn.iter().all(|path| std::fs::metadata(path).expect("was drawn").len() > 1_000));
 
-        let flags = format!("--idle-budget-h 1 --model {} --after 2023-01-01", model.display());
+        let flags = format!("--idle-budget-h 1 --model {} --after 2025-01-01", model.display());
         let (again, text) = backtest(&flags, false).expect("runs");
         assert_eq!(again.rows, report.rows, "the model was written and read whole");
         assert!(text.contains(", read from "), "{text}");

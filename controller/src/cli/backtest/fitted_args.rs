@@ -22,6 +22,10 @@ pub struct FittedArgs {
     /// Fit only to what was seen before this date; give --after as well to score what follows
     #[arg(long, value_name = "DATE", requires = "fit")]
     pub fit_before: Option<Date>,
+    /// Keep the threshold that the model says the budget costs, whatever is spent: what the model is worth, apart from
+    /// keeping a budget
+    #[arg(long, requires = "idle_budget_h")]
+    pub steady: bool,
     /// Draw recall against idle hours to this file (.svg or .png)
     #[arg(long, value_name = "FILE", requires = "idle_budget_h")]
     pub frontier: Option<PathBuf>,

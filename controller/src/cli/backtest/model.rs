@@ -78,15 +78,17 @@ fn fitted_to(args: &BacktestArgs, path: &Path) -> Result<Model, BacktestError> {
     let all = BacktestArgs { after: None, ..args.clone() };
     let histories: Vec<History> = traced(&all, &mut rejects).iter().map(Traced::history).collect();
     let fitted =
-        fit_without(&histories, &[]).ok_or_else(|| BacktestError::NothingToFit { path: path.to_owned() })?;
+        fit_part(&histories, &[], 1).ok_or_else(|| BacktestError::NothingToFit { path: path.to_owned() })?;
     let used = ModelUsed { source: "fitted", data: path.to_owned(), before, version: version(&fitted) };
     Ok(Model { fitted, used, histories, rejects })
 }
 
-/// Fits with some groups of features left out. `None` when nothing can be learned.
-pub(super) fn fit_without(histories: &[History], without: &[Group]) -> Option<Fitted> {
+/// Fits to one part of so many of the past, with some groups of features left out. `None` when nothing can be learned.
+pub(super) fn fit_part(histories: &[History], without: &[Group], parts: usize) -> Option<Fitted> {
     let clockwork = Clockwork { idle_gap_s: IDLE_S, lead_s: BOOT_S, window_s: WINDOW_S };
-    let rule = FitRule { without: without.to_vec(), ..FitRule::new(clockwork) };
+    let whole = FitRule::new(clockwork);
+    let (rows, quarters) = (whole.rows / parts, whole.quarters / parts);
+    let rule = FitRule { rows, quarters, without: without.to_vec(), ..whole };
     let spinner = spinner();
     let fitted = fit(histories, &rule, &Population::default(), |step| spinner.set_message(step.to_owned()));
     spinner.finish_and_clear();

@@ -107,7 +107,14 @@ impl Desk {
         });
         let wakes = made.wakes.len();
         let whole_s = began.elapsed().as_secs_f64();
-        Tick { whole_s, score_s, plan_s: whole_s - score_s, asleep, unlikely: made.unlikely as usize, wakes }
+        Tick {
+            whole_s,
+            score_s,
+            plan_s: whole_s - score_s,
+            asleep,
+            unlikely: made.passed.unlikely as usize,
+            wakes,
+        }
     }
 
     /// The median of several ticks, by what they took in all.

@@ -143,12 +143,13 @@ async fn two_policies_stand_side_by_side() {
     assert_eq!((report.from, report.to), ("2026-01-22".parse().unwrap(), "2026-02-21".parse().unwrap()));
     let (current, new) = (&report.current.card, &report.new.card);
     assert_eq!((current.arrivals, new.arrivals), (12 * 22, 12 * 22));
-    // People as regular as these are found awake for little; more is spent on waking them earlier.
     assert!(current.idle_h < new.idle_h && current.wakes < new.wakes, "{report:#?}");
-    assert!(current.found_awake.min(new.found_awake) > 6 * 22, "{report:#?}");
+    assert!(6 * 22 < current.found_awake && current.found_awake < new.found_awake, "{report:#?}");
     assert_eq!(new.hosts.len(), 1);
     assert!((new.hosts[0].background_percent - 12.5).abs() < 1e-9, "a quiet hour: {:?}", new.hosts);
+    let ends = (report.frontier.first().unwrap(), report.frontier.last().unwrap());
     assert!(report.frontier.is_sorted_by_key(|row| row.idle_h_per_instance_day), "{:?}", report.frontier);
+    assert!(ends.0.found_awake_share < ends.1.found_awake_share, "{:?}", report.frontier);
     assert!(
         report.notes.iter().any(|note| note.contains("no model is in service yet")),
         "{:?}",

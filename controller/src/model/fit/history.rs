@@ -80,26 +80,15 @@ impl History {
         clockwork: Clockwork,
         population: &Population,
         decay: &Decay,
-        each: impl FnMut(&Point, &Features),
-    ) {
-        self.walk_chosen(clockwork, population, decay, |_| true, each);
-    }
-
-    /// As [`History::walk_features`], for the chosen points only.
-    pub(super) fn walk_chosen(
-        &self,
-        clockwork: Clockwork,
-        population: &Population,
-        decay: &Decay,
-        chosen: impl Fn(&Point) -> bool,
         mut each: impl FnMut(&Point, &Features),
     ) {
-        self.walk_scenes(clockwork, population, chosen, |point, profile, scene| {
+        let each = |point: &Point, profile: &Profile, scene: &Scene| {
             each(point, &features(profile, scene, decay));
-        });
+        };
+        self.walk_scenes(clockwork, population, |_| true, each);
     }
 
-    /// As [`History::walk_chosen`], with what features are computed from.
+    /// As [`History::walk`] for the chosen points, with what features are computed from.
     pub(super) fn walk_scenes(
         &self,
         clockwork: Clockwork,

@@ -11,9 +11,12 @@ use super::{
 };
 use crate::model::{
     decay::Decay,
-    features::{Features, GROUPS, Group, features},
+    features::{Features, GROUPS, Group, Scene, features},
     fitted::{Fitted, FrontierPoint},
+    moment::QUARTER_S,
     population::{Census, Population},
+    profile::Profile,
+    scorer::{waits, within_a_quarter},
     screen::{Glance, glance},
 };
 
@@ -41,8 +44,10 @@ const NETWORK_ROWS: usize = 4;
 /// Fewer rows than so many a hinge are too few to bend by: quarter hours of one sleep tell nearly the same.
 const ROWS_PER_HINGE: usize = 10_000;
 
-/// Budgets up to so many idle hours are told at a first look; who spends more wakes most of the fleet anyway.
-const SCREENED_MAX_H: f64 = 6.0;
+/// Budgets that are told at a first look, in idle hours per instance and day, and the one it is fitted for; who spends more
+/// wakes most of the fleet anyway.
+const SCREENED_H: [f64; 7] = [6.0, 4.0, 3.0, 2.0, 1.0, 0.5, 0.25];
+const SCREENED_AIM_H: f64 = 2.0;
 
 /// Rounds of improvement of the wake score, by a straight line and then by a network.
 const ROUNDS: usize = 3;
@@ -126,7 +131,7 @@ pub fn fit(
     let bends = table.rows.len() >= rule.hinges * ROWS_PER_HINGE && rule.hinges > 0;
     for round in 0..ROUNDS {
         progress("scoring");
-        walk.rescore(&mut pasts, |features| fitted.score(features));
+        walk.rescore(&mut pasts, &fitted);
         let (labels, weights) = lesson(&pasts, rule, drawn_days);
         progress(if round == 0 { "fitting the wake score" } else { "bending the wake score" });
         if round == 0 || !bends {
@@ -140,12 +145,14 @@ pub fn fit(
         }
     }
     progress("drawing the frontier");
-    walk.rescore(&mut pasts, |features| fitted.score(features));
+    walk.rescore(&mut pasts, &fitted);
     let sleeps: Vec<Sleep> = pasts.into_iter().flat_map(|past| past.sleeps).collect();
     let arrivals = arrivals(histories, clockwork) / draw.one_in;
     fitted.frontier = frontier(&sleeps, clockwork, drawn_days, arrivals);
-    let scores: Vec<f32> = table.rows.par_iter().map(|row| fitted.score(row)).collect();
-    fitted.screen = screen(&table.glances, &scores, fitted.threshold(SCREENED_MAX_H));
+    let glances: Vec<Glance> = table.glances.iter().step_by(every).copied().collect();
+    let scores: Vec<f32> = few.par_iter().map(|row| fitted.score(row)).collect();
+    let thresholds = SCREENED_H.map(|hours| fitted.threshold(hours));
+    fitted.screen = screen(&glances, &scores, fitted.threshold(SCREENED_AIM_H), &thresholds);
     fitted.population = walk.population;
     Some(fitted)
 }
@@ -205,17 +212,15 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn each(&self, index: usize, each: impl FnMut(&Point, &Features)) {
+    fn each(&self, index: usize, each: impl FnMut(&Point, &Profile, &Scene)) {
         let chosen = |point: &Point| self.draw.takes(index, point);
-        self.histories[index].walk_chosen(self.clockwork, &self.population, &self.decay, chosen, each);
+        self.histories[index].walk_scenes(self.clockwork, &self.population, chosen, each);
     }
 
     fn pasts(&self) -> (Vec<Past>, Table) {
         let past = |index: usize| {
             let mut past = Past::default();
-            let chosen = |point: &Point| self.draw.takes(index, point);
-            let history = &self.histories[index];
-            history.walk_scenes(self.clockwork, &self.population, chosen, |point, profile, scene| {
+            self.each(index, |point, profile, scene| {
                 let quarter = place(&mut past.sleeps, point);
                 if self.draw.makes_row(index, point) {
                     past.rows.push(features(profile, scene, &self.decay));
@@ -237,16 +242,40 @@ impl Walk<'_> {
         (pasts, table)
     }
 
-    fn rescore(&self, pasts: &mut [Past], score: impl Fn(&Features) -> f32 + Sync) {
+    /// Scores every quarter hour anew; those at which it is better to wait get the lowest score there is.
+    fn rescore(&self, pasts: &mut [Past], fitted: &Fitted) {
         pasts.par_iter_mut().enumerate().for_each(|(index, past)| {
-            let mut scores = past.sleeps.iter_mut().flat_map(|sleep| sleep.scores.iter_mut());
-            self.each(index, |_, features| {
-                if let Some(place) = scores.next() {
-                    *place = score(features);
-                }
+            let score = |profile: &Profile, scene: &Scene| {
+                let features = features(profile, scene, &self.decay);
+                (fitted.score(&features), within_a_quarter(&fitted.within_1h, &features))
+            };
+            let mut looks = Vec::new();
+            self.each(index, |point, profile, scene| {
+                let (now, meanwhile) = score(profile, scene);
+                // What the next point is not there to say: the sleep ends before it.
+                let later = (point.wait_s() <= QUARTER_S).then(|| score(profile, scene.next()).0);
+                looks.push(Look { now, meanwhile, later });
             });
+            let mut looks = looks.as_slice();
+            for sleep in &mut past.sleeps {
+                let Some((own, others)) = looks.split_at_checked(sleep.scores.len()) else { return };
+                for (i, (place, look)) in sleep.scores.iter_mut().zip(own).enumerate() {
+                    let later = look.later.or_else(|| own.get(i + 1).map(|next| next.now));
+                    let waits = later.is_some_and(|later| waits(look.now, later, look.meanwhile));
+                    *place = if waits { f32::MIN } else { look.now };
+                }
+                looks = others;
+            }
         });
     }
+}
+
+/// What is seen of a quarter hour: its score, the probability that somebody comes before the next, and the score then, if
+/// nobody does.
+struct Look {
+    now: f32,
+    meanwhile: f32,
+    later: Option<f32>,
 }
 
 /// Appends the point to the sleep it goes on, or begins one; returns which quarter hour of it the point is.

@@ -25,6 +25,8 @@ pub struct FittedReplay<'a> {
     pub scorer: &'a Scorer,
     /// Idle hours per instance and day.
     pub budgets_h: &'a [f64],
+    /// Thresholds stay where they begin: the model is judged, and not how a budget is kept.
+    pub steady: bool,
 }
 
 /// What a replay found.
@@ -55,8 +57,10 @@ pub fn replay_fitted(replay: FittedReplay<'_>, mut progress: impl FnMut(usize, u
         for slot in 0..DAY_S / SLOT_S {
             world.decide(&indices, midnight_s + slot * SLOT_S);
         }
-        for budget in &mut world.budgets {
-            budget.end_day(midnight_s + DAY_S, indices.len() as u64);
+        if !replay.steady {
+            for budget in &mut world.budgets {
+                budget.end_day(midnight_s + DAY_S, indices.len() as u64);
+            }
         }
         progress(done + 1, days);
     }
@@ -97,6 +101,8 @@ impl Known {
 struct Worthy {
     index: usize,
     scored: Scored,
+    /// What the score is at most at a first look.
+    bound: f32,
 }
 
 struct World<'a> {
@@ -108,6 +114,8 @@ struct World<'a> {
     settings: Settings<'a>,
     /// What the fleet does, learned as the days go by.
     crowds: Option<Crowds>,
+    /// The scenes of the day that were met so far: clocks of different zones show the same time one after the other.
+    scenes: BTreeMap<Moment, Scene>,
 }
 
 /// What does not change during the replay.
@@ -136,6 +144,7 @@ impl<'a> World<'a> {
             calibration: Calibration::default(),
             abstain: AbstainRule::default(),
             crowds: None,
+            scenes: BTreeMap::new(),
             settings: Settings {
                 by_id: replay.traced.iter().enumerate().map(|(i, t)| (t.instance(), i)).collect(),
                 rule: Rule::default(),
@@ -158,6 +167,7 @@ impl<'a> World<'a> {
             let Known { profile, offset_s, .. } = &self.known[*index];
             ("", profile, Moment::of_second(now_s, *offset_s))
         });
+        self.scenes.clear();
         self.crowds = Some(Crowds::learn(people, &self.replay.scorer.fitted().population));
     }
 
@@ -174,7 +184,10 @@ impl<'a> World<'a> {
                 let held = budget.held_until_s(worthy.index, last_seen_s, now_s);
                 let presence =
                     held.map_or(Presence::Asleep, |until_s| Presence::Covered { until: instant(until_s) });
-                settings.candidate(&replay.traced[worthy.index], worthy.scored, presence)
+                let is_unlikely = worthy.bound < budget.threshold();
+                let outlook =
+                    if is_unlikely { Outlook::Unlikely } else { Outlook::Scored(Ok(worthy.scored)) };
+                settings.candidate(&replay.traced[worthy.index], outlook, presence)
             });
             let made = plan(PlanInput {
                 now: instant(now_s),
@@ -201,7 +214,6 @@ impl<'a> World<'a> {
     fn score(&mut self, indices: &[usize], now_s: i64) -> Vec<Worthy> {
         let lowest = self.budgets.iter().map(Budget::threshold).fold(f32::INFINITY, f32::min);
         let scorer = self.replay.scorer;
-        let mut scenes: Vec<Scene> = Vec::new();
         let mut worthy = Vec::new();
         for index in indices {
             let (traced, known) = (&self.replay.traced[*index], &mut self.known[*index]);
@@ -210,7 +222,7 @@ impl<'a> World<'a> {
                 continue;
             }
             let moment = Moment::of_second(now_s, known.offset_s);
-            let scene = scene(&mut scenes, scorer, self.crowds.as_ref(), moment);
+            let scene = scene(&mut self.scenes, scorer, self.crowds.as_ref(), moment);
             let profile = &known.profile;
             if self.abstain.check(profile, scene.moment()).is_err() {
                 continue;
@@ -221,7 +233,7 @@ impl<'a> World<'a> {
             self.calibration.count(scorer.probability(&features, WINDOW_S as f64), came);
             if scorer.fitted().score(&features) >= lowest {
                 let scored = scorer.scored(profile, scene, WINDOW_S);
-                worthy.push(Worthy { index: *index, scored });
+                worthy.push(Worthy { index: *index, scored, bound: scorer.bound(profile, scene) });
             }
         }
         worthy
@@ -229,13 +241,18 @@ impl<'a> World<'a> {
 }
 
 impl Settings<'_> {
-    fn candidate<'c>(&'c self, traced: &'c Traced, scored: Scored, presence: Presence) -> Candidate<'c> {
+    fn candidate<'c>(
+        &'c self,
+        traced: &'c Traced,
+        outlook: Outlook<'c>,
+        presence: Presence,
+    ) -> Candidate<'c> {
         Candidate {
             instance: traced.instance(),
             cohort: "",
             host: self.host.as_ref(),
             zone: &self.zone,
-            outlook: Outlook::Scored(Ok(scored)),
+            outlook,
             presence,
             lead_time: SignedDuration::from_secs(BOOT_S),
             opted_out: false,
@@ -245,19 +262,15 @@ impl Settings<'_> {
 
 /// The scene of all whose clocks agree, made when the first of them is met.
 fn scene<'s>(
-    scenes: &'s mut Vec<Scene>,
+    scenes: &'s mut BTreeMap<Moment, Scene>,
     scorer: &Scorer,
     crowds: Option<&Crowds>,
     moment: Moment,
 ) -> &'s Scene {
-    let place = scenes.iter().position(|scene| scene.moment() == moment).unwrap_or_else(|| {
-        scenes.push(match crowds {
-            Some(crowds) => Scene::new(moment, &crowds.fleet().population(moment, false)),
-            None => scorer.scene(moment),
-        });
-        scenes.len() - 1
-    });
-    &scenes[place]
+    scenes.entry(moment).or_insert_with(|| match crowds {
+        Some(crowds) => Scene::new(moment, &crowds.fleet().population(moment, false)),
+        None => scorer.scene(moment),
+    })
 }
 
 fn instant(at_s: i64) -> Timestamp {

@@ -47,7 +47,7 @@ static SCORER: LazyLock<Scorer> = LazyLock::new(|| {
 });
 
 fn run(traced: &[Traced], budgets_h: &[f64]) -> FittedRun {
-    replay_fitted(FittedReplay { traced, scorer: &SCORER, budgets_h }, |_, _| {})
+    replay_fitted(FittedReplay { traced, scorer: &SCORER, budgets_h, steady: false }, |_, _| {})
 }
 
 #[test]

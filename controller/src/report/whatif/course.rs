@@ -36,6 +36,8 @@ pub struct Contender {
 pub(super) struct Worthy {
     pub(super) index: usize,
     pub(super) scored: Scored,
+    /// What the score is at most at a first look.
+    pub(super) bound: f32,
 }
 
 /// How a sleeping instance stands with the policy. Whoever comes uses up what there is.
@@ -158,12 +160,13 @@ impl<'a> Course<'a> {
             _ => Presence::Asleep,
         };
         let lives = story.host.and_then(|host| self.input.hosts.get(host)).map(|spec| &spec.host);
+        let is_unlikely = worthy.bound < self.threshold();
         Candidate {
             instance: &story.instance,
             cohort: &story.cohort,
             host: lives.or(self.anywhere.as_ref()),
             zone: &story.zone,
-            outlook: Outlook::Scored(Ok(worthy.scored)),
+            outlook: if is_unlikely { Outlook::Unlikely } else { Outlook::Scored(Ok(worthy.scored)) },
             presence,
             lead_time: SignedDuration::from_secs(story.lead_time_s),
             opted_out: false,

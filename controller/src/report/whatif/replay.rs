@@ -163,8 +163,9 @@ impl<'a, const N: usize> World<'a, N> {
             }
             let place = (story.cohort.as_str(), moment);
             let scene = scenes.entry(place).or_insert_with(|| self.scene(&story.cohort, moment));
-            if scorer.score(&known.profile, scene) >= lowest {
-                worthy.push(Worthy { index, scored: scorer.scored(&known.profile, scene, window_s) });
+            let scored = scorer.judged(&known.profile, scene, window_s, lowest);
+            if scored.score >= lowest {
+                worthy.push(Worthy { index, scored, bound: scorer.bound(&known.profile, scene) });
             }
         }
         (worthy, spoken_of)

@@ -14,13 +14,13 @@ use crate::{
 };
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
-const INSTANCES: u64 = 14;
+const INSTANCES: u64 = 9;
 /// A Monday.
 const START: &str = "2026-01-05T00:00:00Z";
 
 /// Small enough for a test, large enough to fit to.
 fn limits() -> TrainLimits {
-    TrainLimits { rows_max: 12_000, active_instance_days_min: 400, ..TrainLimits::default() }
+    TrainLimits { rows_max: 12_000, active_instance_days_min: 300, ..TrainLimits::default() }
 }
 
 fn day(day: u64) -> Timestamp {
