@@ -169,6 +169,14 @@ impl Readiness {
         }
     }
 
+    /// Real seconds until one look is given up.
+    pub fn timeout_s(&self) -> u64 {
+        match self {
+            Self::Http(http) => http.request_timeout_s,
+            Self::Tcp(tcp) => tcp.connect_timeout_s,
+        }
+    }
+
     pub fn interval_ms(&self) -> u64 {
         match self {
             Self::Http(http) => http.interval_ms,

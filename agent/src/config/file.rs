@@ -10,6 +10,8 @@ use figment::{
 use super::{Config, ConfigError, Driver, Endpoint, HttpReadiness, Instance, Readiness, TcpReadiness};
 
 const ENV_PREFIX: &str = "REVEILLE_AGENT__";
+/// Less than a preflight lives (30 s): an instance whose looks take longer could never be called.
+const LOOK_S_MAX: f64 = 25.0;
 
 impl Config {
     /// Reads `path` (or nothing but the defaults), lays the environment over it and checks the result.
@@ -117,6 +119,11 @@ fn check_instance(instance: &Instance) -> Result<(), ConfigError> {
     }
     within(&at("readiness.successes"), f64::from(instance.readiness.successes()), 1.0, 1000.0)?;
     within(&at("readiness.interval_ms"), instance.readiness.interval_ms() as f64, 1.0, 3_600_000.0)?;
+    let timeout = match instance.readiness {
+        Readiness::Http(_) => "readiness.request_timeout_s",
+        Readiness::Tcp(_) => "readiness.connect_timeout_s",
+    };
+    within(&at(timeout), instance.readiness.timeout_s() as f64, 1.0, LOOK_S_MAX)?;
     match &instance.readiness {
         Readiness::Http(HttpReadiness { url, headers, .. }) => {
             check_url(url, &at("readiness.url"))?;
@@ -255,6 +262,8 @@ readiness = { kind = "http", url = "http://127.0.0.1:{port}/ready/{instance}", e
         let two = r#", fallback = { url = "http://a.test", fallback = { url = "http://b.test" } }"#;
         assert!(refused(&http("http://wake.test", two)).contains("fallback.fallback"));
         assert!(refused(&good.replace("127.0.0.1:80", "nowhere")).contains("readiness.address"));
+        let long = good.replace("127.0.0.1:80\"", "127.0.0.1:80\", connect_timeout_s = 30");
+        assert!(refused(&long).contains("instances[dev7].readiness.connect_timeout_s"));
         assert!(refused("[guard]\nwakes_max = 0\n").contains("guard.wakes_max"));
         assert!(refused("[controller]\naddress = \"https://c.test\"\n").contains("controller.address"));
         // A token that is not there yet may be made by a controller that starts at the same time.

@@ -43,21 +43,22 @@ impl Attempt<'_> {
 
     /// Preflight and call.
     async fn go(&self) -> Ending {
+        // A look is as old as its question: the answer may have been long on its way.
+        let mut looked_at = self.now();
         if self.looks_awake().await {
             return self.already_awake();
         }
-        let mut seen_asleep_at = self.now();
         self.note(|wake, attempt, at| Record::Eligible { wake, attempt, at }).await;
         // The intent is on disk before the call: after a crash nobody calls again.
         let intent = Record::Calling { wake: self.order.wake, attempt: self.order.attempt, at: self.now() };
         if self.inner.record(intent).await.is_err() {
             return refused(&Refusal::Journal, Effect::None, self.now());
         }
-        while self.now().duration_since(seen_asleep_at) > SignedDuration::from_secs(PREFLIGHT_AGE_MAX_S) {
+        while self.now().duration_since(looked_at) > SignedDuration::from_secs(PREFLIGHT_AGE_MAX_S) {
+            looked_at = self.now();
             if self.looks_awake().await {
                 return self.already_awake();
             }
-            seen_asleep_at = self.now();
         }
         if self.now() >= self.order.deadline {
             return Ending {

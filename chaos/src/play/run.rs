@@ -154,9 +154,11 @@ impl Stage {
         let log = tokio::spawn(log.keep(live.clone(), world_stop.clone()));
         let control = Control::new(controller.grpc, &controller.data_dir)?;
         let watch = Watch::new(control, recorder.clone());
+        let pulse = Pulse::start(recorder.clone(), spec.speed, world_stop.clone());
+        let pulse = pulse.await.context("failed to listen for the pulse")?;
         Ok(Self {
             live,
-            pulse: Pulse::start(recorder.clone(), spec.speed, world_stop.clone()),
+            pulse,
             recorder,
             watch,
             controller,

@@ -140,7 +140,7 @@ impl Work for Gather<'_> {
 fn gather(profile: &Profile, scene: &Scene, decay: &Decay) -> Features {
     let moment = scene.moment();
     let stays = profile.stays();
-    let known = stays.starts().partition_point(|start| stays.base() + i32::from(*start) <= moment.quarter);
+    let known = stays.known_at(moment.quarter);
     let last = known.checked_sub(1).and_then(|index| stays.get(index));
     let idle_quarters = last.map_or(4_000, |last| (moment.quarter - last.end).max(0));
     let sums = Sums::of(profile, scene, decay, known, idle_quarters);
@@ -260,7 +260,7 @@ fn put_days(
     for (feature, days_back) in
         [(F::used_1, 1), (F::used_2, 2), (F::used_3, 3), (F::used_7, 7), (F::used_14, 14), (F::used_21, 21)]
     {
-        out[feature as usize] = (used >> (days_back - 1) & 1) as f32;
+        out[feature as usize] = flag(used >> (days_back - 1) & 1 == 1);
     }
     let (recent, of_recent) = share(scene.alike_days & first(28), 1.0);
     (recent / of_recent).clamp(0.01, 0.99)

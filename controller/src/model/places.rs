@@ -30,12 +30,17 @@ pub(super) struct Places {
     pub behind: [u16; STAYS_MAX],
 }
 
-impl Places {
-    /// Of the first `known` stays, which must begin at or before `now`.
-    #[inline(always)]
-    pub(super) fn of(stays: &Stays, known: usize, now: Moment) -> Self {
+impl Default for Places {
+    fn default() -> Self {
         let blank = [0; STAYS_MAX];
-        let mut places = Self { age: blank, slot: blank, back: blank, behind: blank };
+        Self { age: blank, slot: blank, back: blank, behind: blank }
+    }
+}
+
+impl Places {
+    /// Of the first `known` stays, which must begin at or before `now`. The rest of the columns stays as it is.
+    #[inline(always)]
+    pub(super) fn fill(&mut self, stays: &Stays, known: usize, now: Moment) {
         let to_now = now.quarter.saturating_sub(stays.base()).max(0);
         let shift = (to_now - REACH).max(0);
         // Stays from before the reach come to lie at its end; 16 bits hold what a shift can take away.
@@ -43,8 +48,7 @@ impl Places {
         let to_now = (to_now - shift) as u16;
         let into_day = (stays.base().wrapping_add(shift)).rem_euclid(QUARTERS_PER_DAY) as u16;
         let today = (to_now + into_day) / DAY;
-        let columns =
-            places.age.iter_mut().zip(&mut places.slot).zip(&mut places.back).zip(&mut places.behind);
+        let columns = self.age.iter_mut().zip(&mut self.slot).zip(&mut self.back).zip(&mut self.behind);
         for ((((age, slot), back), behind), start) in columns.zip(&stays.starts()[..known]) {
             let start = start.saturating_sub(shift_most);
             let (of_day, of_now) = (start + into_day, to_now - start + AHEAD_MAX);
@@ -53,6 +57,5 @@ impl Places {
             *back = of_now / DAY;
             *behind = of_now % DAY;
         }
-        places
     }
 }

@@ -173,12 +173,26 @@ impl Hazards {
     }
 
     /// Expected hours until the arrival or the end of the window: the integral of the probability of nobody having
-    /// come, by minutes.
+    /// come, which falls by a power in each stretch of constant hazard.
     fn idle_h(self, window_s: f64) -> f64 {
-        const STEPS: u32 = 36;
-        let step_s = window_s / f64::from(STEPS);
-        let asleep = |step: u32| (-self.cumulative((f64::from(step) + 0.5) * step_s)).exp();
-        (0..STEPS).map(asleep).sum::<f64>() * step_s / HOUR_S
+        let Self { h1, h3, h24 } = self;
+        let window_h = window_s.max(0.0) / HOUR_S;
+        let stretches = [
+            (0.0, 1.0, h1),
+            (1.0, 3.0, (h3 - h1) / 2.0),
+            (3.0, 24.0, (h24 - h3) / 21.0),
+            (24.0, f64::INFINITY, h24 / 24.0),
+        ];
+        let mut idle_h = 0.0;
+        for (from_h, to_h, per_h) in stretches {
+            if window_h <= from_h {
+                break;
+            }
+            let hours = window_h.min(to_h) - from_h;
+            let share = if per_h > 0.0 { -(-per_h * hours).exp_m1() / per_h } else { hours };
+            idle_h += (-self.cumulative(from_h * HOUR_S)).exp() * share;
+        }
+        idle_h
     }
 
     fn cumulative(self, within_s: f64) -> f64 {

@@ -110,7 +110,7 @@ fn count(profile: &Profile, scene: &Scene) -> Glance {
     // 16 bits hold what has to be told apart; what lies farther back counts as farthest.
     let (to_now, shift) =
         (to_now.clamp(0, REACH) as u16, to_now.saturating_sub(REACH).clamp(0, REACH) as u16);
-    let known = stays.starts().partition_point(|start| start.saturating_sub(shift) <= to_now);
+    let known = stays.known_at(moment.quarter);
     let (mut recent, mut lately, mut all) = (0u16, 0u16, 0u16);
     let (mut week, mut month, mut season) = (0u16, 0u16, 0u16);
     for start in &stays.starts()[..known] {

@@ -84,6 +84,16 @@ impl Stays {
         &self.lengths[..self.len()]
     }
 
+    /// How many began at or before `at`: as a rule all of them.
+    #[inline]
+    pub(super) fn known_at(&self, at: LocalQuarter) -> usize {
+        let is_known = |start: &u16| self.base.saturating_add(i32::from(*start)) <= at;
+        if self.starts().last().is_none_or(is_known) {
+            return self.len();
+        }
+        self.starts().partition_point(is_known)
+    }
+
     /// Begins a stay after all others. One that is not later than the last is taken as late: see [`Stays::late`].
     pub fn begin(&mut self, at: LocalQuarter) {
         if self.last().is_some_and(|last| at <= last.start) {

@@ -3,10 +3,7 @@
     clippy::inline_always,
     reason = "what is not inlined is not compiled for wide registers: see `wide`"
 )]
-#![expect(
-    clippy::needless_bitwise_bool,
-    reason = "both sides are cheaper than a branch that is guessed wrong"
-)]
+#![expect(clippy::needless_bitwise_bool, reason = "without a branch, many stays are looked at in one go")]
 
 use super::{
     decay::{AGE_DAYS_MAX, Decay, LANES, Lanes},
@@ -54,15 +51,84 @@ pub(super) struct Sums {
     pub ahead_used_7: bool,
 }
 
-#[inline(always)]
-fn add(to: &mut Lanes, weight: &Lanes, times: f32) {
-    for (to, weight) in to.iter_mut().zip(weight) {
-        *to += weight * times;
+/// What a stay of an earlier day is counted in, seen from the moment: a bit each.
+mod counts {
+    // Those of a day only once: its first stay that has the bit stands for it. As stays follow each other in time, the
+    // ones of a day that have it are neighbours.
+    pub const AHEAD: u16 = 1;
+    pub const PRESENT: u16 = 1 << 1;
+    pub const PRESENT_HOUR: u16 = 1 << 2;
+    pub const ONCE_A_DAY: u16 = AHEAD | PRESENT | PRESENT_HOUR;
+    pub const AROUND: u16 = 1 << 3;
+    pub const BEFORE: u16 = 1 << 4;
+    pub const AFTER: u16 = 1 << 5;
+    pub const WEEKLY: u16 = 1 << 6;
+    pub const ALIKE: u16 = 1 << 7;
+    pub const LIKE_TODAY: u16 = 1 << 8;
+    pub const ALIKE_PRESENT: u16 = 1 << 9;
+    pub const WEEKLY_PRESENT: u16 = 1 << 10;
+}
+use counts::{
+    AFTER, AHEAD, ALIKE, ALIKE_PRESENT, AROUND, BEFORE, LIKE_TODAY, ONCE_A_DAY, PRESENT, PRESENT_HOUR,
+    WEEKLY, WEEKLY_PRESENT,
+};
+
+const WINDOW: u16 = WINDOW_QUARTERS as u16;
+/// Numbers in a wide register.
+const WIDE: usize = 8;
+
+/// The bits of a byte as numbers to multiply with.
+static SPREAD: [[f32; WIDE]; 256] = {
+    let mut spread = [[0.0; WIDE]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let mut bit = 0;
+        while bit < WIDE {
+            spread[byte][bit] = (byte >> bit & 1) as f32;
+            bit += 1;
+        }
+        byte += 1;
     }
+    spread
+};
+
+/// How often a stay counts among the days used, and among those begun, in each memory: by the two bits of `firsts`.
+static FIRSTS: [[f32; 2 * LANES]; 4] = {
+    let (no, yes) = (0.0, 1.0);
+    [
+        [no; 2 * LANES],
+        [yes, yes, yes, yes, no, no, no, no],
+        [no, no, no, no, yes, yes, yes, yes],
+        [yes; 2 * LANES],
+    ]
+};
+
+#[inline(always)]
+fn total(values: &[f32; STAYS_MAX]) -> f32 {
+    let mut sums = [0.0f32; WIDE];
+    for eight in values.as_chunks::<WIDE>().0 {
+        for (sum, value) in sums.iter_mut().zip(eight) {
+            *sum += value;
+        }
+    }
+    sums.iter().sum()
 }
 
-fn flag(yes: bool) -> f32 {
-    f32::from(u8::from(yes))
+/// `bit` if so.
+#[inline(always)]
+fn put(bit: u16, so: bool) -> u16 {
+    if so { bit } else { 0 }
+}
+
+/// Sums of the weights of stays by bit.
+struct ByBit([[[f32; WIDE]; 2]; LANES]);
+
+impl ByBit {
+    #[inline(always)]
+    fn of(&self, bit: u16) -> Lanes {
+        let place = bit.trailing_zeros() as usize;
+        std::array::from_fn(|lane| self.0[lane][place / WIDE][place % WIDE])
+    }
 }
 
 impl Sums {
@@ -75,11 +141,12 @@ impl Sums {
         known: usize,
         idle_quarters: i32,
     ) -> Self {
-        let places = Places::of(profile.stays(), known, scene.moment());
+        let mut places = Places::default();
+        places.fill(profile.stays(), known, scene.moment());
         let mut sums = Self::default();
         sums.gaps(profile, decay, known, idle_quarters);
-        let begun = sums.days(&places, scene, decay, known);
-        sums.windows(&places, scene, decay, known, &begun, &profile.stays().lengths()[..known]);
+        sums.days(&places, scene, decay, known);
+        sums.windows(&places, scene, decay, &profile.stays().lengths()[..known]);
         sums
     }
 
@@ -90,114 +157,128 @@ impl Sums {
         let (starts, lengths) = (&stays.starts()[..known], &stays.lengths()[..gaps]);
         let weights = &decay.gaps()[STAYS_MAX - gaps..];
         let until = idle_quarters.saturating_add(WINDOW_QUARTERS);
-        let mut values = [0.0f32; 2 * STAYS_MAX];
-        let (longer, within) = values.split_at_mut(STAYS_MAX);
+        let (mut longer, mut within) = ([0.0f32; STAYS_MAX], [0.0f32; STAYS_MAX]);
         let pairs = starts.iter().zip(&starts[1..]).zip(lengths).zip(weights);
-        for ((longer, within), (((start, next), length), weight)) in longer.iter_mut().zip(within).zip(pairs)
+        for ((longer, within), (((start, next), length), weight)) in
+            longer.iter_mut().zip(&mut within).zip(pairs)
         {
             let gap = i32::from(*next) - i32::from(*start) - i32::from(*length);
             *longer = if gap > idle_quarters { *weight } else { 0.0 };
             *within = if gap <= until { *longer } else { 0.0 };
         }
-        let total = |values: &[f32]| {
-            let eights = values.as_chunks::<8>().0.iter();
-            let sums = eights.fold([0.0f32; 8], |sums, eight| std::array::from_fn(|i| sums[i] + eight[i]));
-            sums.iter().sum()
-        };
-        self.gap_longer = total(&values[..STAYS_MAX]);
-        self.gap_within = total(&values[STAYS_MAX..]);
+        (self.gap_longer, self.gap_within) = (total(&longer), total(&within));
     }
 
-    /// Sums by day; returns for each stay whether the day that had this time of day near it had begun by then.
+    /// Sums by day.
     #[inline(always)]
-    fn days(&mut self, places: &Places, scene: &Scene, decay: &Decay, known: usize) -> [bool; STAYS_MAX] {
+    fn days(&mut self, places: &Places, scene: &Scene, decay: &Decay, known: usize) {
         let now_slot = scene.moment().slot() as u16;
-        let weights = decay.weights();
-        let mut begun = [false; STAYS_MAX];
-        // The days of the stay before, and whether they began before this time of day.
-        let (mut age_before, mut begun_before) = (u16::MAX, false);
-        let (mut age_earlier, mut begun_earlier) = (u16::MAX, false);
-        let (mut arrivals, mut used, mut all_begun) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
-        let columns = places.age[..known].iter().zip(&places.slot[..known]).zip(&places.back[..known]);
-        for (begun, ((age, slot), back)) in begun.iter_mut().zip(columns) {
-            let (age, slot, back) = (*age, *slot, *back);
-            let weight = &weights[usize::from(age).min(AGE_DAYS_MAX)];
-            let (first, early) = (age != age_before, slot < now_slot);
-            (age_earlier, begun_earlier) =
-                if first { (age_before, begun_before) } else { (age_earlier, begun_earlier) };
-            (age_before, begun_before) = if first { (age, early) } else { (age_before, begun_before) };
-            add(&mut arrivals, weight, 1.0);
-            add(&mut used, weight, flag(first));
-            add(&mut all_begun, weight, flag(first & early));
-            // Past midnight it may be near the time of day of the day before its own.
-            *begun = (back == age) & begun_before | (back != age) & (back == age_earlier) & begun_earlier;
-            self.today += u32::from(age == 0);
+        // Of each stay, whether it is the first of its day, and began before this time of day.
+        let mut firsts = [0u16; STAYS_MAX];
+        let mut age_before = u16::MAX;
+        let columns = places.age[..known].iter().zip(&places.slot[..known]);
+        for (first, (age, slot)) in firsts.iter_mut().zip(columns) {
+            *first = put(1, *age != age_before) | put(2, (*age != age_before) & (*slot < now_slot));
+            age_before = *age;
         }
-        (self.arrivals, self.used, self.begun) = (arrivals, used, all_begun);
-        begun
+        let weights = decay.weights();
+        let (mut arrivals, mut by_day) = ([0.0; LANES], [0.0; 2 * LANES]);
+        for (first, age) in firsts[..known].iter().zip(&places.age[..known]) {
+            let weight = &weights[usize::from(*age).min(AGE_DAYS_MAX)];
+            for lane in 0..LANES {
+                arrivals[lane] += weight[lane];
+            }
+            let times = &FIRSTS[usize::from(*first & 3)];
+            for (lane, (sum, times)) in by_day.iter_mut().zip(times).enumerate() {
+                *sum += weight[lane % LANES] * times;
+            }
+        }
+        self.arrivals = arrivals;
+        (self.used, self.begun) =
+            (std::array::from_fn(|lane| by_day[lane]), std::array::from_fn(|lane| by_day[LANES + lane]));
+        self.today = places.age[..known].iter().rev().take_while(|age| **age == 0).count() as u32;
     }
 
     #[inline(always)]
-    fn windows(
-        &mut self,
-        places: &Places,
-        scene: &Scene,
-        decay: &Decay,
-        known: usize,
-        begun: &[bool; STAYS_MAX],
-        lengths: &[u8],
-    ) {
-        // Farthest before now's time of day that an arrival is looked at.
-        const LAST: u16 = AHEAD_MAX + WINDOW_QUARTERS as u16;
-        let (mut count, mut chosen) = (0, [0u8; STAYS_MAX]);
-        let columns = places.behind[..known].iter().zip(&places.back[..known]).zip(lengths);
-        for (i, ((behind, back), length)) in columns.enumerate() {
-            // Near in time, or still in use at this time of day.
-            let near = (*behind <= LAST) | (*behind <= AHEAD_MAX + u16::from(*length));
-            if let Some(place) = chosen.get_mut(count) {
-                *place = i as u8;
-            }
-            count += usize::from(near & (*back > 0));
-        }
+    fn windows(&mut self, places: &Places, scene: &Scene, decay: &Decay, lengths: &[u8]) {
+        let known = lengths.len();
         let newest = places.back[..known].iter().zip(&places.behind[..known]).rev();
         self.last_48h = newest
             .take_while(|(back, behind)| **back < 2 || **back == 2 && **behind < AHEAD_MAX)
             .count() as u32;
+        let counted = self.counted(places, scene, lengths);
         let weights = decay.weights();
-        let today_began = self.today > 0;
-        let (mut ahead_back, mut present_back, mut hour_back) = (0, 0, 0);
-        let mut own = Self::default();
-        for i in chosen.iter().take(count) {
-            let i = usize::from(*i).min(STAYS_MAX - 1);
-            let back = places.back[i];
-            let ahead = i32::from(AHEAD_MAX) - i32::from(places.behind[i]);
-            let weight = &weights[usize::from(back).min(AGE_DAYS_MAX)];
-            let (same_day, alike) = (back.is_multiple_of(7), scene.alike(back));
-            let around = (-4..20).contains(&ahead);
-            add(&mut own.around, weight, flag(around));
-            add(&mut own.weekly, weight, flag(around & same_day));
-            add(&mut own.before, weight, flag((-WINDOW_QUARTERS..0).contains(&ahead)));
-            add(&mut own.after, weight, flag((WINDOW_QUARTERS..2 * WINDOW_QUARTERS).contains(&ahead)));
-            let within = (0..WINDOW_QUARTERS).contains(&ahead) & (back != ahead_back);
-            ahead_back = if within { back } else { ahead_back };
-            add(&mut own.ahead, weight, flag(within));
-            add(&mut own.alike, weight, flag(within & alike));
-            add(&mut own.like_today, weight, flag(within & (begun[i] == today_began)));
-            let length = lengths.get(i).map_or(0, |length| i32::from(*length));
-            let present = (ahead < WINDOW_QUARTERS) & (ahead + length >= 0) & (back != present_back);
-            present_back = if present { back } else { present_back };
-            add(&mut own.present, weight, flag(present));
-            let hour = (ahead < 4) & (ahead + length >= 0) & (back != hour_back);
-            hour_back = if hour { back } else { hour_back };
-            add(&mut own.present_hour, weight, flag(hour));
-            add(&mut own.alike_present, weight, flag(present & alike));
-            add(&mut own.weekly_present, weight, flag(present & same_day));
-            own.ahead_used_1 |= within & (back == 1);
-            own.ahead_used_7 |= within & (back == 7);
+        let mut sums = ByBit([[[0.0; WIDE]; 2]; LANES]);
+        for (bits, back) in counted[..known].iter().zip(&places.back[..known]) {
+            let weight = &weights[usize::from(*back).min(AGE_DAYS_MAX)];
+            let bits = bits.to_le_bytes().map(|byte| &SPREAD[usize::from(byte)]);
+            for (sums, weight) in sums.0.iter_mut().zip(weight) {
+                for (sums, bits) in sums.iter_mut().zip(bits) {
+                    for (sum, bit) in sums.iter_mut().zip(bits) {
+                        *sum += weight * bit;
+                    }
+                }
+            }
         }
-        let (arrivals, used, all_begun) = (self.arrivals, self.used, self.begun);
-        let (gap_longer, gap_within, today, last_48h) =
-            (self.gap_longer, self.gap_within, self.today, self.last_48h);
-        *self = Self { arrivals, used, begun: all_begun, gap_longer, gap_within, today, last_48h, ..own };
+        (self.ahead, self.present, self.present_hour) =
+            (sums.of(AHEAD), sums.of(PRESENT), sums.of(PRESENT_HOUR));
+        (self.around, self.before, self.after) = (sums.of(AROUND), sums.of(BEFORE), sums.of(AFTER));
+        (self.weekly, self.weekly_present) = (sums.of(WEEKLY), sums.of(WEEKLY_PRESENT));
+        (self.alike, self.alike_present) = (sums.of(ALIKE), sums.of(ALIKE_PRESENT));
+        self.like_today = sums.of(LIKE_TODAY);
+    }
+
+    /// What each stay is counted in.
+    #[inline(always)]
+    fn counted(&mut self, places: &Places, scene: &Scene, lengths: &[u8]) -> [u16; STAYS_MAX] {
+        let known = lengths.len();
+        let mut seen = [0u16; STAYS_MAX];
+        let columns = places.behind[..known].iter().zip(lengths);
+        for (seen, (behind, length)) in seen.iter_mut().zip(columns) {
+            // Quarter hours ahead of this time of day are AHEAD_MAX - behind; what is below 0 wraps to far above.
+            let (behind, until) = (*behind, AHEAD_MAX + u16::from(*length));
+            let between = |ahead_from: u16, ahead_to: u16| {
+                behind.wrapping_sub(AHEAD_MAX + 1).wrapping_add(ahead_to) < ahead_to.wrapping_sub(ahead_from)
+            };
+            let in_use = behind <= until;
+            *seen = put(AHEAD, between(0, WINDOW))
+                | put(PRESENT, in_use & (behind > AHEAD_MAX - WINDOW))
+                | put(PRESENT_HOUR, in_use & (behind > AHEAD_MAX - 4))
+                | put(AROUND, between(4u16.wrapping_neg(), 20))
+                | put(BEFORE, between(WINDOW.wrapping_neg(), 0))
+                | put(AFTER, between(WINDOW, 2 * WINDOW));
+        }
+        let today_began = self.today > 0;
+        let alike: [u16; 7] = std::array::from_fn(|back| put(u16::MAX, scene.alike(back as u16)));
+        let mut counted = [0u16; STAYS_MAX];
+        let (mut used_1, mut used_7) = (0, 0);
+        // Of the stay before, its bits, the day it is near to, and its own day; none before the first.
+        let (mut bits_before, mut back_before, mut age_before) = (0, u16::MAX, u16::MAX);
+        let columns = seen[..known].iter().zip(&places.back[..known]).zip(&places.age[..known]);
+        for (counted, ((seen, back), age)) in counted.iter_mut().zip(columns) {
+            let (seen, back) = (*seen, *back);
+            let again = if back == back_before { bits_before & ONCE_A_DAY } else { 0 };
+            let first = seen & !again;
+            // The first in the window: a stay of the same day before it was before this time of day.
+            let begun = age_before == back;
+            (bits_before, back_before, age_before) = (seen, back, *age);
+            let (ahead, present) = (first & AHEAD, first & PRESENT);
+            let of_week = back % 7;
+            let mut alike_day = 0;
+            for (day, alike) in alike.iter().enumerate() {
+                alike_day |= put(*alike, of_week == day as u16);
+            }
+            let like_today = put(LIKE_TODAY, (ahead > 0) & (begun == today_began));
+            *counted = first
+                | put(WEEKLY, (first & AROUND > 0) & (of_week == 0))
+                | put(ALIKE, ahead > 0) & alike_day
+                | like_today
+                | put(ALIKE_PRESENT, present > 0) & alike_day
+                | put(WEEKLY_PRESENT, (present > 0) & (of_week == 0));
+            used_1 |= put(ahead, back == 1);
+            used_7 |= put(ahead, back == 7);
+        }
+        (self.ahead_used_1, self.ahead_used_7) = (used_1 > 0, used_7 > 0);
+        counted
     }
 }

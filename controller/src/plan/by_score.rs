@@ -2,7 +2,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Candidate, OmissionReason, PlanInput, PlannedWake, Presence, choose::later};
+use super::{
+    Candidate, OmissionReason, PlanInput, Presence,
+    choice::{Choice, Grounds},
+    choose::later,
+};
 use crate::model::Scored;
 
 /// How long one decision lasts. What was not woken is decided anew after it.
@@ -13,11 +17,11 @@ pub const SLOT_S: i64 = 900;
 pub const STARTS_WITHIN_S: i64 = 2 * SLOT_S;
 
 /// Wakes from the threshold on, if the instance sleeps and nothing forbids it.
-pub(super) fn by_score<I>(
+pub(super) fn by_score<'a, I>(
     input: &PlanInput<'_, I>,
-    candidate: &Candidate<'_>,
+    candidate: &Candidate<'a>,
     scored: &Scored,
-) -> Result<PlannedWake, OmissionReason> {
+) -> Result<Choice<'a>, OmissionReason> {
     match candidate.presence {
         Presence::Awake { until } if until > input.now => return Err(OmissionReason::AlreadyAwake),
         Presence::Covered { until } if until > input.now => return Err(OmissionReason::Covered),
@@ -32,30 +36,25 @@ pub(super) fn by_score<I>(
     }
     let lead_time = candidate.lead_time.max(SignedDuration::ZERO);
     let serve_at = later(input.now, lead_time);
-    if input.policy.quiet_dates.contains(&candidate.zone.to_datetime(serve_at).date()) {
+    let quiet_dates = &input.policy.quiet_dates;
+    if !quiet_dates.is_empty() && quiet_dates.contains(&candidate.zone.to_datetime(serve_at).date()) {
         return Err(OmissionReason::QuietDate);
     }
-    let host = candidate.host.ok_or(OmissionReason::NoHost)?.clone();
+    let host = candidate.host.ok_or(OmissionReason::NoHost)?;
     if input.policy.paused {
         return Err(OmissionReason::Paused);
     }
-    Ok(PlannedWake {
-        instance: candidate.instance.clone(),
+    let Candidate { instance, cohort, zone, .. } = *candidate;
+    Ok(Choice {
+        instance,
+        cohort,
         host,
+        zone,
         due_at: input.now,
         serve_at,
         hour_at: slot_start(serve_at),
         expires_at: later(input.now, SignedDuration::from_secs(STARTS_WITHIN_S)),
-        probability: scored.probability,
-        idle_h: Some(scored.idle_h),
-        saved_s: Some(scored.probability * lead_time.as_secs_f64()),
-        why: format!(
-            "{:.0} % within {} min, worth {:.1} min of waiting for {:.1} idle h",
-            scored.probability * 100.0,
-            input.hold.as_mins(),
-            scored.probability * lead_time.as_secs_f64() / 60.0,
-            scored.idle_h,
-        ),
+        grounds: Grounds::Score { scored: *scored, lead_time, hold: input.hold },
     })
 }
 

@@ -2,18 +2,18 @@
 
 use std::{cmp::Ordering, collections::BTreeMap};
 
-use super::PlannedWake;
+use super::choice::Choice;
 
 const HOUR_S: i64 = 3_600;
 
 /// The clock hour (UTC, since 1970) a wake is due in.
-pub(super) fn due_hour(wake: &PlannedWake) -> i64 {
+pub(super) fn due_hour(wake: &Choice<'_>) -> i64 {
     wake.due_at.as_second().div_euclid(HOUR_S)
 }
 
 /// Which of `wakes` are over the cap. Takes linear time: the wakes of an hour over the cap are parted, not sorted.
 pub(super) fn over_cap(
-    wakes: &[PlannedWake],
+    wakes: &[Choice<'_>],
     wakes_per_hour_max: u32,
     already_due_per_hour: &BTreeMap<i64, u32>,
 ) -> Vec<bool> {
@@ -37,50 +37,60 @@ pub(super) fn over_cap(
 }
 
 /// Higher probability first, then the earlier serving time, then the id.
-fn before(a: &PlannedWake, b: &PlannedWake) -> Ordering {
-    b.probability
-        .total_cmp(&a.probability)
+fn before(a: &Choice<'_>, b: &Choice<'_>) -> Ordering {
+    b.probability()
+        .total_cmp(&a.probability())
         .then_with(|| a.serve_at.cmp(&b.serve_at))
-        .then_with(|| a.instance.cmp(&b.instance))
+        .then_with(|| a.instance.cmp(b.instance))
 }
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
+    use jiff::{SignedDuration, Timestamp, tz::TimeZone};
     use reveille_proto::{HostId, InstanceId};
 
     use super::*;
+    use crate::{model::Scored, plan::choice::Grounds};
 
-    fn wake(instance: &str, due: &str, serve: &str, probability: f64) -> PlannedWake {
-        let at = |text: &str| format!("2026-03-02T{text}:00Z").parse::<Timestamp>().expect("a timestamp");
-        PlannedWake {
-            instance: InstanceId::new(instance).expect("an id"),
-            host: HostId::new("host-1").expect("an id"),
+    /// Who, when due, when to serve, how likely.
+    type Told = (&'static str, &'static str, &'static str, f64);
+
+    /// The ids of those that are kept.
+    fn kept(wakes: &[Told], wakes_per_hour_max: u32, already: &[(i64, u32)]) -> Vec<&'static str> {
+        let ids: Vec<_> = wakes.iter().map(|(id, ..)| InstanceId::new(*id).expect("an id")).collect();
+        let (host, zone) = (HostId::new("host-1").expect("an id"), TimeZone::UTC);
+        let choice = |(instance, (_, due, serve, probability)): (_, &Told)| Choice {
+            instance,
+            cohort: "dev",
+            host: &host,
+            zone: &zone,
             due_at: at(due),
             serve_at: at(serve),
             hour_at: at("09:00"),
             expires_at: at("12:00"),
-            probability,
-            idle_h: None,
-            saved_s: None,
-            why: String::new(),
-        }
+            grounds: Grounds::Score {
+                scored: Scored { score: 0.0, probability: *probability, idle_h: 0.0, waits: false },
+                lead_time: SignedDuration::ZERO,
+                hold: SignedDuration::ZERO,
+            },
+        };
+        let choices: Vec<_> = ids.iter().zip(wakes).map(choice).collect();
+        let over = over_cap(&choices, wakes_per_hour_max, &already.iter().copied().collect());
+        wakes.iter().zip(over).filter(|(_, over)| !over).map(|((id, ..), _)| *id).collect()
     }
 
-    fn kept(wakes: &[PlannedWake], wakes_per_hour_max: u32, already: &[(i64, u32)]) -> Vec<String> {
-        let over = over_cap(wakes, wakes_per_hour_max, &already.iter().copied().collect());
-        let kept = wakes.iter().zip(over).filter(|(_, over)| !over);
-        kept.map(|(wake, _)| wake.instance.to_string()).collect()
+    fn at(text: &str) -> Timestamp {
+        format!("2026-03-02T{text}:00Z").parse().expect("a timestamp")
     }
 
     #[test]
     fn the_likeliest_stay_then_the_earliest_then_by_id() {
         let wakes = [
-            wake("d", "08:55", "09:00", 0.4),
-            wake("c", "08:55", "09:00", 0.4),
-            wake("b", "08:55", "09:05", 0.4),
-            wake("a", "08:55", "09:00", 0.3),
-            wake("e", "08:55", "09:30", 0.9),
+            ("d", "08:55", "09:00", 0.4),
+            ("c", "08:55", "09:00", 0.4),
+            ("b", "08:55", "09:05", 0.4),
+            ("a", "08:55", "09:00", 0.3),
+            ("e", "08:55", "09:30", 0.9),
         ];
         assert_eq!(kept(&wakes, 1, &[]), ["e"]);
         assert_eq!(kept(&wakes, 2, &[]), ["c", "e"]);
@@ -92,8 +102,8 @@ mod tests {
 
     #[test]
     fn hours_are_counted_apart_and_with_what_is_due_already() {
-        let wakes = [wake("a", "08:55", "09:00", 0.4), wake("b", "09:00", "09:05", 0.3)];
-        let eight = due_hour(&wakes[0]);
+        let wakes = [("a", "08:55", "09:00", 0.4), ("b", "09:00", "09:05", 0.3)];
+        let eight = at("08:00").as_second() / HOUR_S;
         assert_eq!(kept(&wakes, 1, &[]), ["a", "b"]);
         assert_eq!(kept(&wakes, 1, &[(eight, 1)]), ["b"]);
         assert_eq!(kept(&wakes, 2, &[(eight, 1), (eight + 1, 5)]), ["a"]);

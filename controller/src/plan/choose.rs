@@ -2,7 +2,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Candidate, OmissionReason, Outlook, PlanInput, PlannedWake, Presence, by_score::by_score};
+use super::{
+    Candidate, OmissionReason, Outlook, PlanInput, Presence,
+    by_score::by_score,
+    choice::{Choice, Grounds},
+};
 use crate::model::{
     Forecast, HourProfile,
     calendar::{hour_start, next_hour_start},
@@ -17,7 +21,7 @@ pub const LATE_START_MAX_S: i64 = 30 * 60;
 pub(super) fn choose<'a, I>(
     input: &PlanInput<'a, I>,
     candidate: &Candidate<'a>,
-) -> Result<PlannedWake, OmissionReason> {
+) -> Result<Choice<'a>, OmissionReason> {
     if candidate.opted_out || input.policy.opted_out.contains(candidate.instance) {
         return Err(OmissionReason::OptedOut);
     }
@@ -48,11 +52,11 @@ fn up(presence: Presence) -> OmissionReason {
 ///
 /// An hour whose start finds it awake or covered is left alone, even if it falls asleep within the hour: this is
 /// the decision on whole hours that the backtest scores.
-fn by_rule<I>(
+fn by_rule<'a, I>(
     input: &PlanInput<'_, I>,
-    candidate: &Candidate<'_>,
+    candidate: &Candidate<'a>,
     profile: &HourProfile,
-) -> Result<PlannedWake, OmissionReason> {
+) -> Result<Choice<'a>, OmissionReason> {
     let end = later(input.now, input.horizon);
     let mut hour = hour_start(candidate.zone, input.now);
     // The best hour below the threshold, or what stood in the way of the first hour above it.
@@ -119,31 +123,19 @@ fn aim<I>(
 }
 
 /// What keeps a needed wake from being made, whichever hour it is for.
-fn allow<I>(
+fn allow<'a, I>(
     input: &PlanInput<'_, I>,
-    candidate: &Candidate<'_>,
+    candidate: &Candidate<'a>,
     aim: Aim,
-) -> Result<PlannedWake, OmissionReason> {
+) -> Result<Choice<'a>, OmissionReason> {
     let Aim { hour_at, due_at, serve_at, expires_at, forecast } = aim;
-    let probability = forecast.probability;
-    let host = candidate.host.ok_or(OmissionReason::NoHost)?.clone();
+    let host = candidate.host.ok_or(OmissionReason::NoHost)?;
     if input.policy.paused {
         return Err(OmissionReason::Paused);
     }
-    let instance = candidate.instance.clone();
-    let why = forecast.why.to_string();
-    Ok(PlannedWake {
-        instance,
-        host,
-        due_at,
-        serve_at,
-        hour_at,
-        expires_at,
-        probability,
-        idle_h: None,
-        saved_s: None,
-        why,
-    })
+    let Candidate { instance, cohort, zone, .. } = *candidate;
+    let grounds = Grounds::Hours(forecast);
+    Ok(Choice { instance, cohort, host, zone, due_at, serve_at, hour_at, expires_at, grounds })
 }
 
 pub(super) fn later(at: Timestamp, by: SignedDuration) -> Timestamp {

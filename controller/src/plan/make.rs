@@ -1,12 +1,15 @@
 //! Makes a plan: each candidate is judged for itself, then the fleet's cap has its say.
 
 use jiff::Timestamp;
+use rayon::{iter::Either, prelude::*};
 
 use super::{
-    Candidate, HeldOutWake, Omission, OmissionReason, Passed, PlanInput, WakePlan, cap::over_cap,
-    choose::choose,
+    Candidate, Omission, OmissionReason, Passed, PlanInput, WakePlan, cap::over_cap, choose::choose,
 };
 use crate::model::calendar::local_hour;
+
+/// Fewer choices than this are not worth a thread of their own.
+const SHARE: usize = 512;
 
 /// Plans the coming horizon. The same input makes the same plan; the cost is linear in the candidates.
 ///
@@ -46,39 +49,37 @@ pub(super) fn plan_telling<'a, I: Iterator<Item = Candidate<'a>>>(
         hold_out,
         candidates: (),
     };
-    let mut wakes = Vec::new();
-    let mut held_out = Vec::new();
+    let mut choices = Vec::new();
     let mut omissions = Vec::new();
     let mut passed = Passed::default();
     for candidate in candidates {
         match choose(&input, &candidate) {
-            Ok(wake) => {
-                let day = local_hour(candidate.zone, wake.hour_at).day;
-                held_out.push(hold_out.holds(candidate.cohort, candidate.instance, day));
-                wakes.push(wake);
-            }
+            Ok(choice) => choices.push(choice),
             Err(reason) if passed.count(&reason) => passed_by(&candidate, reason),
             Err(reason) => omissions.push(Omission { instance: candidate.instance.clone(), reason }),
         }
     }
     let wakes_max = policy.fleet_wakes_per_hour_max;
-    let mut over = over_cap(&wakes, wakes_max, already_due_per_hour).into_iter();
-    let mut held_out = held_out.into_iter();
-    wakes.retain(|wake| {
-        let (over, held_out) = (over.next().unwrap_or(false), held_out.next().unwrap_or(false));
-        let reason = match (over, held_out) {
-            (false, false) => return true,
-            (true, _) => OmissionReason::FleetHourFull { wakes_max },
-            (false, true) => OmissionReason::HeldOut(Box::new(HeldOutWake {
-                hour_at: wake.hour_at,
-                due_at: wake.due_at,
-                serve_at: wake.serve_at,
-                probability: wake.probability,
-            })),
-        };
-        omissions.push(Omission { instance: wake.instance.clone(), reason });
-        false
+    let mut over = over_cap(&choices, wakes_max, already_due_per_hour).into_iter();
+    choices.retain(|choice| {
+        let over = over.next().unwrap_or(false);
+        if over {
+            let reason = OmissionReason::FleetHourFull { wakes_max };
+            omissions.push(Omission { instance: choice.instance.clone(), reason });
+        }
+        !over
     });
+    // The draw and the words take longer than the choice did: many are shared by all cores, to the same end.
+    let (wakes, held_out): (Vec<_>, Vec<_>) =
+        choices.into_par_iter().with_min_len(SHARE).partition_map(|choice| {
+            let day = local_hour(choice.zone, choice.hour_at).day;
+            if hold_out.holds(choice.cohort, choice.instance, day) {
+                Either::Right(choice.held_out())
+            } else {
+                Either::Left(choice.wake())
+            }
+        });
+    omissions.extend(held_out);
     WakePlan {
         made_at: now,
         horizon_end: now.saturating_add(horizon).unwrap_or(Timestamp::MAX),
@@ -105,7 +106,7 @@ mod tests {
             Abstain, HourProfile, Rule,
             calendar::{date_of, day_of},
         },
-        plan::{HoldOut, Outlook, PlannedWake, Presence},
+        plan::{HeldOutWake, HoldOut, Outlook, PlannedWake, Presence},
         policy::Policy,
         visits::Activity,
     };
@@ -365,6 +366,49 @@ mod tests {
             // In spring 02:00 does not exist that night; in autumn it comes twice and the hold covers the second.
             assert_eq!(woken_for.len(), usize::from(hours == 25), "{day}: {woken_for:?}");
         }
+    }
+
+    #[test]
+    fn many_are_decided_on_as_each_alone() {
+        let mut scene = Scene::new("UTC");
+        scene.hold_out = HoldOut { share: 0.2, salt: String::new() };
+        let instances: Vec<_> =
+            (0..9 * SHARE).map(|n| InstanceId::new(format!("dev{n}")).expect("an id")).collect();
+        let candidate = |n: usize| Candidate {
+            instance: &instances[n],
+            host: (!n.is_multiple_of(7)).then_some(&scene.host),
+            presence: if n.is_multiple_of(3) {
+                Presence::Awake { until: at("10:00") }
+            } else {
+                scene.presence
+            },
+            ..scene.candidate()
+        };
+        let policy = Policy { fleet_wakes_per_hour_max: u32::MAX, ..Policy::default() };
+        let due = BTreeMap::new();
+        let made = plan(PlanInput {
+            now: at("08:30"),
+            horizon: scene.horizon,
+            rule: &scene.rule,
+            threshold: 0.0,
+            policy: &policy,
+            model_version: 7,
+            hold: SignedDuration::from_hours(3),
+            already_due_per_hour: &due,
+            hold_out: &scene.hold_out,
+            candidates: (0..instances.len()).map(candidate),
+        });
+        let (mut wakes, mut held_out, mut passed) = (made.wakes.iter(), 0, 0);
+        for n in 0..instances.len() {
+            match scene.plan_of("08:30", candidate(n)) {
+                Ok(wake) => assert_eq!(wakes.next(), Some(&wake)),
+                Err(OmissionReason::HeldOut(_)) => held_out += 1,
+                Err(_) => passed += 1,
+            }
+        }
+        assert_eq!(wakes.next(), None);
+        assert!(held_out > SHARE / 2 && passed > SHARE);
+        assert_eq!(made.left_out(), (held_out + passed) as u64);
     }
 
     proptest! {

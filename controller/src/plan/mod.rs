@@ -5,6 +5,8 @@ mod hold_out;
 mod omission;
 mod wake_plan;
 
+mod choice;
+
 mod choose;
 
 mod by_score;

@@ -19,6 +19,7 @@ pub struct Omission {
 /// next plan says the same of it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Passed {
+    pub abstained: u64,
     pub unlikely: u64,
     pub below_threshold: u64,
     pub waits: u64,
@@ -30,6 +31,7 @@ impl Passed {
     /// Counts one, if its reason is of those that are counted only.
     pub fn count(&mut self, reason: &OmissionReason) -> bool {
         let count = match reason {
+            OmissionReason::Abstained(_) => &mut self.abstained,
             OmissionReason::Unlikely => &mut self.unlikely,
             OmissionReason::BelowThreshold { .. } => &mut self.below_threshold,
             OmissionReason::Waits => &mut self.waits,
@@ -41,13 +43,24 @@ impl Passed {
         true
     }
 
+    pub fn add(&mut self, others: Self) {
+        let Self { abstained, unlikely, below_threshold, waits, already_awake, covered } = others;
+        self.abstained += abstained;
+        self.unlikely += unlikely;
+        self.below_threshold += below_threshold;
+        self.waits += waits;
+        self.already_awake += already_awake;
+        self.covered += covered;
+    }
+
     pub fn total(&self) -> u64 {
         self.by_code().into_iter().map(|(_, count)| count).sum()
     }
 
     /// The counts, each under [`OmissionReason::code`].
-    pub fn by_code(&self) -> [(&'static str, u64); 5] {
+    pub fn by_code(&self) -> [(&'static str, u64); 6] {
         [
+            (OmissionReason::Abstained(Abstain::NoHistory).code(), self.abstained),
             (OmissionReason::Unlikely.code(), self.unlikely),
             (OmissionReason::BelowThreshold { best: 0.0 }.code(), self.below_threshold),
             (OmissionReason::Waits.code(), self.waits),

@@ -44,7 +44,7 @@ pub struct WakePlan {
     pub hold_out_share: f64,
     /// In the order of the candidates.
     pub wakes: Vec<PlannedWake>,
-    /// In the order of the candidates; without those that are counted only.
+    /// Without those that are counted only.
     pub omissions: Vec<Omission>,
     pub passed: Passed,
 }

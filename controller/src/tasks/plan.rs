@@ -346,11 +346,9 @@ impl Task for Plan {
         let plan = made.unwrap_or_else(|| self.make(&view, None));
         self.shared.metrics.plan_took(began.elapsed().as_secs_f64());
         let plan_id = self.shared.store.plan_keep(&plan).await?;
-        let silent = |reason: &OmissionReason| {
-            matches!(reason, OmissionReason::NoProfile | OmissionReason::Abstained(_))
-        };
-        let silent = plan.omissions.iter().filter(|omission| silent(&omission.reason)).count();
-        let forecast = plan.wakes.len() as u64 + plan.left_out() - silent as u64;
+        let unknown = |omission: &&Omission| matches!(omission.reason, OmissionReason::NoProfile);
+        let silent = plan.passed.abstained + plan.omissions.iter().filter(unknown).count() as u64;
+        let forecast = plan.wakes.len() as u64 + plan.left_out() - silent;
         let today = now.as_second().div_euclid(DAY_S) as i32;
         // A day on which nobody may be woken says nothing of what a threshold costs.
         if plan.mode == Mode::Act && !self.shared.policy().paused {
