@@ -51,27 +51,20 @@ pub(super) struct Sums {
     pub ahead_used_7: bool,
 }
 
-/// What a stay of an earlier day is counted in, seen from the moment: a bit each.
-mod counts {
-    // Those of a day only once: its first stay that has the bit stands for it. As stays follow each other in time, the
-    // ones of a day that have it are neighbours.
-    pub const AHEAD: u16 = 1;
-    pub const PRESENT: u16 = 1 << 1;
-    pub const PRESENT_HOUR: u16 = 1 << 2;
-    pub const ONCE_A_DAY: u16 = AHEAD | PRESENT | PRESENT_HOUR;
-    pub const AROUND: u16 = 1 << 3;
-    pub const BEFORE: u16 = 1 << 4;
-    pub const AFTER: u16 = 1 << 5;
-    pub const WEEKLY: u16 = 1 << 6;
-    pub const ALIKE: u16 = 1 << 7;
-    pub const LIKE_TODAY: u16 = 1 << 8;
-    pub const ALIKE_PRESENT: u16 = 1 << 9;
-    pub const WEEKLY_PRESENT: u16 = 1 << 10;
-}
-use counts::{
-    AFTER, AHEAD, ALIKE, ALIKE_PRESENT, AROUND, BEFORE, LIKE_TODAY, ONCE_A_DAY, PRESENT, PRESENT_HOUR,
-    WEEKLY, WEEKLY_PRESENT,
-};
+// What a stay of an earlier day is counted in, seen from the moment: a bit each. First those of a day only once: its
+// first stay that has the bit stands for it. As stays follow each other in time, those of a day that have it are neighbours.
+const AHEAD: u16 = 1;
+const PRESENT: u16 = 1 << 1;
+const PRESENT_HOUR: u16 = 1 << 2;
+const ONCE_A_DAY: u16 = AHEAD | PRESENT | PRESENT_HOUR;
+const AROUND: u16 = 1 << 3;
+const BEFORE: u16 = 1 << 4;
+const AFTER: u16 = 1 << 5;
+const WEEKLY: u16 = 1 << 6;
+const ALIKE: u16 = 1 << 7;
+const LIKE_TODAY: u16 = 1 << 8;
+const ALIKE_PRESENT: u16 = 1 << 9;
+const WEEKLY_PRESENT: u16 = 1 << 10;
 
 const WINDOW: u16 = WINDOW_QUARTERS as u16;
 /// Numbers in a wide register.

@@ -42,12 +42,12 @@ impl Grounds {
 }
 
 impl Choice<'_> {
-    pub fn probability(&self) -> f64 {
+    pub(super) fn probability(&self) -> f64 {
         self.grounds.probability()
     }
 
     /// The wake that is made of it.
-    pub fn wake(&self) -> PlannedWake {
+    pub(super) fn wake(&self) -> PlannedWake {
         let (idle_h, saved_s, why) = match &self.grounds {
             Grounds::Hours(forecast) => (None, None, forecast.why.to_string()),
             Grounds::Score { scored, lead_time, hold } => {
@@ -77,7 +77,7 @@ impl Choice<'_> {
     }
 
     /// The wake that is not made of it.
-    pub fn held_out(&self) -> Omission {
+    pub(super) fn held_out(&self) -> Omission {
         let reason = OmissionReason::HeldOut(Box::new(HeldOutWake {
             hour_at: self.hour_at,
             due_at: self.due_at,
