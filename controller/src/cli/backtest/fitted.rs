@@ -10,7 +10,7 @@ use super::{
     run::{BacktestError, progress_bar, write_wakes},
 };
 use crate::{
-    model::{Scorer, features::Group},
+    model::{CovisitRule, Scorer, features::Group},
     report::backtest::{BudgetRun, FittedReplay, FittedRun, Reliability, Score, Traced, replay_fitted},
 };
 
@@ -79,7 +79,8 @@ pub(super) fn run(
         budgets_h.extend(FRONTIER_H.iter().filter(|hours| !asked.contains(hours)));
     }
     let scorer = Scorer::new(model.fitted.clone());
-    let found = replayed(traced, &scorer, &budgets_h, args.fitted.steady);
+    let covisits = args.fitted.covisits.then(CovisitRule::default);
+    let found = replayed(traced, &scorer, &budgets_h, args.fitted.steady, covisits);
     let score = |run: &BudgetRun| Score::new(run.tally, counts.0, counts.1);
     let rows: Vec<Row> = found.budgets.iter().take(asked.len()).map(|run| row(run, score(run))).collect();
     if let (Some(path), Some(run)) = (&args.emit_wakes, found.budgets.first()) {
@@ -92,7 +93,7 @@ pub(super) fn run(
         ablation(&model, asked, |scorer| {
             let budgets_h: Vec<f64> = asked.iter().chain(&FRONTIER_H).copied().collect();
             // The same threshold throughout: groups of features are compared, not how a budget is kept.
-            let runs = replayed(traced, scorer, &budgets_h, true).budgets;
+            let runs = replayed(traced, scorer, &budgets_h, true, None).budgets;
             let mut frontier: Vec<FrontierRow> = runs.iter().map(|run| frontier_row(score(run))).collect();
             frontier.sort_by(|a, b| a.idle_hours_per_day.total_cmp(&b.idle_hours_per_day));
             frontier
@@ -109,9 +110,15 @@ pub(super) fn run(
     Ok(Found { rows, part, model })
 }
 
-fn replayed(traced: &[Traced], scorer: &Scorer, budgets_h: &[f64], steady: bool) -> FittedRun {
+fn replayed(
+    traced: &[Traced],
+    scorer: &Scorer,
+    budgets_h: &[f64],
+    steady: bool,
+    covisits: Option<CovisitRule>,
+) -> FittedRun {
     let bar = progress_bar();
-    let found = replay_fitted(FittedReplay { traced, scorer, budgets_h, steady }, |done, days| {
+    let found = replay_fitted(FittedReplay { traced, scorer, budgets_h, steady, covisits }, |done, days| {
         bar.set_length(days as u64);
         bar.set_position(done as u64);
     });

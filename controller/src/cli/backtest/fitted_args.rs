@@ -26,6 +26,9 @@ pub struct FittedArgs {
     /// keeping a budget
     #[arg(long, requires = "idle_budget_h")]
     pub steady: bool,
+    /// Wake those, too, who usually follow one that just arrived: whether co-visits pay on this trace
+    #[arg(long, requires = "idle_budget_h")]
+    pub covisits: bool,
     /// Draw recall against idle hours to this file (.svg or .png)
     #[arg(long, value_name = "FILE", requires = "idle_budget_h")]
     pub frontier: Option<PathBuf>,

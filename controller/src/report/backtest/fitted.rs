@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use jiff::{
+    SignedDuration, Timestamp,
+    tz::{Offset, TimeZone},
+};
 use reveille_proto::{HostId, InstanceId};
 
 use super::{
@@ -11,7 +14,9 @@ use super::{
     presence::{BOOT_S, HOLD_S, IDLE_S, Traced, WINDOW_S},
 };
 use crate::{
-    model::{AbstainRule, Crowds, Moment, Profile, Rule, Scored, Scorer, features::Scene},
+    model::{
+        AbstainRule, CovisitRule, Covisits, Crowds, Moment, Profile, Rule, Scored, Scorer, features::Scene,
+    },
     plan::{Candidate, HoldOut, Outlook, PlanInput, Presence, SLOT_S, plan},
     policy::{Mode, Policy},
 };
@@ -27,6 +32,8 @@ pub struct FittedReplay<'a> {
     pub budgets_h: &'a [f64],
     /// Thresholds stay where they begin: the model is judged, and not how a budget is kept.
     pub steady: bool,
+    /// Wakes whoever usually follows one that just arrived, too, whatever its score.
+    pub covisits: Option<CovisitRule>,
 }
 
 /// What a replay found.
@@ -82,9 +89,12 @@ struct Known {
 }
 
 impl Known {
-    /// Takes the sightings up to `now_s`.
-    fn catch_up(&mut self, traced: &Traced, now_s: i64) {
+    /// Takes the sightings up to `now_s`, and tells those that were arrivals.
+    fn catch_up(&mut self, traced: &Traced, now_s: i64, mut arrived: impl FnMut(i64, i32)) {
         while let Some((at_s, offset_s)) = traced.sighting(self.seen).filter(|(at_s, _)| *at_s <= now_s) {
+            if self.sleeps(at_s) {
+                arrived(at_s, offset_s);
+            }
             self.profile.see_second(at_s, offset_s, IDLE_S);
             self.offset_s = offset_s;
             self.last_seen_s = Some(at_s);
@@ -94,6 +104,48 @@ impl Known {
 
     fn sleeps(&self, now_s: i64) -> bool {
         self.last_seen_s.is_none_or(|at_s| now_s >= at_s + IDLE_S)
+    }
+}
+
+/// Who follows whom, and who is therefore expected now.
+struct Following {
+    covisits: Covisits,
+    /// Arrivals not yet told: when, who, and what the user's clock is ahead.
+    arrived: Vec<(i64, usize, i32)>,
+    /// How likely who comes, and until when that is expected.
+    expected: BTreeMap<usize, (f64, i64)>,
+}
+
+impl Following {
+    fn new(rule: CovisitRule) -> Self {
+        Self { covisits: Covisits::new(rule), arrived: Vec::new(), expected: BTreeMap::new() }
+    }
+
+    /// Learns from the arrivals since the last time, and who is expected after them.
+    fn follow(&mut self, settings: &Settings<'_>, traced: &[Traced], now_s: i64) {
+        self.expected.retain(|_, (_, until_s)| *until_s > now_s);
+        self.arrived.sort_unstable();
+        for (at_s, index, offset_s) in self.arrived.drain(..) {
+            let zone = Offset::from_seconds(offset_s).map_or(TimeZone::UTC, TimeZone::fixed);
+            let instance = traced[index].instance();
+            self.covisits.arrive(instance, "", instant(at_s), &zone);
+            for triggered in self.covisits.triggered(instance, instant(now_s)) {
+                let Some(follower) = settings.by_id.get(triggered.instance) else { continue };
+                let expected = self.expected.entry(*follower).or_insert((0.0, i64::MIN));
+                if triggered.probability > expected.0 {
+                    *expected = (triggered.probability, triggered.until.as_second());
+                }
+            }
+        }
+    }
+
+    /// What that says of a wake now: the score is beyond all thresholds.
+    fn scored(&self, index: usize) -> Option<Scored> {
+        let (probability, _) = *self.expected.get(&index)?;
+        let hours = f64::from(self.covisits.rule().within_s) / 3_600.0;
+        let hold_h = HOLD_S as f64 / 3_600.0;
+        let idle_h = probability * hours / 2.0 + (1.0 - probability) * hold_h;
+        Some(Scored { score: f32::MAX, probability, idle_h, waits: false })
     }
 }
 
@@ -114,6 +166,7 @@ struct World<'a> {
     settings: Settings<'a>,
     /// What the fleet does, learned as the days go by.
     crowds: Option<Crowds>,
+    following: Option<Following>,
     /// The scenes of the day that were met so far: clocks of different zones show the same time one after the other.
     scenes: BTreeMap<Moment, Scene>,
 }
@@ -144,6 +197,7 @@ impl<'a> World<'a> {
             calibration: Calibration::default(),
             abstain: AbstainRule::default(),
             crowds: None,
+            following: replay.covisits.map(Following::new),
             scenes: BTreeMap::new(),
             settings: Settings {
                 by_id: replay.traced.iter().enumerate().map(|(i, t)| (t.instance(), i)).collect(),
@@ -160,15 +214,27 @@ impl<'a> World<'a> {
 
     /// Learns what the crowd does, as production does by the hour; by the day is often enough for what is past.
     fn look_around(&mut self, indices: &[usize], now_s: i64) {
-        for index in indices {
-            self.known[*index].catch_up(&self.replay.traced[*index], now_s);
-        }
+        self.catch_up(indices, now_s);
         let people = indices.iter().map(|index| {
             let Known { profile, offset_s, .. } = &self.known[*index];
             ("", profile, Moment::of_second(now_s, *offset_s))
         });
         self.scenes.clear();
         self.crowds = Some(Crowds::learn(people, &self.replay.scorer.fitted().population));
+    }
+
+    fn catch_up(&mut self, indices: &[usize], now_s: i64) {
+        for index in indices {
+            let arrived = |at_s, offset_s| {
+                if let Some(following) = &mut self.following {
+                    following.arrived.push((at_s, *index, offset_s));
+                }
+            };
+            self.known[*index].catch_up(&self.replay.traced[*index], now_s, arrived);
+        }
+        if let Some(following) = &mut self.following {
+            following.follow(&self.settings, self.replay.traced, now_s);
+        }
     }
 
     /// One quarter hour: each sleeping instance is scored once, then each budget makes its plan.
@@ -215,9 +281,9 @@ impl<'a> World<'a> {
         let lowest = self.budgets.iter().map(Budget::threshold).fold(f32::INFINITY, f32::min);
         let scorer = self.replay.scorer;
         let mut worthy = Vec::new();
+        self.catch_up(indices, now_s);
         for index in indices {
-            let (traced, known) = (&self.replay.traced[*index], &mut self.known[*index]);
-            known.catch_up(traced, now_s);
+            let (traced, known) = (&self.replay.traced[*index], &self.known[*index]);
             if !known.sleeps(now_s) {
                 continue;
             }
@@ -231,7 +297,9 @@ impl<'a> World<'a> {
             // The next sighting of one that sleeps is an arrival.
             let came = traced.sighting(known.seen).is_some_and(|(at_s, _)| at_s - now_s <= WINDOW_S);
             self.calibration.count(scorer.probability(&features, WINDOW_S as f64), came);
-            if scorer.fitted().score(&features) >= lowest {
+            if let Some(scored) = self.following.as_ref().and_then(|following| following.scored(*index)) {
+                worthy.push(Worthy { index: *index, scored, bound: f32::MAX });
+            } else if scorer.fitted().score(&features) >= lowest {
                 let scored = scorer.scored(profile, scene, WINDOW_S);
                 worthy.push(Worthy { index: *index, scored, bound: scorer.bound(profile, scene) });
             }

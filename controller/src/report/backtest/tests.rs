@@ -7,7 +7,7 @@ use reveille_proto::InstanceId;
 
 use super::{BOOT_S, FittedReplay, FittedRun, HOLD_S, IDLE_S, Score, Traced, WINDOW_S, replay_fitted};
 use crate::model::{
-    Scorer,
+    CovisitRule, Scorer,
     fit::{Clockwork, FitRule, fit},
     population::Population,
 };
@@ -47,7 +47,11 @@ static SCORER: LazyLock<Scorer> = LazyLock::new(|| {
 });
 
 fn run(traced: &[Traced], budgets_h: &[f64]) -> FittedRun {
-    replay_fitted(FittedReplay { traced, scorer: &SCORER, budgets_h, steady: false }, |_, _| {})
+    run_with(traced, budgets_h, None)
+}
+
+fn run_with(traced: &[Traced], budgets_h: &[f64], covisits: Option<CovisitRule>) -> FittedRun {
+    replay_fitted(FittedReplay { traced, scorer: &SCORER, budgets_h, steady: false, covisits }, |_, _| {})
 }
 
 #[test]
@@ -65,6 +69,21 @@ fn regular_people_find_their_instances_awake_within_the_budget() {
     }
     assert!(scores[0].recall < scores[1].recall && scores[1].recall > 0.7, "{scores:?}");
     assert!(found.calibration.error().expect("they sleep") < 0.2);
+}
+
+#[test]
+fn who_follows_another_at_odd_hours_is_found_by_covisits() {
+    let hour = |day: i64| (day * 7_919 % 23) * HOUR_S + day * 104_729 % 3_600;
+    let leader: Vec<i64> = (0..160).map(|day| day * DAY_S + hour(day)).collect();
+    let follower = leader.iter().map(|at_s| at_s + 1_800).collect();
+    let pair = [traced(30, leader), traced(31, follower)];
+    let arrivals: u64 = pair.iter().map(|t| t.arrivals_enrolled() as u64).sum();
+    let found = |covisits| {
+        let tally = run_with(&pair, &[1.0], covisits).budgets[0].tally;
+        Score::new(tally, arrivals, 1).recall
+    };
+    let (without, with) = (found(None), found(Some(CovisitRule::default())));
+    assert!(with > 0.4 && with > without + 0.2, "half of the arrivals follow: {without} -> {with}");
 }
 
 #[test]
@@ -93,7 +112,15 @@ proptest! {
     /// Whatever happens from `cut` on, the wakes before it are the same, prices of the fleet included. Every trace
     /// goes on to the same last day, as its end is what the enrolment ends by.
     #[test]
-    fn no_wake_depends_on_what_follows_it(days in days(), cut_s in 36 * DAY_S..48 * DAY_S) {
+    fn no_wake_depends_on_what_follows_it(
+        days in days(),
+        cut_s in 36 * DAY_S..48 * DAY_S,
+        with_covisits in any::<bool>(),
+    ) {
+        // So easily had that they are used.
+        let rule = CovisitRule {
+            support_min: 1, confidence_min: 0.01, lift_min: 0.1, deviations: 0.0, ..CovisitRule::default()
+        };
         let fleet = |keep: &dyn Fn(i64) -> bool| -> Vec<Traced> {
             let of = |sighted: &Vec<(i64, i64)>| {
                 let all = sighted.iter().map(|(day, second)| day * DAY_S + second);
@@ -106,7 +133,8 @@ proptest! {
                 let wakes = run.wakes.iter().filter(|wake| wake.at_s < cut_s);
                 wakes.map(|wake| (wake.instance.to_string(), wake.at_s)).collect()
             };
-            run(fleet, &[1.0, 10.0]).budgets.iter().map(before).collect()
+            let covisits = with_covisits.then_some(rule);
+            run_with(fleet, &[1.0, 10.0], covisits).budgets.iter().map(before).collect()
         };
         let all = wakes(&fleet(&|_| true));
         // Too many fleets in which nobody is woken would fail the test.
