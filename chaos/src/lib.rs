@@ -1,8 +1,8 @@
 //! The proving ground: a simulated world, faults, experiments, judges.
 //!
 //! `world` and `fault` are what is simulated, `history` is what is written down, `oracle` and `experiment` judge it;
-//! `play` puts the real controller and agents into a world, `crash` kills them as real processes, `sandbox` sets up
-//! a small installation to try by hand.
+//! `play` puts the real controller and agents into a world, `crash` kills them as real processes, `storm` measures the
+//! throttle when everybody is to be woken at once, `sandbox` sets up a small installation to try by hand.
 
 pub mod cli;
 pub mod crash;
@@ -12,4 +12,5 @@ pub mod history;
 pub mod oracle;
 pub mod play;
 pub mod sandbox;
+pub mod storm;
 pub mod world;

@@ -131,6 +131,18 @@ pub struct BenchArgs {
 pub enum Bench {
     /// Kills controller, agents and endpoints (kill -9) at random points under a load of wakes.
     Crash(CrashArgs),
+    /// Plays storms of wakes on simulated hosts, with the throttle and with what it is compared to.
+    Throttle(ThrottleArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct ThrottleArgs {
+    /// Storms of each class.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub seeds: u32,
+    /// Draw throughput against the seconds above the ceiling to this file (.svg or .png).
+    #[arg(long, value_name = "FILE")]
+    pub plot: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]

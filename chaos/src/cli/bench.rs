@@ -5,31 +5,60 @@ use std::io::Write as _;
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::args::{Bench, BenchArgs, Output};
+use reveille_controller::report::plot::Format;
+use serde::Serialize;
+
+use super::args::{Bench, BenchArgs, CrashArgs, Output, ThrottleArgs};
 use crate::{
     crash::{CrashSpec, crash_watched},
     experiment::Verdict,
+    storm::{self, bench::steps},
 };
 
 pub(super) async fn bench(args: BenchArgs, output: Output) -> anyhow::Result<Verdict> {
-    let Bench::Crash(args) = args.bench;
+    match args.bench {
+        Bench::Crash(args) => crash(args, output).await,
+        Bench::Throttle(args) => tokio::task::spawn_blocking(move || throttle(&args, output)).await?,
+    }
+}
+
+async fn crash(args: CrashArgs, output: Output) -> anyhow::Result<Verdict> {
     let program = std::env::current_exe().context("failed to find this program")?;
     let spec = CrashSpec { program, kills: args.kills, wakes: args.wakes, seed: args.seed, keep: args.keep };
-    let bar = progress(spec.kills);
+    let bar =
+        progress(spec.kills.into(), "{elapsed_precise} {bar:30} kill {pos} of {len}, {per_sec}, {eta} left");
     let outcome = crash_watched(&spec, &mut |kills| bar.set_position(kills.into())).await;
     bar.finish_and_clear();
     let outcome = outcome?;
-    let text = match output {
-        Output::Table => outcome.render(),
-        Output::Json => serde_json::to_string_pretty(&outcome)? + "\n",
-    };
-    anstream::stdout().write_all(text.as_bytes())?;
+    tell(output, &outcome, || outcome.render())?;
     Ok(outcome.verdict)
 }
 
+fn throttle(args: &ThrottleArgs, output: Output) -> anyhow::Result<Verdict> {
+    // A name that says no format is refused before anything is measured.
+    let format = args.plot.as_deref().map(Format::of).transpose()?;
+    let bar = progress(steps(args.seeds), "{elapsed_precise} {bar:30} storm {pos} of {len}, {eta} left");
+    let bench = storm::bench::bench(args.seeds, || bar.inc(1));
+    bar.finish_and_clear();
+    if let (Some(path), Some(format)) = (&args.plot, format) {
+        let failed = || format!("failed to write the plot to {}", path.display());
+        std::fs::write(path, bench.plot()?.encode(format)?).with_context(failed)?;
+    }
+    tell(output, &bench, || bench.render())?;
+    Ok(if bench.missed().is_empty() { Verdict::Held } else { Verdict::Deviated })
+}
+
+fn tell<T: Serialize>(output: Output, told: &T, render: impl FnOnce() -> String) -> anyhow::Result<()> {
+    let text = match output {
+        Output::Table => render(),
+        Output::Json => serde_json::to_string_pretty(told)? + "\n",
+    };
+    anstream::stdout().write_all(text.as_bytes())?;
+    Ok(())
+}
+
 /// On standard error, and only on a terminal.
-fn progress(kills: u32) -> ProgressBar {
-    let style =
-        ProgressStyle::with_template("{elapsed_precise} {bar:30} kill {pos} of {len}, {per_sec}, {eta} left");
-    ProgressBar::new(kills.into()).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+fn progress(steps: u64, template: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template(template);
+    ProgressBar::new(steps).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }

@@ -61,6 +61,11 @@ impl Boot {
         self.demand_cores.len()
     }
 
+    /// Cores wanted in each second of its progress.
+    pub fn course(&self) -> Vec<f64> {
+        self.demand_cores.clone()
+    }
+
     /// Total CPU it wants, in core-seconds.
     pub fn work_core_s(&self) -> f64 {
         self.demand_cores.iter().sum()

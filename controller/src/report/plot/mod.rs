@@ -18,6 +18,8 @@ mod week_text;
 
 mod scaling;
 
+mod storms;
+
 mod drawing;
 
 mod format;
@@ -44,5 +46,6 @@ pub use frontier::{Frontier, FrontierPoint, FrontierSeries, NamedPoint, frontier
 pub use frontier_text::frontier_text;
 pub use grid::Terminal;
 pub use scaling::{Scaling, ScalingPoint, ScalingSeries, scaling};
+pub use storms::{StormPoint, StormSeries, storms};
 pub use week::{QUARTERS_PER_DAY, QUARTERS_PER_WEEK, Week, week};
 pub use week_text::week_text;

@@ -1,0 +1,341 @@
+//! How fast one host is filled: what its running starts will still cost, beside a background that wanders.
+//!
+//! In each second the background is what was measured less what the starts were measured to use (or, where only the whole
+//! host can be measured, less what they are expected to use). One more start is admitted if, by the learned curves, the sum
+//! stays under the ceiling at every step of its course, with a margin for what is not known.
+//!
+//! Where starts run in a CPU group of their own, the group is given what is left under the ceiling, second by second. Then
+//! too many starts cannot break the ceiling, they only take longer; so they are admitted until their highest minute fills
+//! the group.
+
+use super::curve::{Course, STEP_S, STEPS, StartCurve};
+
+/// Standard deviations of starts and background that must fit under the ceiling where starts cannot be capped, and what
+/// is left free beside for a background that jumps, as a share of the host.
+const MARGIN_UNCAPPED: f64 = 1.4;
+const JUMP_SHARE: f64 = 0.043;
+/// In so many seconds the background comes back to its usual level, about.
+const COMES_BACK_S: f64 = 60.0;
+/// Standard deviations of the change of the background within a second that are left free where they can.
+const MARGIN_CAPPED: f64 = 3.0;
+/// What capped starts may want of the cores left for them in their highest minute: a little more than all, so that few
+/// are left unused.
+const FILL: f64 = 1.1;
+/// Steps of that minute.
+const SMOOTH_STEPS: usize = 12;
+/// The group of the starts is never given less than this share of the host.
+const SHARE_MIN: f64 = 0.05;
+/// How much one second counts in the usual level of the background, in the variance of its changes, and in how far curves
+/// are off.
+const LEVEL_RATE: f64 = 0.003;
+const CHANGE_RATE: f64 = 0.02;
+const OFF_RATE: f64 = 0.03;
+/// Curves are taken to be off by no more than this factor.
+const OFF_MAX: f64 = 4.0;
+
+/// A start in progress.
+#[derive(Debug, Clone)]
+pub struct Started<K> {
+    pub key: K,
+    /// Its place among the curves.
+    pub class: usize,
+    /// Seconds of progress; less than its age where the group was full.
+    pub progress_s: f64,
+    course: Course,
+}
+
+/// What was measured of a host in one second.
+#[derive(Debug, Clone, Copy)]
+pub struct Measurement<'a> {
+    /// Cores in use, all in all.
+    pub cores_used: f64,
+    /// Cores used by each start, in their order; `None` where only the whole can be measured.
+    pub by_start: Option<&'a [f64]>,
+    /// What starts got of what they wanted, 0..=1; 1 where they are not capped.
+    pub granted: f64,
+}
+
+/// The pace of one host.
+#[derive(Debug, Clone)]
+pub struct Pace<K> {
+    started: Vec<Started<K>>,
+    /// Cores the background uses: in the last second that could be told, usually, and the variance of its change in a
+    /// second.
+    last: f64,
+    level: f64,
+    change: f64,
+    is_measured: bool,
+    /// What the starts were measured to want, and what was expected of them.
+    wanted: f64,
+    expected: f64,
+}
+
+impl<K: PartialEq> Default for Pace<K> {
+    fn default() -> Self {
+        Self {
+            started: Vec::new(),
+            last: 0.0,
+            level: 0.0,
+            change: 0.0,
+            is_measured: false,
+            wanted: 0.0,
+            expected: 0.0,
+        }
+    }
+}
+
+/// Takes a change into a variance. A jump says little of how the background wanders: it counts as three deviations.
+fn wander(variance: &mut f64, off: f64) {
+    let square = if *variance > 0.0 { (off * off).min(9.0 * *variance) } else { off * off };
+    *variance += CHANGE_RATE * (square - *variance);
+}
+
+/// What admission goes by on a host.
+#[derive(Debug, Clone, Copy)]
+pub struct Room {
+    pub cores: f64,
+    /// In percent of the cores.
+    pub cpu_ceiling_percent: f64,
+    pub is_capped: bool,
+}
+
+impl Room {
+    fn ceiling_cores(&self) -> f64 {
+        self.cores * self.cpu_ceiling_percent / 100.0
+    }
+}
+
+impl<K: PartialEq> Pace<K> {
+    pub fn started(&self) -> &[Started<K>] {
+        &self.started
+    }
+
+    pub fn start(&mut self, key: K, class: usize) {
+        self.started.push(Started { key, class, progress_s: 0.0, course: Course::default() });
+    }
+
+    /// A start is over; its class learns from it.
+    pub fn end(&mut self, key: &K, curves: &mut [StartCurve]) {
+        let Some(place) = self.started.iter().position(|started| started.key == *key) else { return };
+        let started = self.started.remove(place);
+        if let Some(curve) = curves.get_mut(started.class) {
+            curve.learn(&started.course);
+        }
+    }
+
+    /// Takes in one second.
+    pub fn measured(&mut self, measurement: &Measurement<'_>, curves: &[StartCurve]) {
+        let granted = measurement.granted.clamp(0.0, 1.0);
+        let expected: Vec<f64> = self
+            .started
+            .iter()
+            .map(|started| curves.get(started.class).map_or(0.0, |curve| curve.cores(started.progress_s)))
+            .collect();
+        let expected_sum: f64 = expected.iter().sum();
+        let used_by_starts = match measurement.by_start {
+            Some(by_start) => by_start.iter().sum(),
+            // The background was known before they began; what is above it is theirs.
+            None if self.is_measured => (measurement.cores_used - self.last).max(0.0),
+            None => expected_sum * granted,
+        };
+        let background = (measurement.cores_used - used_by_starts).max(0.0);
+        for (n, started) in self.started.iter_mut().enumerate() {
+            let used = match measurement.by_start {
+                Some(by_start) => by_start.get(n).copied().unwrap_or(0.0),
+                None if expected_sum > 0.0 => used_by_starts * expected[n] / expected_sum,
+                None => used_by_starts / expected.len() as f64,
+            };
+            if granted > 0.0 {
+                started.course.saw(started.progress_s, used / granted);
+            }
+            started.progress_s += granted;
+        }
+        if granted > 0.0 {
+            self.wanted += OFF_RATE * (used_by_starts / granted - self.wanted);
+            self.expected += OFF_RATE * (expected_sum - self.expected);
+        }
+        if !self.is_measured {
+            (self.last, self.level, self.is_measured) = (background, background, true);
+            return;
+        }
+        if measurement.by_start.is_none() && !self.started.is_empty() {
+            return;
+        }
+        wander(&mut self.change, background - self.last);
+        self.level += LEVEL_RATE * (background - self.level);
+        self.last = background;
+    }
+
+    /// By which factor starts were lately dearer than their curves say; never below 1.
+    fn off(&self) -> f64 {
+        if self.expected <= 0.05 { 1.0 } else { (self.wanted / self.expected).clamp(1.0, OFF_MAX) }
+    }
+
+    /// Cores that may be given to the group of the starts in the next second.
+    pub fn group_cores(&self, room: &Room) -> f64 {
+        (room.ceiling_cores() - self.last - self.margin_capped()).max(SHARE_MIN * room.cores)
+    }
+
+    fn margin_capped(&self) -> f64 {
+        MARGIN_CAPPED * self.change.sqrt()
+    }
+
+    /// Whether one more start of `class` fits; says what it would bring the host to, in cores, if not.
+    pub fn admits(&self, class: usize, room: &Room, curves: &[StartCurve]) -> Result<(), f64> {
+        let mut mean = [0.0f64; STEPS];
+        let mut variance = [0.0f64; STEPS];
+        let running = self.started.iter().map(|started| (started.class, started.progress_s));
+        for (class, progress_s) in running.chain([(class, 0.0)]) {
+            let Some(curve) = curves.get(class) else { continue };
+            for (n, step) in curve.from(progress_s).iter().enumerate() {
+                mean[n] += f64::from(step.mean);
+                variance[n] += f64::from(step.variance);
+            }
+        }
+        let off = self.off();
+        if room.is_capped {
+            let left = room.ceiling_cores() - self.last - self.margin_capped();
+            let most = mean.windows(SMOOTH_STEPS).map(|some| some.iter().sum::<f64>()).fold(0.0, f64::max);
+            let most = off * most / SMOOTH_STEPS as f64;
+            return if most <= FILL * left { Ok(()) } else { Err(self.last + most) };
+        }
+        let most = mean.iter().zip(&variance).enumerate().map(|(n, (mean, variance))| {
+            let ahead_s = n as f64 * STEP_S;
+            let background = self.level + (self.last - self.level) * (-ahead_s / COMES_BACK_S).exp();
+            let unsure = (off * off * variance + self.change).sqrt();
+            background + off * mean + MARGIN_UNCAPPED * unsure
+        });
+        let most = JUMP_SHARE * room.cores + most.fold(0.0, f64::max);
+        if most <= room.ceiling_cores() { Ok(()) } else { Err(most) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROOM: Room = Room { cores: 16.0, cpu_ceiling_percent: 70.0, is_capped: false };
+    const BACKGROUND: f64 = 4.0;
+
+    /// Learned from starts that are quiet for `quiet_s` and then use `cores` for a minute.
+    fn curve(quiet_s: u32, cores: f64) -> Vec<StartCurve> {
+        let mut course = Course::default();
+        for second in 0..quiet_s + 60 {
+            course.saw(second.into(), if second < quiet_s { 0.0 } else { cores });
+        }
+        let mut curve = StartCurve::assumed(1.0, 120.0);
+        for _ in 0..20 {
+            curve.learn(&course);
+        }
+        vec![curve]
+    }
+
+    /// Ten minutes of nothing but a background that is always the same.
+    fn calm() -> Pace<u32> {
+        let mut pace = Pace::default();
+        for _ in 0..600 {
+            let measurement = Measurement { cores_used: BACKGROUND, by_start: Some(&[]), granted: 1.0 };
+            pace.measured(&measurement, &[]);
+        }
+        pace
+    }
+
+    /// Starts as many as are admitted.
+    fn filled(pace: &mut Pace<u32>, room: &Room, curves: &[StartCurve]) -> u32 {
+        let mut started = 0;
+        while pace.admits(0, room, curves).is_ok() {
+            pace.start(started, 0);
+            started += 1;
+        }
+        started
+    }
+
+    /// `seconds` in which each start uses so many cores.
+    fn pass(pace: &mut Pace<u32>, seconds: u32, each: f64, curves: &[StartCurve]) {
+        for _ in 0..seconds {
+            let by_start = vec![each; pace.started().len()];
+            let cores_used = BACKGROUND + by_start.iter().sum::<f64>();
+            pace.measured(&Measurement { cores_used, by_start: Some(&by_start), granted: 1.0 }, curves);
+        }
+    }
+
+    #[test]
+    fn as_many_start_as_fit_under_the_ceiling() {
+        let curves = curve(0, 2.0);
+        let mut pace = calm();
+        assert_eq!(filled(&mut pace, &ROOM, &curves), 3, "of 7.2 cores");
+        let most = pace.admits(0, &ROOM, &curves).expect_err("full");
+        assert!((most - 12.0 - JUMP_SHARE * ROOM.cores).abs() < 0.01, "{most}");
+    }
+
+    #[test]
+    fn bursts_that_are_still_to_come_count() {
+        let curves = curve(60, 2.0);
+        let mut pace = calm();
+        assert_eq!(filled(&mut pace, &ROOM, &curves), 3);
+        pass(&mut pace, 30, 0.0, &curves);
+        assert!(pace.admits(0, &ROOM, &curves).is_err(), "nothing is measured of them yet");
+        pass(&mut pace, 30, 0.0, &curves);
+        pass(&mut pace, 56, 2.0, &curves);
+        assert!(pace.admits(0, &ROOM, &curves).is_ok(), "their bursts are over before its own begins");
+    }
+
+    #[test]
+    fn starts_that_are_dearer_than_their_curve_let_fewer_follow() {
+        let (curves, mut pace) = (curve(0, 0.5), calm());
+        pace.start(0, 0);
+        pass(&mut pace, 30, 0.5, &curves);
+        let mut dear = pace.clone();
+        dear.end(&0, &mut curves.clone());
+        pace.end(&0, &mut curves.clone());
+        dear.start(1, 0);
+        pace.start(1, 0);
+        pass(&mut pace, 30, 0.5, &curves);
+        pass(&mut dear, 30, 1.5, &curves);
+        let as_usual = filled(&mut pace, &ROOM, &curves);
+        let fewer = filled(&mut dear, &ROOM, &curves);
+        assert!(fewer < as_usual * 2 / 3, "{fewer} of {as_usual}");
+    }
+
+    #[test]
+    fn the_group_gets_what_is_left_under_the_ceiling() {
+        let room = Room { is_capped: true, ..ROOM };
+        let mut pace = calm();
+        assert!((pace.group_cores(&room) - 7.2).abs() < 0.01);
+        let spike = Measurement { cores_used: 10.0, by_start: Some(&[]), granted: 1.0 };
+        pace.measured(&spike, &[]);
+        assert!(pace.group_cores(&room) < 1.3, "{}", pace.group_cores(&room));
+        pace.measured(&Measurement { cores_used: 16.0, ..spike }, &[]);
+        assert!((pace.group_cores(&room) - 0.8).abs() < 1e-9, "never nothing");
+    }
+
+    #[test]
+    fn a_start_that_got_half_of_what_it_wanted_made_half_the_progress_and_is_learned_whole() {
+        let (mut curves, mut pace) = (curve(0, 2.0), calm());
+        pace.start(0, 0);
+        for _ in 0..120 {
+            let measurement = Measurement { cores_used: 5.0, by_start: Some(&[1.0]), granted: 0.5 };
+            pace.measured(&measurement, &curves);
+        }
+        assert!((pace.started()[0].progress_s - 60.0).abs() < 1e-9);
+        let before = curves[0].clone();
+        pace.end(&0, &mut curves);
+        assert!((curves[0].work_core_s() - before.work_core_s()).abs() < 1e-3);
+        assert!(pace.started().is_empty());
+    }
+
+    #[test]
+    fn where_only_the_host_is_measured_what_is_above_the_background_is_theirs() {
+        let (mut curves, mut pace) = (curve(0, 1.0), calm());
+        pace.start(0, 0);
+        pace.start(1, 0);
+        for _ in 0..60 {
+            let measurement = Measurement { cores_used: BACKGROUND + 6.0, by_start: None, granted: 1.0 };
+            pace.measured(&measurement, &curves);
+        }
+        for key in 0..2 {
+            pace.end(&key, &mut curves);
+        }
+        assert!(curves[0].cores(30.0) > 1.15, "they took 3 each: {}", curves[0].cores(30.0));
+    }
+}
