@@ -16,7 +16,7 @@ use serde::Serialize;
 use super::{
     bound::{clairvoyant_s, fluid_s},
     host::{Played, play},
-    policy::{Aimd, Fixed, FixedBelow, Gradient, Policy, Reveille},
+    policy::{Aimd, Fixed, FixedBelow, FixedCapped, Gradient, Policy, Reveille},
     spec::{Storm, StormSpec, classes, earlier_boots},
 };
 
@@ -150,9 +150,9 @@ impl OfStorm {
     }
 }
 
-/// Boots run in a CPU group only with ours: the others know none.
+/// Whether boots run in a CPU group.
 fn is_capped(policy: &str) -> bool {
-    policy == "reveille"
+    policy == "reveille" || policy.ends_with("-capped")
 }
 
 fn policies(spec: &StormSpec) -> Vec<(&'static str, Box<dyn Policy>)> {
@@ -162,6 +162,8 @@ fn policies(spec: &StormSpec) -> Vec<(&'static str, Box<dyn Policy>)> {
         ("fixed-8-below-ceiling", Box::new(FixedBelow::new(8))),
         ("aimd", Box::new(Aimd::default())),
         ("gradient", Box::new(Gradient::default())),
+        ("fixed-8-capped", Box::new(FixedCapped::new(8, learned(spec, 1.0)))),
+        ("fixed-32-capped", Box::new(FixedCapped::new(32, learned(spec, 1.0)))),
         ("reveille-uncapped", Box::new(Reveille::new(learned(spec, 1.0), false))),
         ("reveille", Box::new(Reveille::new(learned(spec, 1.0), true))),
     ]

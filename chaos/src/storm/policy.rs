@@ -196,3 +196,39 @@ impl Policy for Reveille {
         self.pace.group_cores(&self.room(cores))
     }
 }
+
+/// So many at once, in a CPU group sized as the product's: what the group alone is worth.
+#[derive(Debug)]
+pub struct FixedCapped {
+    most: usize,
+    group: Reveille,
+}
+
+impl FixedCapped {
+    /// `curves` only tell how the group is sized; who starts does not depend on them.
+    pub fn new(most: usize, curves: Vec<StartCurve>) -> Self {
+        Self { most, group: Reveille::new(curves, true) }
+    }
+}
+
+impl Policy for FixedCapped {
+    fn admits(&mut self, seen: &Seen) -> bool {
+        seen.running < self.most
+    }
+
+    fn started(&mut self, key: usize, class: usize) {
+        self.group.started(key, class);
+    }
+
+    fn ended(&mut self, key: usize) {
+        self.group.ended(key);
+    }
+
+    fn measured(&mut self, cores_used: f64, by_start: &[f64], granted: f64) {
+        self.group.measured(cores_used, by_start, granted);
+    }
+
+    fn group_cores(&self, cores: f64) -> f64 {
+        self.group.group_cores(cores)
+    }
+}
