@@ -66,7 +66,7 @@ pub struct ThrottleBench {
 /// The bound that nobody can reach.
 const FLUID: &str = "fluid-bound";
 
-/// How often [`bench`] calls its `done`.
+/// How often [`bench()`] calls its `done`.
 pub fn steps(seeds: u32) -> u64 {
     u64::from(seeds) * classes().len() as u64
 }
