@@ -62,7 +62,9 @@ fn render(plan: &PlanView, screen: &Screen) -> String {
     if plan.omissions == 0 {
         return format!("{head}\n{wakes}");
     }
-    format!("{head}\n{wakes}\n{omitted}\n`reveille plan --omissions` names those left out")
+    format!(
+        "{head}\n{wakes}\n{omitted}\n`reveille plan --omissions` names those left out for a reason of their own"
+    )
 }
 
 fn render_omissions(page: &OmissionPage, _: &Screen) -> String {
@@ -70,5 +72,9 @@ fn render_omissions(page: &OmissionPage, _: &Screen) -> String {
     for item in &page.items {
         table.add_row([&item.instance_id, &item.reason, &item.detail]);
     }
-    format!("{}{}", rows_or(&table, "nobody is left out"), more(&page.next_page_token))
+    format!(
+        "{}{}",
+        rows_or(&table, "nobody is left out for a reason of their own; `reveille plan` counts the others"),
+        more(&page.next_page_token)
+    )
 }

@@ -4,7 +4,10 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-use super::{features::Features, head::Head, network::Network, population::Population, screen::Screen};
+use super::{
+    features::Features, head::Head, network::Network, population::Population, screen::Screen,
+    stays::QUARTERS_PER_DAY,
+};
 
 /// A fitted model. All heads look at the same features. The default is one that wakes nobody: it has no frontier.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -55,6 +58,43 @@ impl Fitted {
         &EMBEDDED
     }
 
+    /// Says what is wrong with a model that somebody may have changed by hand.
+    pub fn check(&self) -> Result<(), String> {
+        let is_share = |share: &f32| (0.0..=1.0).contains(share);
+        let Population { day_share, working, resting, .. } = &self.population;
+        for (name, shares) in [("working", working), ("resting", resting)] {
+            if shares.len() != QUARTERS_PER_DAY as usize || !shares.iter().all(is_share) {
+                return Err(format!("population.{name} must hold {QUARTERS_PER_DAY} shares within 0..=1"));
+            }
+        }
+        if !day_share.iter().all(is_share) {
+            return Err("population.day_share must hold shares within 0..=1".into());
+        }
+        if self.frontier.is_empty() {
+            return Err("frontier is empty: no threshold is known to cost anything".into());
+        }
+        let is_good = |point: &FrontierPoint| {
+            point.threshold.is_finite() && point.idle_h_per_day > 0.0 && (0.0..=1.0).contains(&point.recall)
+        };
+        if let Some(n) = self.frontier.iter().position(|point| !is_good(point)) {
+            return Err(format!(
+                "frontier[{n}] is none: a finite threshold, hours above 0 and a recall within 0..=1"
+            ));
+        }
+        if !self
+            .frontier
+            .is_sorted_by(|a, b| a.idle_h_per_day <= b.idle_h_per_day && a.threshold >= b.threshold)
+        {
+            return Err("frontier must begin with the highest threshold and the fewest hours".into());
+        }
+        match &self.network {
+            Some(network) if !network.sees_something() => {
+                Err("network.per_spread must not be 0 throughout".into())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The score to wake on.
     pub fn score(&self, features: &Features) -> f32 {
         self.network.as_ref().map_or_else(|| self.wake.score(features), |network| network.score(features))
@@ -87,6 +127,22 @@ impl Fitted {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_model_that_was_changed_by_hand_says_what_is_wrong() {
+        assert_eq!(Fitted::embedded().check(), Ok(()));
+        let wrong = |change: &dyn Fn(&mut Fitted)| {
+            let mut fitted = Fitted::embedded().clone();
+            change(&mut fitted);
+            fitted.check().expect_err("wrong")
+        };
+        assert!(wrong(&|fitted| fitted.frontier.clear()).starts_with("frontier is empty"));
+        assert!(wrong(&|fitted| fitted.frontier.reverse()).starts_with("frontier must begin"));
+        assert!(wrong(&|fitted| fitted.frontier[1].threshold = f32::NAN).starts_with("frontier[1]"));
+        assert!(wrong(&|fitted| fitted.population.working.truncate(95)).starts_with("population.working"));
+        assert!(wrong(&|fitted| fitted.population.resting[3] = -1.0).starts_with("population.resting"));
+        assert!(wrong(&|fitted| fitted.population.day_share[6] = 2.0).starts_with("population.day_share"));
+    }
 
     #[test]
     fn the_embedded_model_is_read_and_its_frontier_climbs() {

@@ -162,6 +162,11 @@ impl Network {
         std::array::from_fn(|i| slope[i] * way[i])
     }
 
+    /// Whether any feature makes a difference.
+    pub(super) fn sees_something(&self) -> bool {
+        self.per_spread.iter().any(|per_spread| *per_spread > 0.0)
+    }
+
     fn is_finite(&self) -> bool {
         let hinges =
             self.hinges.iter().flat_map(|hinge| hinge.weights.iter().chain([&hinge.intercept, &hinge.adds]));

@@ -9,7 +9,7 @@ use crate::{
         ControlError,
         view::{ExplainView, ForecastPage},
     },
-    app::Mind,
+    app::{Mind, scored_at},
     model::{AbstainRule, LeadTimes, Profiles, Scorer},
 };
 
@@ -127,13 +127,16 @@ impl Control {
             hosts.iter().find(|known| Some(&known.host) == host).map_or("", |host| host.class.as_str());
         let lead_times = LeadTimes::learn(store.wakes_serving_times(SERVING_TIMES_MAX).await?.into_iter());
         let default = SignedDuration::from_secs(self.shared.config.model.lead_time_default_s.into());
-        let lead_s = lead_times.lead_time(class, default).as_secs_f64();
+        let lead_time = lead_times.lead_time(class, default);
+        let lead_s = lead_time.as_secs_f64();
         let now = self.now();
+        // Planning judges a wake by when it would serve; what is explained for now must be the same.
+        let at_now = scored_at(now.saturating_add(lead_time).unwrap_or(now));
         let mut planned = store.planned_between(now, now.saturating_add(PLANNED).unwrap_or(now)).await?;
         planned.retain(|row| row.instance == *instance);
         let serve_at: Vec<_> = planned.iter().map(|row| row.serve_at).collect();
         let told =
-            self.fitted(|fitted| fitted.explain(instance, at.unwrap_or(now), lead_s, &serve_at)).await?;
+            self.fitted(|fitted| fitted.explain(instance, at.unwrap_or(at_now), lead_s, &serve_at)).await?;
         let mut told = told.ok_or_else(|| {
             ControlError::NotFound("no fitted model is in service; only such a one can be explained".into())
         })??;

@@ -31,6 +31,8 @@ pub struct FittedPart {
     pub calibration_error: Option<f64>,
     pub calibration: Vec<Reliability>,
     pub model: ModelUsed,
+    /// Whether those were woken, too, who usually follow one that just arrived.
+    pub covisits: bool,
     /// What each budget cost and brought, the cheapest first.
     pub frontier: Vec<FrontierRow>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -103,6 +105,7 @@ pub(super) fn run(
         calibration_error: found.calibration.error(),
         calibration: found.calibration.reliability(),
         model: model.used.clone(),
+        covisits: args.fitted.covisits,
         frontier,
         ablation,
     };

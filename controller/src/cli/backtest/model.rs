@@ -7,7 +7,7 @@ use std::{
 };
 
 use jiff::civil::Date;
-use serde::Serialize;
+use serde::{Serialize, de::Error as _};
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -97,8 +97,9 @@ pub(super) fn fit_part(histories: &[History], without: &[Group], parts: usize) -
 
 fn read(path: &Path) -> Result<Model, BacktestError> {
     let text = fs::read(path).map_err(|source| BacktestError::OpenModel { path: path.to_owned(), source })?;
-    let fitted: Fitted = serde_json::from_slice(&text)
-        .map_err(|source| BacktestError::BadModel { path: path.to_owned(), source })?;
+    let bad = |source| BacktestError::BadModel { path: path.to_owned(), source };
+    let fitted: Fitted = serde_json::from_slice(&text).map_err(bad)?;
+    fitted.check().map_err(|problem| bad(serde_json::Error::custom(problem)))?;
     let used = ModelUsed { source: "read", data: path.to_owned(), before: None, version: version(&fitted) };
     Ok(Model { fitted, used, histories: Vec::new(), rejects: Trace::default() })
 }

@@ -30,6 +30,10 @@ impl Plots {
             path.map(|path| Ok((path.clone(), Format::of(path).map_err(BacktestError::PlotFormat)?)))
                 .transpose()
         };
+        let is_asked = |hours: u32| args.idle_budget_h.contains(&hours.into());
+        if matches!(args.ablation, Some(Some(_))) && !ABLATION_IDLE_HOURS.into_iter().all(is_asked) {
+            return Err(BacktestError::AblationBudgets);
+        }
         Ok(Self {
             frontier: file(args.frontier.as_ref())?,
             calibration: file(args.calibration.as_ref())?,

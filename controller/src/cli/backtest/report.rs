@@ -76,8 +76,15 @@ impl fmt::Display for BacktestReport {
             Some(part) => {
                 let ModelUsed { source, data, before, version } = &part.model;
                 let before = before.map(|date| format!(" before {date}")).unwrap_or_default();
-                let preposition = if *source == "fitted" { "to" } else { "from" };
-                writeln!(f, "model {version}, {source} {preposition} {}{before}", data.display())?;
+                let data = data.display();
+                match *source {
+                    "embedded" => writeln!(f, "model {version}, built in")?,
+                    "fitted" => writeln!(f, "model {version}, fitted to {data}{before}")?,
+                    _ => writeln!(f, "model {version}, {source} from {data}")?,
+                }
+                if part.covisits {
+                    writeln!(f, "with wakes of those who usually follow one that just arrived")?;
+                }
                 writeln!(f, "{}", self.budgets(part))?;
                 if let Some(rows) = &part.ablation {
                     writeln!(f, "{}", self.ablation(rows))?;

@@ -34,6 +34,8 @@ pub enum BacktestError {
     WakesOfManyRules { rules: usize },
     #[error("wakes can be written for one budget only, but {budgets} are asked for")]
     WakesOfManyBudgets { budgets: usize },
+    #[error("an ablation is drawn for 1, 2 and 4 h: ask for them with --idle-budget-h 1,2,4")]
+    AblationBudgets,
     #[error("no arrival on an enrolled day of {} can be fitted to; give a longer trace", path.display())]
     NothingToFit { path: PathBuf },
     #[error("failed to open model {}", path.display())]

@@ -11,5 +11,7 @@ pub(super) fn model(path: Option<&Path>) -> Result<Fitted, BenchError> {
     let failed =
         |source: Box<dyn std::error::Error + Send + Sync>| BenchError::Model { path: path.into(), source };
     let text = std::fs::read_to_string(path).map_err(|error| failed(error.into()))?;
-    serde_json::from_str(&text).map_err(|error| failed(error.into()))
+    let fitted: Fitted = serde_json::from_str(&text).map_err(|error| failed(error.into()))?;
+    fitted.check().map_err(|problem| failed(problem.into()))?;
+    Ok(fitted)
 }
