@@ -4,7 +4,6 @@ use std::io::Write as _;
 
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
-
 use reveille_controller::report::plot::Format;
 use serde::Serialize;
 

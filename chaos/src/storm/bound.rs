@@ -13,7 +13,7 @@ pub fn clairvoyant_s(storm: &Storm) -> f64 {
     let size = |course: &[f64]| course.len() as f64 * course.iter().copied().fold(0.0, f64::max);
     courses.sort_by(|a, b| size(b).total_cmp(&size(a)));
     let mut end = 0;
-    for second in 0..SECONDS_MAX - 1_000 {
+    for second in 0..SECONDS_MAX {
         if courses.is_empty() {
             break;
         }
@@ -23,11 +23,12 @@ pub fn clairvoyant_s(storm: &Storm) -> f64 {
                 return true;
             }
             let span = second..second + course.len();
-            let fits = plan[span.clone()]
-                .iter()
-                .zip(&ceiling[span.clone()])
-                .zip(course)
-                .all(|((plan, ceiling), cores)| plan + cores <= ceiling + 1e-9);
+            let fits = span.end <= plan.len()
+                && plan[span.clone()]
+                    .iter()
+                    .zip(&ceiling[span.clone()])
+                    .zip(course)
+                    .all(|((plan, ceiling), cores)| plan + cores <= ceiling + 1e-9);
             if fits {
                 plan[span.clone()].iter_mut().zip(course).for_each(|(plan, cores)| *plan += cores);
                 end = end.max(span.end);

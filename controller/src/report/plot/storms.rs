@@ -42,9 +42,8 @@ pub fn storms(series: &[StormSeries]) -> Result<Drawing, PlotError> {
     };
     let kept: Vec<Vec<StormPoint>> =
         series.iter().map(|series| series.points.iter().filter(good).copied().collect()).collect();
-    let count = |points: usize, of: &[StormPoint]| points + of.len();
-    let all = series.iter().fold(0, |points, series| count(points, &series.points));
-    let left_out = all - kept.iter().fold(0, |points, kept| count(points, kept));
+    let all: usize = series.iter().map(|series| series.points.len()).sum();
+    let left_out = all - kept.iter().map(Vec::len).sum::<usize>();
     let caption = Caption {
         title: "Starting many wakes at once".to_owned(),
         description: description(series, &kept),
