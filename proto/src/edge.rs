@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::{HostId, InstanceId, WakeId, v1};
 
 /// Plain enums of the contract, used as they are on both sides.
-pub use crate::v1::{Effect, Outcome, Phase, Reason};
+pub use crate::v1::{Effect, Observed, Outcome, Phase, Reason};
 
 /// A message that cannot be taken as it is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -140,33 +140,120 @@ impl TryFrom<v1::Hello> for Hello {
     }
 }
 
-/// A checked [`v1::Load`].
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// The host's part of a checked [`v1::Load`].
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Load {
     pub measured_at: Timestamp,
-    /// 0-100, share of all the host's cores.
+    /// 0-100, share of all the host's cores, smoothed.
     pub cpu_percent: f64,
+    /// The same since the previous measurement only.
+    pub cpu_percent_now: Option<f64>,
     pub cores: f64,
+    /// PSI "some", avg10.
     pub cpu_pressure_percent: Option<f64>,
     pub memory_pressure_percent: Option<f64>,
     pub io_pressure_percent: Option<f64>,
+    /// PSI "some", avg60.
+    pub cpu_pressure60_percent: Option<f64>,
+    pub memory_pressure60_percent: Option<f64>,
+    pub io_pressure60_percent: Option<f64>,
     pub active_wakes: u32,
+    /// Cores the CPU group of the starting instances may use; `None` where they are in none.
+    pub group_cores: Option<f64>,
+    /// 0-1, share of the time in which that group wanted more.
+    pub group_throttled_share: Option<f64>,
 }
 
-impl TryFrom<v1::Load> for Load {
+/// What one starting instance used since the previous report.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct WakeLoad {
+    pub wake: WakeId,
+    pub cores: f64,
+}
+
+/// What is known of one instance of the inventory.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct InstanceLoad {
+    /// Its place in the hello's inventory.
+    pub index: u32,
+    pub observed: Observed,
+    pub cores: Option<f32>,
+}
+
+/// A checked [`v1::Load`].
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LoadReport {
+    pub load: Load,
+    pub wakes: Vec<WakeLoad>,
+    pub instances: Vec<InstanceLoad>,
+}
+
+/// Most cores anything may be said to use.
+const CORES_MAX: f64 = 100_000.0;
+
+impl TryFrom<&v1::Load> for Load {
     type Error = FieldError;
 
-    fn try_from(load: v1::Load) -> Result<Self, FieldError> {
-        let pressure =
+    fn try_from(load: &v1::Load) -> Result<Self, FieldError> {
+        let percent =
             |field: &str, value: Option<f64>| value.map(|v| number(field, v, 0.0, 100.0)).transpose();
+        let within =
+            |field: &str, value: Option<f64>, high| value.map(|v| number(field, v, 0.0, high)).transpose();
         Ok(Self {
             measured_at: time("load.measured_at_ms", load.measured_at_ms)?,
             cpu_percent: number("load.cpu_percent", load.cpu_percent, 0.0, 100.0)?,
-            cores: number("load.cores", load.cores, 0.01, 100_000.0)?,
-            cpu_pressure_percent: pressure("load.cpu_pressure_percent", load.cpu_pressure_percent)?,
-            memory_pressure_percent: pressure("load.memory_pressure_percent", load.memory_pressure_percent)?,
-            io_pressure_percent: pressure("load.io_pressure_percent", load.io_pressure_percent)?,
+            cpu_percent_now: percent("load.cpu_percent_now", load.cpu_percent_now)?,
+            cores: number("load.cores", load.cores, 0.01, CORES_MAX)?,
+            cpu_pressure_percent: percent("load.cpu_pressure_percent", load.cpu_pressure_percent)?,
+            memory_pressure_percent: percent("load.memory_pressure_percent", load.memory_pressure_percent)?,
+            io_pressure_percent: percent("load.io_pressure_percent", load.io_pressure_percent)?,
+            cpu_pressure60_percent: percent("load.cpu_pressure60_percent", load.cpu_pressure60_percent)?,
+            memory_pressure60_percent: percent(
+                "load.memory_pressure60_percent",
+                load.memory_pressure60_percent,
+            )?,
+            io_pressure60_percent: percent("load.io_pressure60_percent", load.io_pressure60_percent)?,
             active_wakes: load.active_wakes,
+            group_cores: within("load.group_cores", load.group_cores, CORES_MAX)?,
+            group_throttled_share: within("load.group_throttled_share", load.group_throttled_share, 1.0)?,
+        })
+    }
+}
+
+impl TryFrom<v1::Load> for LoadReport {
+    type Error = FieldError;
+
+    fn try_from(report: v1::Load) -> Result<Self, FieldError> {
+        let load = Load::try_from(&report)?;
+        // Names of fields are made up for the bad ones only: there are reports every second from everywhere.
+        let wakes = report.wakes.iter().enumerate().map(|(i, wake)| {
+            let at = |name: &str| format!("load.wakes[{i}].{name}");
+            let parsed = wake.wake_id.parse();
+            let wake_id =
+                parsed.map_err(|e: crate::InvalidId| FieldError::new(at("wake_id"), e.to_string()))?;
+            if !(0.0..=CORES_MAX).contains(&wake.cores) {
+                return Err(FieldError::new(at("cores"), format!("is {}, no number of cores", wake.cores)));
+            }
+            Ok(WakeLoad { wake: wake_id, cores: wake.cores })
+        });
+        let instances = report.instances.iter().enumerate().map(|(i, instance)| {
+            let at = |name: &str| format!("load.instances[{i}].{name}");
+            let observed = Observed::try_from(instance.observed).ok();
+            let Some(observed) = observed.filter(|observed| *observed != Observed::Unspecified) else {
+                return Err(FieldError::new(
+                    at("observed"),
+                    format!("has the unknown value {}", instance.observed),
+                ));
+            };
+            if instance.cores.is_some_and(|cores| !(cores.is_finite() && cores >= 0.0)) {
+                return Err(FieldError::new(at("cores"), "is no number of cores"));
+            }
+            Ok(InstanceLoad { index: instance.index, observed, cores: instance.cores })
+        });
+        Ok(Self {
+            load,
+            wakes: wakes.collect::<Result<_, _>>()?,
+            instances: instances.collect::<Result<_, _>>()?,
         })
     }
 }
@@ -209,6 +296,8 @@ pub struct AttemptResult {
     pub serving_at: Option<Timestamp>,
     pub retry_after_s: Option<u32>,
     pub retryable: bool,
+    /// One word for programs; may be empty.
+    pub code: String,
 }
 
 impl TryFrom<v1::Result> for AttemptResult {
@@ -227,6 +316,7 @@ impl TryFrom<v1::Result> for AttemptResult {
             serving_at: result.serving_at_ms.map(|ms| time("result.serving_at_ms", ms)).transpose()?,
             retry_after_s: result.retry_after_s,
             retryable: result.retryable,
+            code: result.code,
         })
     }
 }
@@ -289,7 +379,7 @@ mod tests {
     fn absurd_load_is_refused() {
         for cpu_percent in [f64::NAN, -1.0, 100.1, f64::INFINITY] {
             let load = v1::Load { cpu_percent, cores: 4.0, ..Default::default() };
-            assert_eq!(Load::try_from(load).expect_err("must be refused").field, "load.cpu_percent");
+            assert_eq!(LoadReport::try_from(load).expect_err("must be refused").field, "load.cpu_percent");
         }
     }
 

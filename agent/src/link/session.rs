@@ -175,6 +175,7 @@ impl Session {
             memory_pressure_percent: pressures.memory_percent,
             io_pressure_percent: pressures.io_percent,
             active_wakes: self.executor.active(),
+            ..v1::Load::default()
         };
         if up.try_send(v1::AgentMessage { kind: Some(agent_message::Kind::Load(load)) }).is_ok() {
             *last_sent = Some(reading.measured_at);

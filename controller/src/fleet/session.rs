@@ -8,7 +8,7 @@ use std::{pin::Pin, time::Duration};
 use futures::{Stream, StreamExt, stream};
 use reveille_proto::{
     HostId, PROTOCOL_VERSION, PROTOCOL_VERSION_MIN,
-    edge::{AttemptResult, FieldError, Hello, Load, Progress},
+    edge::{AttemptResult, FieldError, Hello, LoadReport, Progress},
     protocol_compatible,
     v1::{self, agent_message::Kind as Up, controller_message::Kind as Down},
 };
@@ -118,7 +118,7 @@ impl FleetService {
     fn heard(&self, host: &HostId, kind: Up) -> Result<(), FieldError> {
         let event = match kind {
             Up::Load(load) => {
-                let load = Load::try_from(load)?;
+                let load = LoadReport::try_from(load)?.load;
                 let now = self.shared.clock.now();
                 self.shared.fleet.loaded(host, load, load.active_wakes, &self.shared.policy(), now);
                 return Ok(());

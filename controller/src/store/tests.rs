@@ -77,6 +77,7 @@ fn served(wake: WakeId, at: i64) -> Event {
         called_at: Some(t(at - 100)),
         serving_at: Some(t(at)),
         retry_after_s: None,
+        code: String::new(),
         retryable: false,
     };
     Event::Result { result, at: t(at), jitter: 0.0 }

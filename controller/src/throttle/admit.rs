@@ -193,15 +193,7 @@ mod tests {
     }
 
     fn load(cpu_percent: f64, at: Timestamp) -> Load {
-        Load {
-            measured_at: at,
-            cpu_percent,
-            cores: 8.0,
-            cpu_pressure_percent: None,
-            memory_pressure_percent: None,
-            io_pressure_percent: None,
-            active_wakes: 0,
-        }
+        Load { measured_at: at, cpu_percent, cores: 8.0, ..Load::default() }
     }
 
     /// The answer for a host of 8 cores at `cpu_percent`, with wakes running since the given seconds.

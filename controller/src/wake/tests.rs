@@ -63,6 +63,7 @@ fn result(attempt: u32, outcome: Outcome, effect: edge::Effect, retryable: bool,
         called_at: None,
         serving_at: (outcome == Outcome::Woken).then(|| t(at)),
         retry_after_s: None,
+        code: String::new(),
         retryable,
     };
     Event::Result { result, at: t(at), jitter: 0.5 }

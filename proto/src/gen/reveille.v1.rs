@@ -267,7 +267,7 @@ pub struct UnfinishedWake {
     pub phase: i32,
 }
 /// The latest measurement; coalesced, never queued up.
-#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Load {
     #[prost(int64, tag = "1")]
     pub measured_at_ms: i64,
@@ -286,6 +286,49 @@ pub struct Load {
     /// Wakes the agent is carrying out now.
     #[prost(uint32, tag = "7")]
     pub active_wakes: u32,
+    /// As cpu_percent, but since the previous measurement only; absent where the agent does not say.
+    #[prost(double, optional, tag = "8")]
+    pub cpu_percent_now: ::core::option::Option<f64>,
+    /// PSI "some" avg60 in percent.
+    #[prost(double, optional, tag = "9")]
+    pub cpu_pressure60_percent: ::core::option::Option<f64>,
+    #[prost(double, optional, tag = "10")]
+    pub memory_pressure60_percent: ::core::option::Option<f64>,
+    #[prost(double, optional, tag = "11")]
+    pub io_pressure60_percent: ::core::option::Option<f64>,
+    /// Cores the CPU group of the starting instances may use now; absent where they are in none.
+    #[prost(double, optional, tag = "12")]
+    pub group_cores: ::core::option::Option<f64>,
+    /// Share of the time since the previous report in which that group wanted more than it got, 0-1.
+    #[prost(double, optional, tag = "13")]
+    pub group_throttled_share: ::core::option::Option<f64>,
+    /// What starting instances used since the previous report, where each can be measured; in no order.
+    #[prost(message, repeated, tag = "14")]
+    pub wakes: ::prost::alloc::vec::Vec<WakeLoad>,
+    /// What is known of the instances of the inventory. An instance that is left out is as it was.
+    #[prost(message, repeated, tag = "15")]
+    pub instances: ::prost::alloc::vec::Vec<InstanceLoad>,
+}
+/// One wake in hand.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WakeLoad {
+    #[prost(string, tag = "1")]
+    pub wake_id: ::prost::alloc::string::String,
+    /// On average since the previous report.
+    #[prost(double, tag = "2")]
+    pub cores: f64,
+}
+/// One instance of the inventory.
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct InstanceLoad {
+    /// Its place in the inventory of the hello, from 0.
+    #[prost(uint32, tag = "1")]
+    pub index: u32,
+    #[prost(enumeration = "Observed", tag = "2")]
+    pub observed: i32,
+    /// Cores it uses, where that can be measured.
+    #[prost(float, optional, tag = "3")]
+    pub cores: ::core::option::Option<f32>,
 }
 /// The agent has the command on disk, or will not take it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -340,6 +383,9 @@ pub struct Result {
     /// A refusal or failure that another attempt may not meet.
     #[prost(bool, tag = "11")]
     pub retryable: bool,
+    /// One word for programs, beside the detail for people: "upgrading", "opted_out", "breaker_open", ...; may be empty.
+    #[prost(string, tag = "12")]
+    pub code: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Welcome {
@@ -455,6 +501,42 @@ pub struct ResultAck {
     pub epoch: u64,
     #[prost(uint32, tag = "3")]
     pub attempt: u32,
+}
+/// What an agent last saw of an instance; what is intended for it is the controller's to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Observed {
+    Unspecified = 0,
+    Serving = 1,
+    Asleep = 2,
+    Starting = 3,
+    Unknown = 4,
+}
+impl Observed {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "OBSERVED_UNSPECIFIED",
+            Self::Serving => "OBSERVED_SERVING",
+            Self::Asleep => "OBSERVED_ASLEEP",
+            Self::Starting => "OBSERVED_STARTING",
+            Self::Unknown => "OBSERVED_UNKNOWN",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "OBSERVED_UNSPECIFIED" => Some(Self::Unspecified),
+            "OBSERVED_SERVING" => Some(Self::Serving),
+            "OBSERVED_ASLEEP" => Some(Self::Asleep),
+            "OBSERVED_STARTING" => Some(Self::Starting),
+            "OBSERVED_UNKNOWN" => Some(Self::Unknown),
+            _ => None,
+        }
+    }
 }
 /// Generated client implementations.
 pub mod fleet_client {

@@ -178,10 +178,8 @@ impl<'a> Host<'a> {
             measured_at: now,
             cpu_percent: cpu_percent.min(100.0),
             cores: self.spec.cores,
-            cpu_pressure_percent: None,
-            memory_pressure_percent: None,
-            io_pressure_percent: None,
             active_wakes: self.permits(),
+            ..Load::default()
         }
     }
 
