@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::civil::Date;
-use reveille_proto::InstanceId;
+use reveille_proto::{HostId, InstanceId};
 use serde::{Deserialize, Serialize};
 
 /// Whether plans are carried out.
@@ -33,8 +33,16 @@ pub struct Policy {
     pub mode: Mode,
     /// Stops forecast wakes, planned and queued; demand wakes go on.
     pub paused: bool,
-    /// Most wakes a host may have in progress at once, whatever its CPU says.
+    /// Stops everything: nothing is called any more, whoever asks, until it is `false` again.
+    pub stopped: bool,
+    /// Hosts on which nothing more is started.
+    pub drained_hosts: BTreeSet<HostId>,
+    /// Most wakes a host may have in progress at once, whatever its CPU says; 0 is two for each of its cores.
     pub host_wakes_max: u32,
+    /// Of these, how many forecasts leave free for people; at least one is always left for forecasts.
+    pub host_places_for_people: u32,
+    /// Most wakes in progress in one zone; 0 is no limit.
+    pub zone_wakes_max: u32,
     /// CPU of a host, in percent of its cores, above which nothing more is started there.
     pub cpu_ceiling_percent: f64,
     /// Most wakes in progress in the whole fleet.
@@ -57,7 +65,11 @@ impl Default for Policy {
         Self {
             mode: Mode::ForecastOnly,
             paused: false,
-            host_wakes_max: 8,
+            stopped: false,
+            drained_hosts: BTreeSet::new(),
+            host_wakes_max: 0,
+            host_places_for_people: 1,
+            zone_wakes_max: 0,
             cpu_ceiling_percent: 70.0,
             fleet_wakes_max: 64,
             fleet_wakes_per_hour_max: 600,
@@ -78,7 +90,23 @@ pub enum PolicyError {
     BadValue { key: String, value: String, problem: String },
 }
 
+/// What the cap of a host is where the policy names none.
+const WAKES_PER_CORE: f64 = 2.0;
+
 impl Policy {
+    /// As it holds on a host of so many cores, whose agent has a guard of its own: the stricter of both.
+    #[must_use]
+    pub fn on_host(&self, cores: f64, guard_cpu_percent: Option<f64>, guard_wakes_max: Option<u32>) -> Self {
+        let ceiling = self.cpu_ceiling_percent;
+        let by_cores = ((WAKES_PER_CORE * cores).ceil() as u32).max(2);
+        let cap = if self.host_wakes_max == 0 { by_cores } else { self.host_wakes_max };
+        Self {
+            cpu_ceiling_percent: guard_cpu_percent.map_or(ceiling, |guard| guard.min(ceiling)),
+            host_wakes_max: guard_wakes_max.unwrap_or(u32::MAX).min(cap),
+            ..self.clone()
+        }
+    }
+
     /// The keys with their values as JSON, in the order of the struct.
     pub fn entries(&self) -> Vec<(String, serde_json::Value)> {
         match serde_json::to_value(self) {
@@ -113,7 +141,6 @@ impl Policy {
             return Err(("idle_budget_h", "must be within 0.01..=12 hours per instance and day".into()));
         }
         for (key, value) in [
-            ("host_wakes_max", self.host_wakes_max),
             ("fleet_wakes_max", self.fleet_wakes_max),
             ("fleet_wakes_per_hour_max", self.fleet_wakes_per_hour_max),
         ] {
@@ -170,6 +197,17 @@ mod tests {
     }
 
     #[test]
+    fn the_cap_of_a_host_comes_from_its_cores_where_none_is_set_and_its_guard_is_stricter() {
+        let policy = Policy::default();
+        assert_eq!(policy.on_host(16.0, None, None).host_wakes_max, 32);
+        assert_eq!(policy.on_host(0.5, None, None).host_wakes_max, 2);
+        assert_eq!(policy.on_host(16.0, None, Some(5)).host_wakes_max, 5);
+        let set = Policy { host_wakes_max: 4, ..policy };
+        let on_host = set.on_host(16.0, Some(50.0), Some(5));
+        assert_eq!((on_host.host_wakes_max, on_host.cpu_ceiling_percent), (4, 50.0));
+    }
+
+    #[test]
     fn one_element_of_a_list_needs_no_brackets() {
         let set = |key: &str, value: &str| Policy::default().set(key, value);
         let date: Date = "2026-11-21".parse().expect("a date");
@@ -201,7 +239,7 @@ mod tests {
             let error = Policy::default().set("cpu_ceiling_percent", value).expect_err(value).to_string();
             assert!(error.contains("must be a finite number"), "{error}");
         }
-        for key in ["host_wakes_max", "fleet_wakes_max", "fleet_wakes_per_hour_max"] {
+        for key in ["fleet_wakes_max", "fleet_wakes_per_hour_max"] {
             let error = Policy::default().set(key, "0").expect_err(key).to_string();
             assert!(error.contains("must be at least 1"), "{error}");
         }
@@ -212,7 +250,7 @@ mod tests {
         let error = Policy::default().set("cpu", "1").expect_err("no such key");
         assert!(error.to_string().contains("cpu_ceiling_percent"), "{error}");
         assert!(Policy::default().set("cpu_ceiling_percent", "150").is_err());
-        assert!(Policy::default().set("host_wakes_max", "0").is_err());
+        assert!(Policy::default().set("host_wakes_max", "-1").is_err());
         assert!(Policy::default().set("mode", "attack").is_err());
     }
 }

@@ -188,7 +188,7 @@ impl Policy for Reveille {
     }
 
     fn measured(&mut self, cores_used: f64, by_start: &[f64], granted: f64) {
-        let measurement = Measurement { cores_used, by_start: Some(by_start), granted };
+        let measurement = Measurement { seconds: 1.0, cores_used, by_start: Some(by_start), granted };
         self.pace.measured(&measurement, &self.curves);
     }
 

@@ -1,10 +1,12 @@
 //! All wiring: config -> build -> run -> drain.
 
+mod board;
 mod build;
 mod learned;
 mod metrics;
 mod shared;
 
+pub use board::SharedBoard;
 pub use build::{App, AppError, Seams};
 pub use learned::{FITTED_LEAD_S, Learned, Mind, scored_at};
 pub use metrics::Metrics;

@@ -10,7 +10,7 @@ use rand::{Rng, RngExt, rngs::StdRng};
 use reveille_proto::{WakeId, clock::Clock};
 use tokio::sync::{Notify, watch};
 
-use super::{Learned, Metrics, learned::Mind};
+use super::{Learned, Metrics, SharedBoard, learned::Mind};
 use crate::{
     calendars::Calendars,
     config::Config,
@@ -48,6 +48,7 @@ pub struct Inner {
     /// Of this start.
     pub epoch: u64,
     pub fleet: Registry,
+    pub board: SharedBoard,
     pub signals: Signals,
     pub metrics: Metrics,
     pub calendars: Calendars,
@@ -96,6 +97,9 @@ impl Shared {
             }
         }
         let fleet = Registry::new(config.throttle);
+        for (class, curve) in store.start_curves().await? {
+            fleet.restore_curve(class, curve);
+        }
         let metrics = Metrics::new();
         let zone = TimeZone::get(&config.model.time_zone).unwrap_or(TimeZone::UTC);
         let calendars = Calendars::new(config.calendars.clone(), zone);
@@ -106,6 +110,7 @@ impl Shared {
             store,
             epoch,
             fleet,
+            board: SharedBoard::default(),
             signals: Signals::default(),
             metrics,
             calendars,

@@ -88,6 +88,7 @@ impl Running {
         };
         let rule = self.shared.config.wake.retry_rule();
         let (wake, _, _) = self.shared.store.wake_request(&new, &rule).await.expect("queued");
+        self.shared.board.saw(&wake, now);
         self.shared.signals.dispatch.notify_one();
         wake.id
     }

@@ -33,6 +33,7 @@ impl Config {
         self.check_instances()?;
         self.check_cohorts()?;
         self.check_places()?;
+        self.check_shared_resources()?;
         let positive = [
             ("visits.idle_gap_s", self.visits.idle_gap_s),
             ("visits.poll_interval_ms", self.visits.poll_interval_ms),
@@ -58,6 +59,22 @@ impl Config {
         let hold_out = self.plan.hold_out().check();
         hold_out.map_err(|problem| ConfigError::value("plan.hold_out_share", problem))?;
         crate::logs::Miner::new(&self.logs).map_err(|e| ConfigError::value("logs", e.to_string()))?;
+        Ok(())
+    }
+
+    fn check_shared_resources(&self) -> Result<(), ConfigError> {
+        for (i, resource) in self.shared_resources.iter().enumerate() {
+            if resource.wakes_max == 0 {
+                return Err(ConfigError::value(
+                    format!("shared_resources[{i}].wakes_max"),
+                    "must be at least 1",
+                ));
+            }
+            if resource.hosts.is_empty() && resource.instances.is_empty() {
+                let problem = "names neither hosts nor instances: nobody would need it";
+                return Err(ConfigError::value(format!("shared_resources[{i}]"), problem));
+            }
+        }
         Ok(())
     }
 

@@ -9,7 +9,8 @@ mod sections;
 pub use load::{ConfigError, ENV_PREFIX};
 pub use sections::{
     AuthConfig, CohortConfig, FitSource, FleetConfig, InstanceConfig, ListenConfig, LogConfig, LogFormat,
-    ModelConfig, PlanConfig, ReportConfig, StoreConfig, ThrottleConfig, VisitsConfig, WakeConfig,
+    ModelConfig, PlanConfig, ReportConfig, SharedResource, StoreConfig, ThrottleConfig, VisitsConfig,
+    WakeConfig,
 };
 
 use serde::{Deserialize, Serialize};
@@ -40,4 +41,6 @@ pub struct Config {
     pub cohorts: Vec<CohortConfig>,
     /// Cohort and time zone of instances that need another than the default.
     pub instances: Vec<InstanceConfig>,
+    /// What several instances lean on while they start, and how many may do so at once.
+    pub shared_resources: Vec<SharedResource>,
 }

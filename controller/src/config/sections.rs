@@ -1,8 +1,8 @@
 //! A struct per section of the file. Units stand in the names.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf};
 
-use reveille_proto::InstanceId;
+use reveille_proto::{HostId, InstanceId};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -270,4 +270,25 @@ pub struct InstanceConfig {
     pub cohort: String,
     #[serde(default)]
     pub time_zone: String,
+}
+
+/// `[[shared_resources]]`: a database server, a storage array, a licence server. Wakes of these hosts and of these instances
+/// need it while they start.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SharedResource {
+    pub name: String,
+    /// Most wakes in progress that need it.
+    pub wakes_max: u32,
+    #[serde(default)]
+    pub hosts: BTreeSet<HostId>,
+    #[serde(default)]
+    pub instances: BTreeSet<InstanceId>,
+}
+
+impl SharedResource {
+    /// Whether a wake of `instance` on `host` needs it.
+    pub fn is_needed(&self, host: &HostId, instance: &InstanceId) -> bool {
+        self.hosts.contains(host) || self.instances.contains(instance)
+    }
 }

@@ -1,8 +1,15 @@
-//! The agents' sessions: who is connected, how loaded, and the way to them.
+//! The agents' sessions: who is connected, how loaded, what starts there, and the way to them.
 
 mod commands;
+mod live;
 mod registry;
 mod session;
+mod starts;
 
-pub use registry::{LiveHost, LoadHour, Registry};
+pub use live::LiveHost;
+pub use registry::{Ask, Granted, LoadHour, Registry};
 pub use session::{AgentEvent, FleetService};
+pub use starts::{Over, Permitted};
+
+#[cfg(test)]
+mod tests;

@@ -1,59 +1,47 @@
-//! Who is connected now: the latest load of each host, its gate, and the way to its agent.
+//! Who is connected now: the latest load of each host, its gate, its starts, and the way to its agent.
 
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use reveille_proto::{
-    HostId,
-    edge::{Hello, Load},
+    HostId, InstanceId, WakeId,
+    edge::{Hello, LoadReport, Observed},
     v1,
 };
 use tokio::sync::mpsc;
 
+use super::{LiveHost, Over, Permitted, starts::Starts};
 use crate::{
     policy::Policy,
-    throttle::{HostGate, ThrottleRule},
+    throttle::{
+        Admission, ClassName, Closed, Curves, HostGate, Outlook, Permit, Running, StartCurve, ThrottleRule,
+        admit,
+    },
 };
 
 /// Messages waiting to be written to one agent; an agent that does not read them is cut off and starts over.
 pub(crate) const OUTBOX_MAX: usize = 1024;
 
-/// A host as it is known right now. Survives the session, so that a gate keeps its limit over a reconnect.
-#[derive(Debug, Clone)]
-pub struct LiveHost {
-    pub connected: bool,
-    pub class: String,
-    pub cores: f64,
-    pub journal_id: String,
-    pub load: Option<Load>,
-    pub gate: HostGate,
-    /// The agent's own guard: what it would refuse is not sent.
-    pub guard_cpu_percent: Option<f64>,
-    pub guard_wakes_max: Option<u32>,
-}
-
-impl LiveHost {
-    /// The policy as it holds on this host: the fleet's, or the agent's guard where that is stricter.
-    pub fn policy(&self, policy: &Policy) -> Policy {
-        let ceiling = policy.cpu_ceiling_percent;
-        Policy {
-            cpu_ceiling_percent: self.guard_cpu_percent.map_or(ceiling, |guard| guard.min(ceiling)),
-            host_wakes_max: self.guard_wakes_max.unwrap_or(u32::MAX).min(policy.host_wakes_max),
-            ..policy.clone()
-        }
-    }
-}
+/// A permit that is not in the store so long after it was granted was never committed.
+const COMMIT_LAG: SignedDuration = SignedDuration::from_secs(60);
 
 #[derive(Debug)]
 struct Entry {
     live: LiveHost,
+    starts: Starts,
     /// Number of the session that owns the entry; an older session's end does not touch a newer one.
     session: u64,
     outbox: Option<mpsc::Sender<v1::ControllerMessage>>,
     hour: LoadHour,
+    /// In the order of the hello, with what was last seen of each.
+    inventory: Vec<(InstanceId, Observed)>,
+    /// Whether the permits were set right by the store since the session began.
+    is_reconciled: bool,
+    /// Changes with everything a decision is made from.
+    generation: u64,
 }
 
 /// Load samples not yet written to the store.
@@ -67,77 +55,216 @@ pub struct LoadHour {
 /// All sessions. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Registry {
-    hosts: Arc<Mutex<BTreeMap<HostId, Entry>>>,
+    inner: Arc<Mutex<Inner>>,
     rule: ThrottleRule,
+}
+
+#[derive(Debug)]
+struct Inner {
+    hosts: BTreeMap<HostId, Entry>,
+    curves: Curves,
+    connected: usize,
+}
+
+/// A question to the throttle: may this instance be started on this host now?
+#[derive(Debug, Clone, Copy)]
+pub struct Ask<'a> {
+    pub host: &'a HostId,
+    /// `None` asks for an instance nothing is known of.
+    pub instance: Option<&'a InstanceId>,
+    pub is_for_person: bool,
+    pub fleet_active: u32,
+    /// The fleet's.
+    pub policy: &'a Policy,
+    pub now: Timestamp,
+}
+
+/// A yes, with what it was decided from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Granted {
+    pub permit: Permit,
+    pub cpu_percent: f64,
+    pub load_at: Timestamp,
+    /// In force on the host.
+    pub cpu_ceiling_percent: f64,
+    pub active: u32,
 }
 
 impl Registry {
     pub fn new(rule: ThrottleRule) -> Self {
-        Self { hosts: Arc::default(), rule }
+        let inner = Inner { hosts: BTreeMap::new(), curves: Curves::new(&rule), connected: 0 };
+        Self { inner: Arc::new(Mutex::new(inner)), rule }
     }
 
     // Every critical section only reads or assigns plain values: a panic cannot leave them half done.
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<HostId, Entry>> {
-        self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A new session takes over the host. Returns its number and the end of its outbox to write from.
     pub(crate) fn connect(&self, hello: &Hello) -> (u64, mpsc::Receiver<v1::ControllerMessage>) {
         let (outbox, messages) = mpsc::channel(OUTBOX_MAX);
-        let mut hosts = self.lock();
-        let before = hosts.get(&hello.host);
-        let session = before.map_or(0, |entry| entry.session) + 1;
-        let gate = before.map_or_else(|| HostGate::new(&self.rule), |entry| entry.live.gate);
-        let hour = before.map_or_else(LoadHour::default, |entry| entry.hour);
-        let live = LiveHost {
-            connected: true,
-            class: hello.host_class.clone(),
-            cores: hello.cores,
-            journal_id: hello.journal_id.clone(),
-            // A load from before the reconnect says nothing about now.
-            load: None,
-            gate,
-            guard_cpu_percent: hello.cpu_ceiling_percent,
-            guard_wakes_max: hello.wakes_max,
+        let mut inner = self.lock();
+        let inner = &mut *inner;
+        let before = inner.hosts.remove(&hello.host);
+        let was_connected = before.as_ref().is_some_and(|entry| entry.live.connected);
+        inner.connected += usize::from(!was_connected);
+        let (session, gate, mut starts, hour) = before.map_or_else(
+            || (1, HostGate::new(&self.rule), Starts::default(), LoadHour::default()),
+            |entry| (entry.session + 1, entry.live.gate, entry.starts, entry.hour),
+        );
+        let listed = hello.inventory.iter().map(|item| (&item.instance, item.cohort.as_str()));
+        starts.list(&hello.host_class, listed, &mut inner.curves);
+        let inventory =
+            hello.inventory.iter().map(|item| (item.instance.clone(), Observed::Unknown)).collect();
+        let live = LiveHost::new(hello, gate);
+        let entry = Entry {
+            live,
+            starts,
+            session,
+            outbox: Some(outbox),
+            hour,
+            inventory,
+            is_reconciled: false,
+            generation: 0,
         };
-        hosts.insert(hello.host.clone(), Entry { live, session, outbox: Some(outbox), hour });
+        inner.hosts.insert(hello.host.clone(), entry);
         (session, messages)
     }
 
     pub(crate) fn disconnect(&self, host: &HostId, session: u64) {
-        if let Some(entry) = self.lock().get_mut(host).filter(|entry| entry.session == session) {
-            entry.live.connected = false;
-            entry.live.load = None;
-            entry.outbox = None;
+        let mut inner = self.lock();
+        let inner = &mut *inner;
+        if let Some(entry) = inner.hosts.get_mut(host).filter(|entry| entry.session == session) {
+            entry.cut_off(&mut inner.connected);
         }
     }
 
     /// Keeps the newest load only; nothing waits for the store here.
-    pub(crate) fn loaded(&self, host: &HostId, load: Load, active: u32, policy: &Policy, now: Timestamp) {
-        if let Some(entry) = self.lock().get_mut(host) {
-            entry.live.load = Some(load);
-            let policy = entry.live.policy(policy);
-            entry.live.gate.observe(&load, active, &policy, &self.rule, now);
-            entry.hour.samples += 1;
-            entry.hour.cpu_percent_max = entry.hour.cpu_percent_max.max(load.cpu_percent);
-            entry.hour.over_ceiling += u32::from(load.cpu_percent > policy.cpu_ceiling_percent);
+    pub(crate) fn loaded(&self, host: &HostId, report: &LoadReport, policy: &Policy, now: Timestamp) {
+        let mut inner = self.lock();
+        let Inner { hosts, curves, .. } = &mut *inner;
+        let Some(entry) = hosts.get_mut(host) else { return };
+        entry.generation += 1;
+        let policy = entry.live.policy(policy);
+        let load = report.load;
+        let seconds = entry.live.loaded(load, load.active_wakes, &policy, &self.rule, now);
+        if let Some(seconds) = seconds {
+            entry.starts.measured(report, seconds, curves);
         }
+        for instance in &report.instances {
+            // An index of another hello's inventory says nothing.
+            if let Some((_, observed)) = entry.inventory.get_mut(instance.index as usize) {
+                *observed = instance.observed;
+            }
+        }
+        entry.hour.samples += 1;
+        entry.hour.cpu_percent_max = entry.hour.cpu_percent_max.max(load.cpu_percent);
+        entry.hour.over_ceiling += u32::from(load.cpu_percent > policy.cpu_ceiling_percent);
+    }
+
+    /// Whether the throttle would let a wake start. Grants nothing.
+    pub fn ask(&self, ask: &Ask<'_>) -> Result<Granted, Closed> {
+        let inner = self.lock();
+        let entry = inner.hosts.get(ask.host).ok_or(Closed::NoLoad)?;
+        entry.ask(ask, inner.curves.all(), &self.rule)
+    }
+
+    /// Asks, and counts the permit at once.
+    pub fn grant(&self, wake: WakeId, permitted: Permitted, ask: &Ask<'_>) -> Result<Granted, Closed> {
+        let mut inner = self.lock();
+        let Inner { hosts, curves, .. } = &mut *inner;
+        let entry = hosts.get_mut(ask.host).ok_or(Closed::NoLoad)?;
+        entry.starts.settle(SignedDuration::from_secs(self.rule.load_lag_s.into()), ask.now);
+        let granted = entry.ask(ask, curves.all(), &self.rule)?;
+        entry.starts.granted(wake, permitted);
+        Ok(granted)
+    }
+
+    /// The permit of a wake is given back.
+    pub fn ended(&self, host: &HostId, wake: WakeId, over: Over, now: Timestamp) {
+        let mut inner = self.lock();
+        let Inner { hosts, curves, .. } = &mut *inner;
+        let Some(entry) = hosts.get_mut(host) else { return };
+        if !entry.starts.running().contains_key(&wake) {
+            return;
+        }
+        entry.generation += 1;
+        entry.starts.ended(wake, over, now, curves);
+        if over == Over::Failed {
+            entry.live.gate.failed(entry.starts.running().len() as u32, now);
+        }
+    }
+
+    /// Sets the permits of a host right by those in the store.
+    pub fn reconcile(&self, host: &HostId, stored: &BTreeMap<WakeId, Permitted>, now: Timestamp) {
+        if let Some(entry) = self.lock().hosts.get_mut(host) {
+            entry.starts.reconcile(stored, COMMIT_LAG, now);
+            entry.is_reconciled = true;
+            entry.generation += 1;
+        }
+    }
+
+    /// A number that changes when another decision may be made on the host; `None` when it is not connected.
+    pub fn generation(&self, host: &HostId) -> Option<u64> {
+        let inner = self.lock();
+        inner.hosts.get(host).filter(|entry| entry.live.connected).map(|entry| entry.generation)
+    }
+
+    /// Permits in use, by host.
+    pub fn running(&self) -> BTreeMap<HostId, BTreeMap<WakeId, Permitted>> {
+        let inner = self.lock();
+        let busy = inner.hosts.iter().filter(|(_, entry)| !entry.starts.running().is_empty());
+        busy.map(|(host, entry)| (host.clone(), entry.starts.running().clone())).collect()
+    }
+
+    /// What is learned of starts, by class.
+    pub fn curves(&self) -> Vec<(ClassName, StartCurve)> {
+        self.lock().curves.named().map(|(class, curve)| (class.clone(), curve.clone())).collect()
+    }
+
+    /// As the store kept it.
+    pub fn restore_curve(&self, class: ClassName, curve: StartCurve) {
+        self.lock().curves.restore(class, curve);
+    }
+
+    /// Curves that learned since the last call, to be written to the store.
+    pub fn take_learned_curves(&self) -> Vec<(ClassName, StartCurve)> {
+        self.lock().curves.take_learned()
     }
 
     /// Load samples since the last call, to be written to the store.
     pub fn take_load_hours(&self) -> Vec<(HostId, LoadHour)> {
-        let mut hosts = self.lock();
-        let taken = hosts.iter_mut().map(|(host, entry)| (host.clone(), std::mem::take(&mut entry.hour)));
+        let mut inner = self.lock();
+        let taken =
+            inner.hosts.iter_mut().map(|(host, entry)| (host.clone(), std::mem::take(&mut entry.hour)));
         taken.filter(|(_, hour)| hour.samples > 0).collect()
     }
 
     pub fn live(&self, host: &HostId) -> Option<LiveHost> {
-        self.lock().get(host).map(|entry| entry.live.clone())
+        self.lock().hosts.get(host).map(|entry| entry.live.clone())
+    }
+
+    /// Agents with a session.
+    pub fn connected(&self) -> usize {
+        self.lock().connected
     }
 
     /// Every host that was connected since the start.
     pub fn all(&self) -> Vec<(HostId, LiveHost)> {
-        self.lock().iter().map(|(host, entry)| (host.clone(), entry.live.clone())).collect()
+        self.lock().hosts.iter().map(|(host, entry)| (host.clone(), entry.live.clone())).collect()
+    }
+
+    /// Permits in use in the whole fleet.
+    pub fn active(&self) -> u32 {
+        self.lock().hosts.values().map(|entry| entry.starts.running().len() as u32).sum()
+    }
+
+    /// What the host's agent last saw of an instance.
+    pub fn observed(&self, host: &HostId, instance: &InstanceId) -> Option<Observed> {
+        let inner = self.lock();
+        let inventory = &inner.hosts.get(host)?.inventory;
+        inventory.iter().find(|(id, _)| id == instance).map(|(_, observed)| *observed)
     }
 
     /// Puts a message on its way; `false` when the host is not connected. An agent that does not keep up is cut off.
@@ -151,23 +278,64 @@ impl Registry {
         host: &HostId,
         message: impl FnOnce(&LiveHost) -> v1::controller_message::Kind,
     ) -> bool {
-        let mut hosts = self.lock();
-        let Some(entry) = hosts.get_mut(host) else { return false };
+        let mut inner = self.lock();
+        let inner = &mut *inner;
+        let Some(entry) = inner.hosts.get_mut(host) else { return false };
         let Some(outbox) = &entry.outbox else { return false };
         let sent = outbox.try_send(v1::ControllerMessage { kind: Some(message(&entry.live)) }).is_ok();
         if !sent {
-            entry.outbox = None;
-            entry.live.connected = false;
-            entry.live.load = None;
+            entry.cut_off(&mut inner.connected);
         }
         sent
     }
 
     /// Sends to every connected host.
     pub(super) fn broadcast(&self, message: &v1::controller_message::Kind) {
-        let hosts: Vec<HostId> = self.lock().keys().cloned().collect();
+        let hosts: Vec<HostId> = self.lock().hosts.keys().cloned().collect();
         for host in hosts {
             self.send(&host, message.clone());
         }
+    }
+}
+
+impl Entry {
+    fn cut_off(&mut self, connected: &mut usize) {
+        *connected -= usize::from(self.live.connected);
+        self.live.connected = false;
+        self.live.load = None;
+        self.outbox = None;
+    }
+
+    fn ask(&self, ask: &Ask<'_>, curves: &[StartCurve], rule: &ThrottleRule) -> Result<Granted, Closed> {
+        if self.live.connected && !self.is_reconciled {
+            return Err(Closed::PermitsUnknown);
+        }
+        let policy = self.live.policy(ask.policy);
+        let running: Vec<Running> =
+            self.starts.running().values().map(|permitted| Running { since: permitted.since }).collect();
+        let settling: Vec<Running> = self.starts.settling().collect();
+        let class = ask.instance.and_then(|instance| self.starts.class_of(instance));
+        let outlook = class.map(|class| Outlook { pace: self.starts.pace(), curves, class });
+        let permit = admit(&Admission {
+            gate: &self.live.gate,
+            load: self.live.load.as_ref(),
+            frozen_since: self.live.frozen_since,
+            running: &running,
+            settling: &settling,
+            outlook,
+            is_for_person: ask.is_for_person,
+            fleet_active: ask.fleet_active,
+            policy: &policy,
+            rule,
+            now: ask.now,
+        })?;
+        let load = self.live.load.unwrap_or_default();
+        Ok(Granted {
+            permit,
+            cpu_percent: load.cpu_percent,
+            load_at: load.measured_at,
+            cpu_ceiling_percent: policy.cpu_ceiling_percent,
+            active: running.len() as u32,
+        })
     }
 }

@@ -63,8 +63,7 @@ impl FleetService {
         if self.shutdown.is_cancelled() {
             return Err(refuse(v1::refused::Code::Draining, "the controller is going down".into()));
         }
-        let connected = self.shared.fleet.all().iter().filter(|(_, live)| live.connected).count();
-        if connected >= self.shared.config.fleet.sessions_max as usize {
+        if self.shared.fleet.connected() >= self.shared.config.fleet.sessions_max as usize {
             return Err(refuse(v1::refused::Code::Draining, "fleet.sessions_max is reached".into()));
         }
         let bad = |e: FieldError| refuse(v1::refused::Code::BadHello, e.to_string());
@@ -118,9 +117,9 @@ impl FleetService {
     fn heard(&self, host: &HostId, kind: Up) -> Result<(), FieldError> {
         let event = match kind {
             Up::Load(load) => {
-                let load = LoadReport::try_from(load)?.load;
+                let report = LoadReport::try_from(load)?;
                 let now = self.shared.clock.now();
-                self.shared.fleet.loaded(host, load, load.active_wakes, &self.shared.policy(), now);
+                self.shared.fleet.loaded(host, &report, &self.shared.policy(), now);
                 return Ok(());
             }
             Up::Progress(progress) => {
@@ -174,6 +173,8 @@ impl v1::fleet_server::Fleet for FleetService {
             warn!(host_id = %hello.host, "two agents with different journals use this host id: each cuts the other off");
         }
         let (session, outbox) = self.shared.fleet.connect(&hello);
+        let listed = hello.inventory.iter().map(|item| &item.instance);
+        self.shared.board.rehome(listed, &hello.host, self.shared.clock.now());
         info!(host_id = %hello.host, version = hello.agent_version, instances = hello.inventory.len(), "agent connected");
         let connected =
             AgentEvent::Connected { host: hello.host.clone(), journal_id: hello.journal_id.clone() };

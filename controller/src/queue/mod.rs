@@ -1,7 +1,9 @@
 //! Rules of the queue: who goes first, when a failed attempt is tried again. The rows live in `store/wakes.rs`.
 
 mod backoff;
+mod board;
 mod order;
 
 pub use backoff::backoff;
+pub use board::{Board, Queued};
 pub use order::{Rank, rank};

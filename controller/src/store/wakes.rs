@@ -12,7 +12,7 @@ use super::{
 use crate::wake::{Effect, Event, Priority, Reason, RetryRule, State, Wake, step};
 
 #[derive(FromRow)]
-struct Row {
+pub(super) struct Row {
     wake_id: String,
     instance_id: String,
     reason: String,
@@ -34,7 +34,7 @@ struct Row {
 }
 
 impl Row {
-    fn into_wake(self) -> Result<Wake, StoreError> {
+    pub(super) fn into_wake(self) -> Result<Wake, StoreError> {
         let at = Place { table: "wakes", row: &self.wake_id };
         Ok(Wake {
             id: at.parse("wake_id", &self.wake_id)?,
@@ -230,6 +230,18 @@ impl Store {
         let sql = "SELECT * FROM wakes WHERE state IN ('dispatched', 'calling', 'starting') ORDER BY wake_id";
         let rows =
             sqlx::query_as::<_, Row>(sql).fetch_all(&self.pool).await.during("read the running wakes")?;
+        Ok(readable(rows))
+    }
+
+    /// Wakes that hold a permit of `host`.
+    pub async fn wakes_running_on(&self, host: &HostId) -> Result<Vec<Wake>, StoreError> {
+        let sql = "SELECT * FROM wakes WHERE state IN ('dispatched', 'calling', 'starting') AND host_id = $1 \
+                   ORDER BY wake_id";
+        let rows = sqlx::query_as::<_, Row>(sql)
+            .bind(host.as_str())
+            .fetch_all(&self.pool)
+            .await
+            .during("read the running wakes of a host")?;
         Ok(readable(rows))
     }
 

@@ -11,6 +11,7 @@
 //!
 //! `activate()` takes no input and may run at any time: on a timer, on a signal, twice in a row.
 
+mod choice;
 mod dispatch;
 mod ingest;
 mod learn;
@@ -19,6 +20,7 @@ mod perform;
 mod phases;
 mod plan;
 mod prune;
+mod reconcile;
 mod run;
 mod score;
 mod settle;

@@ -2,11 +2,17 @@
 
 use crate::{
     app::Shared,
-    wake::{Effect, Wake},
+    fleet::Over,
+    wake::{Effect, End, State, Wake},
 };
 
 /// A command that cannot be sent now is sent again when the host's agent is back.
 pub async fn perform(shared: &Shared, wake: &Wake, effects: &[Effect]) {
+    let now = shared.clock.now();
+    shared.board.saw(wake, now);
+    if let (None, Some(host)) = (wake.state.run(), &wake.last_host) {
+        shared.fleet.ended(host, wake.id, over(wake), now);
+    }
     for effect in effects {
         match effect {
             Effect::LookAtQueue => shared.signals.dispatch.notify_one(),
@@ -18,6 +24,18 @@ pub async fn perform(shared: &Shared, wake: &Wake, effects: &[Effect]) {
     }
     if wake.state.ended().is_some() && !effects.is_empty() {
         shared.signals.settle.notify_one();
+    }
+}
+
+/// What the throttle makes of a wake that gave its permit back.
+fn over(wake: &Wake) -> Over {
+    match wake.state.ended() {
+        Some(End::Woken) => Over::Served,
+        Some(End::Failed | End::TimedOut | End::HostLost) => Over::Failed,
+        Some(End::AlreadyAwake | End::Refused | End::Cancelled | End::Expired) => Over::Other,
+        // Queued again: the attempt failed, or a hot host refused it.
+        None if matches!(wake.state, State::Queued { failures, .. } if failures > 0) => Over::Failed,
+        None => Over::Other,
     }
 }
 

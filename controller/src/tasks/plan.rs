@@ -255,7 +255,10 @@ impl Plan {
                 serve_at: Some(row.serve_at),
                 expires_at: row.expires_at,
             };
-            queued += u32::from(self.shared.store.wake_plan(&wake, row.hour_at).await?);
+            if self.shared.store.wake_plan(&wake, row.hour_at).await? {
+                self.shared.board.ask_for(wake.id);
+                queued += 1;
+            }
         }
         Ok(queued)
     }

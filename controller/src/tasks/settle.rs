@@ -8,7 +8,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use super::{Task, TaskError, perform};
+use super::{Task, TaskError, perform, reconcile::by_host};
 use crate::{
     app::Shared,
     fleet::AgentEvent,
@@ -50,13 +50,13 @@ async fn heard(shared: &Shared, event: AgentEvent) -> Result<(), StoreError> {
 
 /// Every wake that was under way on the host is sent again; the agent's journal makes that harmless.
 async fn reconnected(shared: &Shared, host: &HostId, journal_id: &str) -> Result<(), StoreError> {
-    for wake in shared.store.wakes_running().await? {
-        if wake.state.run().is_some_and(|run| run.host == *host) {
-            let now = shared.clock.now();
-            let event =
-                Event::Reconnected { epoch: shared.epoch, journal_id: journal_id.to_owned(), at: now };
-            stepped(shared, host, wake.id, &event).await?;
-        }
+    let wakes = shared.store.wakes_running_on(host).await?;
+    let permits = by_host(&wakes).remove(host).unwrap_or_default();
+    shared.fleet.reconcile(host, &permits, shared.clock.now());
+    for wake in wakes {
+        let now = shared.clock.now();
+        let event = Event::Reconnected { epoch: shared.epoch, journal_id: journal_id.to_owned(), at: now };
+        stepped(shared, host, wake.id, &event).await?;
     }
     shared.signals.dispatch.notify_one();
     Ok(())
@@ -165,6 +165,9 @@ impl Settle {
         for (host, hour) in self.shared.fleet.take_load_hours() {
             let (samples, max, over) = (hour.samples, hour.cpu_percent_max, hour.over_ceiling);
             self.shared.store.host_load_add(&host, now, samples, max, over).await?;
+        }
+        for (class, curve) in self.shared.fleet.take_learned_curves() {
+            self.shared.store.start_curve_keep(&class, &curve, now).await?;
         }
         Ok(())
     }

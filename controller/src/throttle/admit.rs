@@ -1,15 +1,14 @@
 //! One decision: may this host start one more wake now?
 //!
-//! Reserve first, then measure: a permit counts as load the moment it is granted. Its reserve decays linearly over
-//! `wake_cost_decay_s`, while the instance's real CPU appears in the measurement. Between the two a wake may count
-//! twice for a while; that errs on the side of the ceiling.
-
-use std::fmt;
+//! Reserve first, then measure: a permit counts as load the moment it is granted. Where the start curve of the instance's
+//! class is known, what running starts will still cost is their curves' rest ([`Pace`]). Before that a cost is assumed: its
+//! reserve decays linearly over `wake_cost_decay_s`, while the instance's real CPU appears in the measurement. Between the
+//! two a wake may count twice for a while; that errs on the side of the ceiling.
 
 use jiff::{SignedDuration, Timestamp};
-use reveille_proto::edge::Load;
+use reveille_proto::{WakeId, edge::Load};
 
-use super::ThrottleRule;
+use super::{Closed, HostGate, Pace, Room, StartCurve, ThrottleRule, gate::pressures};
 use crate::policy::Policy;
 
 /// A wake in progress on the host.
@@ -21,103 +20,24 @@ pub struct Running {
 /// Leave to start one wake.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Permit {
-    /// CPU of the host in percent, measured and reserved, with this wake.
+    /// CPU of the host in percent, measured and reserved, with this wake; with known curves at its highest.
     pub cpu_percent_expected: f64,
     /// The limit in force when it was granted.
     pub limit: u32,
 }
 
-/// Why nothing may start on the host now.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Closed {
-    NoLoad,
-    StaleLoad { age_s: i64 },
-    FutureLoad,
-    OverCeiling { cpu_percent: f64 },
-    NoHeadroom { cpu_percent_expected: f64 },
-    Pressure { percent: f64 },
-    HostFull { active: u32, limit: u32 },
-    FleetFull { active: u32, max: u32 },
+/// What is known of the starts on a host, and of the one that is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Outlook<'a> {
+    pub pace: &'a Pace<WakeId>,
+    pub curves: &'a [StartCurve],
+    /// Place of the asked wake's class among the curves.
+    pub class: usize,
 }
 
-impl Closed {
-    /// Its name in metrics and tables.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::NoLoad => "no_load",
-            Self::StaleLoad { .. } => "stale_load",
-            Self::FutureLoad => "future_load",
-            Self::OverCeiling { .. } => "over_ceiling",
-            Self::NoHeadroom { .. } => "no_headroom",
-            Self::Pressure { .. } => "pressure",
-            Self::HostFull { .. } => "host_full",
-            Self::FleetFull { .. } => "fleet_full",
-        }
-    }
-}
-
-impl fmt::Display for Closed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoLoad => f.write_str("no load was reported yet"),
-            Self::StaleLoad { age_s } => write!(f, "the newest load is {age_s} s old"),
-            Self::FutureLoad => f.write_str("the newest load is from the future: check the host's clock"),
-            Self::OverCeiling { cpu_percent } => write!(f, "CPU {cpu_percent:.0} % is at the ceiling"),
-            Self::NoHeadroom { cpu_percent_expected } => {
-                write!(f, "one more would bring CPU to {cpu_percent_expected:.0} %")
-            }
-            Self::Pressure { percent } => write!(f, "CPU pressure is {percent:.0} %"),
-            Self::HostFull { active, limit } => write!(f, "{active} of {limit} wakes are in progress"),
-            Self::FleetFull { active, max } => {
-                write!(f, "{active} of {max} wakes of the fleet are in progress")
-            }
-        }
-    }
-}
-
-/// The limit of one host, which grows 2, 4, 8 while its CPU stays low and falls back when it does not.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct HostGate {
-    limit: u32,
-    /// Since when the host has been under its ceiling at this limit.
-    calm_since: Option<Timestamp>,
-}
-
-impl HostGate {
-    pub fn new(rule: &ThrottleRule) -> Self {
-        Self { limit: rule.limit_start, calm_since: None }
-    }
-
-    /// Wakes the host may run at once, under the policy's cap.
-    pub fn limit(&self, policy: &Policy) -> u32 {
-        self.limit.min(policy.host_wakes_max).max(1)
-    }
-
-    /// Takes a new load sample into account. `active` wakes are in progress.
-    pub fn observe(
-        &mut self,
-        load: &Load,
-        active: u32,
-        policy: &Policy,
-        rule: &ThrottleRule,
-        now: Timestamp,
-    ) {
-        if load.cpu_percent >= policy.cpu_ceiling_percent {
-            self.limit = (self.limit / 2).max(rule.limit_start);
-            self.calm_since = None;
-            return;
-        }
-        // A limit that was not used up has proved nothing.
-        if active < self.limit(policy) {
-            self.calm_since = None;
-            return;
-        }
-        let since = *self.calm_since.get_or_insert(now);
-        let raise_after = SignedDuration::from_secs(rule.limit_raise_after_s.into());
-        if now.duration_since(since) >= raise_after && self.limit < policy.host_wakes_max {
-            self.limit = self.limit.saturating_mul(2).min(policy.host_wakes_max);
-            self.calm_since = None;
-        }
+impl Outlook<'_> {
+    fn is_known(&self) -> bool {
+        self.curves.get(self.class).is_some_and(StartCurve::is_known)
     }
 }
 
@@ -126,11 +46,18 @@ impl HostGate {
 pub struct Admission<'a> {
     pub gate: &'a HostGate,
     pub load: Option<&'a Load>,
+    /// Since when the reported load has not changed by a bit.
+    pub frozen_since: Option<Timestamp>,
     /// Wakes in progress on the host, those just granted among them.
     pub running: &'a [Running],
     /// Wakes that ended so recently that the measured load may not show their end, or even their start, yet.
     pub settling: &'a [Running],
+    /// `None` where nothing was measured of starts.
+    pub outlook: Option<Outlook<'a>>,
+    /// A person waits for it: the places that are kept for people are theirs.
+    pub is_for_person: bool,
     pub fleet_active: u32,
+    /// As it holds on this host, see [`Policy::on_host`].
     pub policy: &'a Policy,
     pub rule: &'a ThrottleRule,
     pub now: Timestamp,
@@ -138,42 +65,90 @@ pub struct Admission<'a> {
 
 /// A permit, or why not.
 pub fn admit(ask: &Admission<'_>) -> Result<Permit, Closed> {
-    let Admission { gate, running, policy, rule, now, .. } = *ask;
+    let Admission { gate, policy, .. } = *ask;
     if ask.fleet_active >= policy.fleet_wakes_max {
         return Err(Closed::FleetFull { active: ask.fleet_active, max: policy.fleet_wakes_max });
     }
     let load = ask.load.ok_or(Closed::NoLoad)?;
-    check_load(load, policy, rule, now)?;
-    let limit = gate.limit(policy);
-    let active = running.len() as u32;
+    check_load(load, ask)?;
+    let known = ask.outlook.filter(Outlook::is_known);
+    let limit = gate.limit(policy, known.is_some());
+    let active = ask.running.len() as u32;
     if active >= limit {
         return Err(Closed::HostFull { active, limit });
     }
+    let for_forecasts = limit.saturating_sub(policy.host_places_for_people).max(1);
+    if !ask.is_for_person && active >= for_forecasts {
+        return Err(Closed::KeptForPeople { active, limit });
+    }
+    let cpu_percent_expected = match known {
+        Some(outlook) => by_curve(load, &outlook, policy)?,
+        // Where what starts is held under the ceiling anyway, 2, 4, 8 is care enough.
+        None if load.group_cores.is_some() => load.cpu_percent,
+        None => by_assumed_cost(load, ask)?,
+    };
+    Ok(Permit { cpu_percent_expected, limit })
+}
+
+fn by_curve(load: &Load, outlook: &Outlook<'_>, policy: &Policy) -> Result<f64, Closed> {
+    let room = Room {
+        cores: load.cores,
+        cpu_ceiling_percent: policy.cpu_ceiling_percent,
+        is_capped: load.group_cores.is_some(),
+    };
+    let fits = outlook.pace.admits(outlook.class, &room, outlook.curves);
+    // On a host smaller than one start none would ever begin: there one at a time may, while nothing else does.
+    let is_alone = outlook.pace.started().is_empty();
+    match fits {
+        Ok(most_cores) => Ok(100.0 * most_cores / load.cores),
+        Err(most_cores) if is_alone && outlook.is_too_large_for(&room) => Ok(100.0 * most_cores / load.cores),
+        Err(most_cores) => Err(Closed::NoHeadroom { cpu_percent_expected: 100.0 * most_cores / load.cores }),
+    }
+}
+
+impl Outlook<'_> {
+    /// Whether a start of the class would not fit even on the empty host.
+    fn is_too_large_for(&self, room: &Room) -> bool {
+        Pace::<WakeId>::default().admits(self.class, room, self.curves).is_err()
+    }
+}
+
+fn by_assumed_cost(load: &Load, ask: &Admission<'_>) -> Result<f64, Closed> {
+    let Admission { running, policy, rule, now, .. } = *ask;
     let cost_percent = 100.0 * rule.wake_cost_cores / load.cores;
     let reserving = running.iter().chain(ask.settling);
     let reserved: f64 = reserving.map(|wake| cost_percent * share_left(wake, rule, now)).sum();
     let cpu_percent_expected = load.cpu_percent + reserved + cost_percent;
     // On a host smaller than one wake none would ever start: there one at a time may, while nothing else does.
-    let too_small = cost_percent > policy.cpu_ceiling_percent && active == 0 && ask.settling.is_empty();
+    let too_small =
+        cost_percent > policy.cpu_ceiling_percent && running.is_empty() && ask.settling.is_empty();
     if cpu_percent_expected > policy.cpu_ceiling_percent && !too_small {
         return Err(Closed::NoHeadroom { cpu_percent_expected });
     }
-    Ok(Permit { cpu_percent_expected, limit })
+    Ok(cpu_percent_expected)
 }
 
-fn check_load(load: &Load, policy: &Policy, rule: &ThrottleRule, now: Timestamp) -> Result<(), Closed> {
+fn check_load(load: &Load, ask: &Admission<'_>) -> Result<(), Closed> {
+    let Admission { policy, rule, now, .. } = *ask;
+    let freshness = SignedDuration::from_secs(rule.load_freshness_s.into());
     let age = now.duration_since(load.measured_at);
-    if age >= SignedDuration::from_secs(rule.load_freshness_s.into()) {
+    if age >= freshness {
         return Err(Closed::StaleLoad { age_s: age.as_secs() });
     }
-    if age <= -SignedDuration::from_secs(rule.load_freshness_s.into()) {
+    if age <= -freshness {
         return Err(Closed::FutureLoad);
     }
-    if load.cpu_percent.is_nan() || load.cpu_percent >= policy.cpu_ceiling_percent {
+    let for_s = ask.frozen_since.map_or(0, |since| load.measured_at.duration_since(since).as_secs());
+    if for_s >= i64::from(rule.load_frozen_s) {
+        return Err(Closed::FrozenLoad { for_s });
+    }
+    // Written so that an absurd load (not a number) closes.
+    let is_below = load.cpu_percent < policy.cpu_ceiling_percent;
+    if !is_below {
         return Err(Closed::OverCeiling { cpu_percent: load.cpu_percent });
     }
-    if let Some(percent) = load.cpu_pressure_percent.filter(|p| *p >= rule.cpu_pressure_percent_max) {
-        return Err(Closed::Pressure { percent });
+    if let Some((what, percent, ..)) = pressures(load, rule).find(|(_, avg10, _, max)| avg10 >= max) {
+        return Err(Closed::Pressure { what, percent });
     }
     Ok(())
 }
@@ -187,6 +162,11 @@ fn share_left(wake: &Running, rule: &ThrottleRule, now: Timestamp) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::throttle::{Course, Measurement};
+
+    fn policy() -> Policy {
+        Policy { host_wakes_max: 8, ..Policy::default() }
+    }
 
     fn t(s: i64) -> Timestamp {
         Timestamp::from_second(1_000_000 + s).expect("in range")
@@ -205,8 +185,11 @@ mod tests {
             load: Some(&load(cpu_percent, t(0))),
             running: &running,
             settling: &[],
+            outlook: None,
+            frozen_since: None,
+            is_for_person: true,
             fleet_active: running.len() as u32,
-            policy: &Policy::default(),
+            policy: &policy(),
             rule: &rule,
             now: t(0),
         })
@@ -232,7 +215,7 @@ mod tests {
     #[test]
     fn the_first_wake_needs_headroom_too_unless_the_host_is_smaller_than_a_wake() {
         assert_eq!(ask(60.0, &[], 2), Err(Closed::NoHeadroom { cpu_percent_expected: 72.5 }));
-        let (policy, gate) = (Policy::default(), HostGate::new(&ThrottleRule::default()));
+        let (policy, gate) = (policy(), HostGate::new(&ThrottleRule::default()));
         let one_core = Load { cores: 1.0, ..load(20.0, t(0)) };
         let asked = |settling: &[Running]| {
             admit(&Admission {
@@ -240,6 +223,9 @@ mod tests {
                 load: Some(&one_core),
                 running: &[],
                 settling,
+                outlook: None,
+                frozen_since: None,
+                is_for_person: true,
                 fleet_active: 0,
                 policy: &policy,
                 rule: &ThrottleRule::default(),
@@ -253,7 +239,7 @@ mod tests {
     #[test]
     fn stale_future_and_missing_loads_close_the_gate() {
         let rule = ThrottleRule::default();
-        let policy = Policy::default();
+        let policy = policy();
         let gate = HostGate::new(&rule);
         let at = |load: Option<&Load>| {
             admit(&Admission {
@@ -261,6 +247,9 @@ mod tests {
                 load,
                 running: &[],
                 settling: &[],
+                outlook: None,
+                frozen_since: None,
+                is_for_person: true,
                 fleet_active: 0,
                 policy: &policy,
                 rule: &rule,
@@ -277,12 +266,15 @@ mod tests {
     fn caps_of_host_and_fleet_hold() {
         assert_eq!(ask(1.0, &[-999, -999], 2), Err(Closed::HostFull { active: 2, limit: 2 }));
         let rule = ThrottleRule::default();
-        let policy = Policy { fleet_wakes_max: 5, ..Policy::default() };
+        let policy = Policy { fleet_wakes_max: 5, ..policy() };
         let ask = Admission {
             gate: &HostGate::new(&rule),
             load: Some(&load(1.0, t(0))),
             running: &[],
             settling: &[],
+            outlook: None,
+            frozen_since: None,
+            is_for_person: true,
             fleet_active: 5,
             policy: &policy,
             rule: &rule,
@@ -292,29 +284,104 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_doubles_while_calm_and_halves_when_hot() {
-        let rule = ThrottleRule::default();
-        let policy = Policy { host_wakes_max: 8, ..Policy::default() };
-        let mut gate = HostGate::new(&rule);
-        let mut limits = Vec::new();
-        for s in (0..=300).step_by(10) {
-            gate.observe(&load(40.0, t(s)), gate.limit(&policy), &policy, &rule, t(s));
-            limits.push(gate.limit(&policy));
+    fn the_last_place_is_kept_for_people_where_there_is_more_than_one() {
+        let rule = ThrottleRule { limit_start: 4, ..ThrottleRule::default() };
+        let (policy, gate, load) = (policy(), HostGate::new(&rule), load(1.0, t(0)));
+        let asked = |running: &[Running], is_for_person, policy: &Policy| {
+            admit(&Admission {
+                gate: &gate,
+                load: Some(&load),
+                running,
+                settling: &[],
+                outlook: None,
+                frozen_since: None,
+                is_for_person,
+                fleet_active: 0,
+                policy,
+                rule: &rule,
+                now: t(0),
+            })
+        };
+        let three = [Running { since: t(-999) }; 3];
+        assert_eq!(asked(&three, false, &policy), Err(Closed::KeptForPeople { active: 3, limit: 4 }));
+        assert!(asked(&three, true, &policy).is_ok() && asked(&three[..2], false, &policy).is_ok());
+        let narrow = Policy { host_wakes_max: 1, ..policy };
+        assert!(asked(&[], false, &narrow).is_ok(), "the only place is for all");
+    }
+
+    /// A host of 16 cores, measured for ten minutes with 4 of them in use, and a class that burns 4 for a minute after
+    /// a quiet one.
+    fn learned() -> (Pace<WakeId>, Vec<StartCurve>) {
+        let mut pace = Pace::default();
+        for _ in 0..600 {
+            let measurement =
+                Measurement { seconds: 1.0, cores_used: 4.0, by_start: Some(&[]), granted: 1.0 };
+            pace.measured(&measurement, &[]);
         }
-        limits.dedup();
-        assert_eq!(limits, [2, 4, 8]);
-        gate.observe(&load(75.0, t(301)), 8, &policy, &rule, t(301));
-        assert_eq!(gate.limit(&policy), 4);
+        let mut course = Course::default();
+        (0..120).for_each(|s| course.saw(s.into(), if s < 60 { 0.0 } else { 4.0 }));
+        let mut curve = StartCurve::assumed(1.0, 120.0);
+        (0..10).for_each(|_| curve.learn(&course));
+        (pace, vec![curve])
+    }
+
+    fn wake(n: u8) -> WakeId {
+        format!("0190a1b2-0000-7000-8000-0000000000{n:02}").parse().expect("valid")
     }
 
     #[test]
-    fn an_unused_limit_does_not_grow() {
+    fn known_curves_decide_in_place_of_the_assumed_cost() {
+        let (mut pace, curves) = learned();
+        let (rule, policy) = (ThrottleRule::default(), policy());
+        let (gate, load) = (HostGate::new(&rule), Load { cores: 16.0, ..load(25.0, t(0)) });
+        let mut admitted = 0;
+        let refused = loop {
+            // Granted minutes ago by the clock: an assumed cost would have decayed, the burst is yet to come.
+            let running = vec![Running { since: t(-999) }; admitted];
+            let outlook = Some(Outlook { pace: &pace, curves: &curves, class: 0 });
+            let asked = admit(&Admission {
+                gate: &gate,
+                load: Some(&load),
+                running: &running,
+                settling: &[],
+                outlook,
+                frozen_since: None,
+                is_for_person: true,
+                fleet_active: 0,
+                policy: &policy,
+                rule: &rule,
+                now: t(0),
+            });
+            match asked {
+                Ok(permit) => assert!(permit.cpu_percent_expected <= policy.cpu_ceiling_percent),
+                Err(closed) => break closed,
+            }
+            pace.start(wake(admitted as u8), 0);
+            admitted += 1;
+        };
+        assert_eq!(admitted, 1, "4 and 4 cores of 11.2 leave no room for 4 more and a margin");
+        assert!(matches!(refused, Closed::NoHeadroom { .. }), "{refused}");
+    }
+
+    #[test]
+    fn a_frozen_load_closes_the_gate_and_says_so() {
         let rule = ThrottleRule::default();
-        let policy = Policy::default();
-        let mut gate = HostGate::new(&rule);
-        for s in 0..1000 {
-            gate.observe(&load(5.0, t(s)), 1, &policy, &rule, t(s));
-        }
-        assert_eq!(gate.limit(&policy), 2);
+        let (gate, load, policy) = (HostGate::new(&rule), load(20.0, t(0)), policy());
+        let frozen_since = Some(t(-i64::from(rule.load_frozen_s)));
+        let ask = Admission {
+            gate: &gate,
+            load: Some(&load),
+            running: &[],
+            settling: &[],
+            outlook: None,
+            frozen_since,
+            is_for_person: true,
+            fleet_active: 0,
+            policy: &policy,
+            rule: &rule,
+            now: t(0),
+        };
+        let closed = admit(&ask).expect_err("frozen");
+        assert!(closed.code() == "frozen_load" && closed.to_string().contains("same to the bit"), "{closed}");
     }
 }

@@ -111,6 +111,18 @@ impl Course {
         self.0[step].cores += cores.max(0.0) as f32;
         self.0[step].samples += 1.0;
     }
+
+    /// The same over a stretch of progress, so that a measurement of some seconds leaves no step empty.
+    pub fn saw_for(&mut self, progress_s: f64, stretch_s: f64, cores: f64) {
+        let mut at_s = 0.0;
+        loop {
+            self.saw(progress_s + at_s, cores);
+            at_s += STEP_S;
+            if at_s >= stretch_s {
+                return;
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -166,6 +178,16 @@ mod tests {
             }
         }
         assert!(curve.cores(0.0) > 2.8, "{}", curve.cores(0.0));
+    }
+
+    #[test]
+    fn a_long_measurement_fills_the_steps_it_spans() {
+        let mut long = Course::default();
+        long.saw_for(2.0, 12.0, 3.0);
+        let mut curve = StartCurve::assumed(1.0, 5.0);
+        curve.learn(&long);
+        assert_eq!([0.0, 5.0, 10.0].map(|s| curve.cores(s)), [3.0; 3]);
+        assert!(curve.from(15.0).is_empty());
     }
 
     #[test]

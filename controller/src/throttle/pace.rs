@@ -32,6 +32,8 @@ const CHANGE_RATE: f64 = 0.02;
 const OFF_RATE: f64 = 0.03;
 /// Curves are taken to be off by no more than this factor.
 const OFF_MAX: f64 = 4.0;
+/// A measurement is taken to be over no longer time than this.
+const SECONDS_MAX: f64 = 30.0;
 
 /// A start in progress.
 #[derive(Debug, Clone)]
@@ -44,9 +46,11 @@ pub struct Started<K> {
     course: Course,
 }
 
-/// What was measured of a host in one second.
+/// What was measured of a host, on average over a time that is not long.
 #[derive(Debug, Clone, Copy)]
 pub struct Measurement<'a> {
+    /// Since the measurement before; a second or a few.
+    pub seconds: f64,
     /// Cores in use, all in all.
     pub cores_used: f64,
     /// Cores used by each start, in their order; `None` where only the whole can be measured.
@@ -84,10 +88,17 @@ impl<K: PartialEq> Default for Pace<K> {
     }
 }
 
-/// Takes a change into a variance. A jump says little of how the background wanders: it counts as three deviations.
-fn wander(variance: &mut f64, off: f64) {
-    let square = if *variance > 0.0 { (off * off).min(9.0 * *variance) } else { off * off };
-    *variance += CHANGE_RATE * (square - *variance);
+/// Takes a change within `seconds` into the variance of a change in one. A jump says little of how the background
+/// wanders: it counts as three deviations.
+fn wander(variance: &mut f64, off: f64, seconds: f64) {
+    let square = off * off / seconds;
+    let square = if *variance > 0.0 { square.min(9.0 * *variance) } else { square };
+    *variance += share_of(CHANGE_RATE, seconds) * (square - *variance);
+}
+
+/// How much `seconds` count where one counts `rate`.
+fn share_of(rate: f64, seconds: f64) -> f64 {
+    1.0 - (1.0 - rate).powf(seconds)
 }
 
 /// What admission goes by on a host.
@@ -123,9 +134,16 @@ impl<K: PartialEq> Pace<K> {
         }
     }
 
-    /// Takes in one second.
+    /// A start is over, and nothing is learned from it.
+    pub fn forget(&mut self, key: &K) {
+        self.started.retain(|started| started.key != *key);
+    }
+
+    /// Takes in what was measured.
     pub fn measured(&mut self, measurement: &Measurement<'_>, curves: &[StartCurve]) {
         let granted = measurement.granted.clamp(0.0, 1.0);
+        // What took longer says no more: nobody looked in between.
+        let seconds = measurement.seconds.clamp(0.05, SECONDS_MAX);
         let expected: Vec<f64> = self
             .started
             .iter()
@@ -146,13 +164,14 @@ impl<K: PartialEq> Pace<K> {
                 None => used_by_starts / expected.len() as f64,
             };
             if granted > 0.0 {
-                started.course.saw(started.progress_s, used / granted);
+                started.course.saw_for(started.progress_s, granted * seconds, used / granted);
             }
-            started.progress_s += granted;
+            started.progress_s += granted * seconds;
         }
         if granted > 0.0 {
-            self.wanted += OFF_RATE * (used_by_starts / granted - self.wanted);
-            self.expected += OFF_RATE * (expected_sum - self.expected);
+            let share = share_of(OFF_RATE, seconds);
+            self.wanted += share * (used_by_starts / granted - self.wanted);
+            self.expected += share * (expected_sum - self.expected);
         }
         if !self.is_measured {
             (self.last, self.level, self.is_measured) = (background, background, true);
@@ -161,8 +180,8 @@ impl<K: PartialEq> Pace<K> {
         if measurement.by_start.is_none() && !self.started.is_empty() {
             return;
         }
-        wander(&mut self.change, background - self.last);
-        self.level += LEVEL_RATE * (background - self.level);
+        wander(&mut self.change, background - self.last, seconds);
+        self.level += share_of(LEVEL_RATE, seconds) * (background - self.level);
         self.last = background;
     }
 
@@ -180,8 +199,8 @@ impl<K: PartialEq> Pace<K> {
         MARGIN_CAPPED * self.change.sqrt()
     }
 
-    /// Whether one more start of `class` fits; says what it would bring the host to, in cores, if not.
-    pub fn admits(&self, class: usize, room: &Room, curves: &[StartCurve]) -> Result<(), f64> {
+    /// Whether one more start of `class` fits; says in both cases what it would bring the host to, in cores.
+    pub fn admits(&self, class: usize, room: &Room, curves: &[StartCurve]) -> Result<f64, f64> {
         let mut mean = [0.0f64; STEPS];
         let mut variance = [0.0f64; STEPS];
         let running = self.started.iter().map(|started| (started.class, started.progress_s));
@@ -197,7 +216,11 @@ impl<K: PartialEq> Pace<K> {
             let left = room.ceiling_cores() - self.last - self.margin_capped();
             let most = mean.windows(SMOOTH_STEPS).map(|some| some.iter().sum::<f64>()).fold(0.0, f64::max);
             let most = off * most / SMOOTH_STEPS as f64;
-            return if most <= FILL * left { Ok(()) } else { Err(self.last + most) };
+            return if most <= FILL * left {
+                Ok((self.last + most).min(room.ceiling_cores()))
+            } else {
+                Err(self.last + most)
+            };
         }
         let most = mean.iter().zip(&variance).enumerate().map(|(n, (mean, variance))| {
             let ahead_s = n as f64 * STEP_S;
@@ -206,7 +229,7 @@ impl<K: PartialEq> Pace<K> {
             background + off * mean + MARGIN_UNCAPPED * unsure
         });
         let most = JUMP_SHARE * room.cores + most.fold(0.0, f64::max);
-        if most <= room.ceiling_cores() { Ok(()) } else { Err(most) }
+        if most <= room.ceiling_cores() { Ok(most) } else { Err(most) }
     }
 }
 
@@ -234,7 +257,8 @@ mod tests {
     fn calm() -> Pace<u32> {
         let mut pace = Pace::default();
         for _ in 0..600 {
-            let measurement = Measurement { cores_used: BACKGROUND, by_start: Some(&[]), granted: 1.0 };
+            let measurement =
+                Measurement { seconds: 1.0, cores_used: BACKGROUND, by_start: Some(&[]), granted: 1.0 };
             pace.measured(&measurement, &[]);
         }
         pace
@@ -255,7 +279,10 @@ mod tests {
         for _ in 0..seconds {
             let by_start = vec![each; pace.started().len()];
             let cores_used = BACKGROUND + by_start.iter().sum::<f64>();
-            pace.measured(&Measurement { cores_used, by_start: Some(&by_start), granted: 1.0 }, curves);
+            pace.measured(
+                &Measurement { seconds: 1.0, cores_used, by_start: Some(&by_start), granted: 1.0 },
+                curves,
+            );
         }
     }
 
@@ -302,10 +329,10 @@ mod tests {
         let room = Room { is_capped: true, ..ROOM };
         let mut pace = calm();
         assert!((pace.group_cores(&room) - 7.2).abs() < 0.01);
-        let spike = Measurement { cores_used: 10.0, by_start: Some(&[]), granted: 1.0 };
+        let spike = Measurement { seconds: 1.0, cores_used: 10.0, by_start: Some(&[]), granted: 1.0 };
         pace.measured(&spike, &[]);
         assert!(pace.group_cores(&room) < 1.3, "{}", pace.group_cores(&room));
-        pace.measured(&Measurement { cores_used: 16.0, ..spike }, &[]);
+        pace.measured(&Measurement { seconds: 1.0, cores_used: 16.0, ..spike }, &[]);
         assert!((pace.group_cores(&room) - 0.8).abs() < 1e-9, "never nothing");
     }
 
@@ -314,7 +341,8 @@ mod tests {
         let (mut curves, mut pace) = (curve(0, 2.0), calm());
         pace.start(0, 0);
         for _ in 0..120 {
-            let measurement = Measurement { cores_used: 5.0, by_start: Some(&[1.0]), granted: 0.5 };
+            let measurement =
+                Measurement { seconds: 1.0, cores_used: 5.0, by_start: Some(&[1.0]), granted: 0.5 };
             pace.measured(&measurement, &curves);
         }
         assert!((pace.started()[0].progress_s - 60.0).abs() < 1e-9);
@@ -330,7 +358,8 @@ mod tests {
         pace.start(0, 0);
         pace.start(1, 0);
         for _ in 0..60 {
-            let measurement = Measurement { cores_used: BACKGROUND + 6.0, by_start: None, granted: 1.0 };
+            let measurement =
+                Measurement { seconds: 1.0, cores_used: BACKGROUND + 6.0, by_start: None, granted: 1.0 };
             pace.measured(&measurement, &curves);
         }
         for key in 0..2 {

@@ -18,8 +18,12 @@ pub struct ThrottleRule {
     pub limit_start: u32,
     /// How long a host must have stayed under its ceiling at the present limit before the limit doubles.
     pub limit_raise_after_s: u32,
-    /// PSI "some cpu avg10" in percent above which nothing is started.
+    /// A load that is the same to the last bit for so long was not measured; it closes the gate. 0 % and 100 % may be.
+    pub load_frozen_s: u32,
+    /// PSI "some" avg10 in percent, from which on nothing is started and the limit of the host is halved.
     pub cpu_pressure_percent_max: f64,
+    pub memory_pressure_percent_max: f64,
+    pub io_pressure_percent_max: f64,
 }
 
 impl Default for ThrottleRule {
@@ -31,7 +35,10 @@ impl Default for ThrottleRule {
             load_lag_s: 10,
             limit_start: 2,
             limit_raise_after_s: 60,
+            load_frozen_s: 120,
             cpu_pressure_percent_max: 80.0,
+            memory_pressure_percent_max: 20.0,
+            io_pressure_percent_max: 60.0,
         }
     }
 }
@@ -41,6 +48,15 @@ impl ThrottleRule {
         let cost = self.wake_cost_cores;
         if !(cost.is_finite() && (0.0..=1000.0).contains(&cost)) {
             return Err(("wake_cost_cores", format!("must be within 0..=1000, not {cost}")));
+        }
+        for (key, percent) in [
+            ("cpu_pressure_percent_max", self.cpu_pressure_percent_max),
+            ("memory_pressure_percent_max", self.memory_pressure_percent_max),
+            ("io_pressure_percent_max", self.io_pressure_percent_max),
+        ] {
+            if !(percent > 0.0 && percent <= 1000.0) {
+                return Err((key, format!("must be above 0, not {percent}; above 100 it says nothing")));
+            }
         }
         if self.load_freshness_s == 0 {
             return Err(("load_freshness_s", "must be at least 1".into()));

@@ -11,17 +11,16 @@ use crate::{
         ControlError,
         view::{HostView, InstancePage, InstanceView, page_size, split_page},
     },
-    fleet::LiveHost,
+    fleet::{Ask, LiveHost},
     policy::Policy,
     store::{HostRow, InstanceRow},
-    throttle::{Admission, HostGate, Running, ThrottleRule, admit},
-    wake::Wake,
+    throttle::HostGate,
 };
 
 /// What every gate is judged by.
 struct Yard<'a> {
+    control: &'a Control,
     policy: &'a Policy,
-    rule: &'a ThrottleRule,
     fleet_active: u32,
     now: Timestamp,
 }
@@ -30,18 +29,15 @@ impl Control {
     /// Every host that was ever seen, in order of id, with its gate as the dispatcher would find it now.
     pub async fn hosts(&self) -> Result<Vec<HostView>, ControlError> {
         let rows = self.shared.store.hosts_list().await?;
-        let wakes = self.shared.store.wakes_running().await?;
-        let fleet_active = wakes.len() as u32;
-        let running = running_by_host(&wakes);
+        let running = self.shared.fleet.running();
+        let fleet_active = running.values().map(|wakes| wakes.len() as u32).sum();
         let live: BTreeMap<HostId, LiveHost> = self.shared.fleet.all().into_iter().collect();
         let policy = self.shared.policy();
-        let yard =
-            Yard { policy: &policy, rule: &self.shared.config.throttle, fleet_active, now: self.now() };
-        let none = Vec::new();
+        let yard = Yard { control: self, policy: &policy, fleet_active, now: self.now() };
         let views = rows.into_iter().map(|row| {
-            let running = running.get(&row.host).unwrap_or(&none);
+            let active = running.get(&row.host).map_or(0, |wakes| wakes.len() as u32);
             let live = live.get(&row.host);
-            host_view(row, live, running, &yard)
+            host_view(row, live, active, &yard)
         });
         Ok(views.collect())
     }
@@ -62,32 +58,25 @@ impl Control {
     }
 }
 
-fn running_by_host(wakes: &[Wake]) -> BTreeMap<HostId, Vec<Running>> {
-    let mut by_host: BTreeMap<HostId, Vec<Running>> = BTreeMap::new();
-    for run in wakes.iter().filter_map(|wake| wake.state.run()) {
-        by_host.entry(run.host.clone()).or_default().push(Running { since: run.dispatched_at });
-    }
-    by_host
-}
-
-fn host_view(row: HostRow, live: Option<&LiveHost>, running: &[Running], yard: &Yard<'_>) -> HostView {
+fn host_view(row: HostRow, live: Option<&LiveHost>, active: u32, yard: &Yard<'_>) -> HostView {
     let connected = live.is_some_and(|live| live.connected);
     let load = live.and_then(|live| live.load);
-    let fresh = HostGate::new(yard.rule);
+    let fresh = HostGate::new(&yard.control.shared.config.throttle);
     let gate = live.map_or(&fresh, |live| &live.gate);
     let policy = live.map_or_else(|| yard.policy.clone(), |live| live.policy(yard.policy));
-    let asked = admit(&Admission {
-        gate,
-        load: load.as_ref(),
-        running,
-        settling: &[],
+    let asked = yard.control.shared.fleet.ask(&Ask {
+        host: &row.host,
+        instance: None,
+        is_for_person: true,
         fleet_active: yard.fleet_active,
-        policy: &policy,
-        rule: yard.rule,
+        policy: yard.policy,
         now: yard.now,
     });
+    let is_drained = yard.policy.drained_hosts.contains(&row.host);
     let (code, detail) = match (connected, asked) {
         (false, _) => ("disconnected", "its agent is not connected".to_owned()),
+        _ if yard.policy.stopped => ("stopped", "everything is stopped (policy `stopped`)".to_owned()),
+        _ if is_drained => ("drained", "it is drained (policy `drained_hosts`)".to_owned()),
         (true, Ok(_)) => ("open", String::new()),
         (true, Err(closed)) => (closed.code(), closed.to_string()),
     };
@@ -101,8 +90,8 @@ fn host_view(row: HostRow, live: Option<&LiveHost>, running: &[Running], yard: &
         last_seen_at: row.last_seen_at,
         cpu_percent: load.map(|load| load.cpu_percent),
         load_age_ms: load.map(|load| yard.now.duration_since(load.measured_at).as_millis() as i64),
-        active_wakes: running.len() as u32,
-        wakes_limit: gate.limit(&policy),
+        active_wakes: active,
+        wakes_limit: gate.limit(&policy, false),
         gate: code.to_owned(),
         gate_detail: detail,
         instances: row.instances,

@@ -153,6 +153,10 @@ impl<'a> Host<'a> {
             load: Some(load),
             running: &running,
             settling: &settling,
+            outlook: None,
+            frozen_since: None,
+            // Only forecasts queue here; who asks is started by the platform at once.
+            is_for_person: false,
             fleet_active,
             policy,
             rule,

@@ -1,0 +1,79 @@
+//! A host as it is known right now.
+
+use jiff::{SignedDuration, Timestamp};
+use reveille_proto::edge::{Hello, Load};
+
+use crate::{
+    policy::Policy,
+    throttle::{HostGate, ThrottleRule},
+};
+
+/// A host as it is known right now. Survives the session, so that a gate keeps its limit over a reconnect.
+#[derive(Debug, Clone)]
+pub struct LiveHost {
+    pub connected: bool,
+    pub class: String,
+    pub zone: String,
+    pub cores: f64,
+    pub journal_id: String,
+    pub load: Option<Load>,
+    /// Since when the reported CPU has been the same to the bit.
+    pub frozen_since: Option<Timestamp>,
+    pub gate: HostGate,
+    /// The agent's own guard: what it would refuse is not sent.
+    pub guard_cpu_percent: Option<f64>,
+    pub guard_wakes_max: Option<u32>,
+}
+
+impl LiveHost {
+    /// As the agent says hello; `gate` is the one it had before, if it had one.
+    pub(super) fn new(hello: &Hello, gate: HostGate) -> Self {
+        Self {
+            connected: true,
+            class: hello.host_class.clone(),
+            zone: hello.zone.clone(),
+            cores: hello.cores,
+            journal_id: hello.journal_id.clone(),
+            // A load from before the reconnect says nothing about now.
+            load: None,
+            frozen_since: None,
+            gate,
+            guard_cpu_percent: hello.cpu_ceiling_percent,
+            guard_wakes_max: hello.wakes_max,
+        }
+    }
+
+    /// The policy as it holds on this host: the fleet's, or the agent's guard where that is stricter.
+    pub fn policy(&self, policy: &Policy) -> Policy {
+        policy.on_host(self.cores, self.guard_cpu_percent, self.guard_wakes_max)
+    }
+
+    /// Takes in a new load. Returns the seconds since the one before, where there was one not long ago.
+    pub(super) fn loaded(
+        &mut self,
+        load: Load,
+        active: u32,
+        policy: &Policy,
+        rule: &ThrottleRule,
+        now: Timestamp,
+    ) -> Option<f64> {
+        let before = self.load.replace(load);
+        let is_frozen = before.is_some_and(|before| is_same_measurement(&before, &load));
+        if !is_frozen {
+            self.frozen_since = None;
+        } else if self.frozen_since.is_none() {
+            self.frozen_since = before.map(|before| before.measured_at);
+        }
+        self.gate.observe(&load, active, policy, rule, now);
+        let since = load.measured_at.duration_since(before?.measured_at);
+        let is_near =
+            since > SignedDuration::ZERO && since <= SignedDuration::from_secs(rule.load_freshness_s.into());
+        is_near.then(|| since.as_secs_f64())
+    }
+}
+
+/// Real measurements differ somewhere behind the point, but for a host that idles or is full.
+fn is_same_measurement(before: &Load, load: &Load) -> bool {
+    let is_between = load.cpu_percent > 0.0 && load.cpu_percent < 100.0;
+    is_between && before.cpu_percent.to_bits() == load.cpu_percent.to_bits()
+}

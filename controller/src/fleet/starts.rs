@@ -1,0 +1,158 @@
+//! What starts on one host: the permits in use, and what they are measured to cost.
+//!
+//! The permits themselves are rows of the store; this is their mirror, so that a decision needs no query. It is set right
+//! by [`Starts::reconcile`] from time to time.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use reveille_proto::{InstanceId, WakeId, edge::LoadReport};
+
+use crate::throttle::{ClassName, Curves, Measurement, Pace, Running};
+
+/// A permit in use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Permitted {
+    pub instance: InstanceId,
+    pub since: Timestamp,
+    /// On whose account, see [`crate::queue::Queued::owner`].
+    pub owner: String,
+}
+
+/// How a wake ended, as far as the throttle is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Over {
+    /// The whole start was seen.
+    Served,
+    /// The endpoint failed, or it did not serve in time: the host may be the cause.
+    Failed,
+    /// Nothing is learned of it.
+    Other,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Starts {
+    pace: Pace<WakeId>,
+    running: BTreeMap<WakeId, Permitted>,
+    /// When it ended, and what it was.
+    settling: Vec<(Timestamp, Running)>,
+    /// Of the instances in the inventory.
+    classes: BTreeMap<InstanceId, usize>,
+}
+
+/// The group of the starts is full when it wanted more in a larger share of the time.
+const THROTTLED_SHARE_MIN: f64 = 0.1;
+/// Starts are taken to get at least this share of what they want.
+const GRANTED_MIN: f64 = 0.05;
+
+impl Starts {
+    /// The instances an agent lists, with their cohorts.
+    pub(super) fn list<'a>(
+        &mut self,
+        host_class: &str,
+        inventory: impl Iterator<Item = (&'a InstanceId, &'a str)>,
+        curves: &mut Curves,
+    ) {
+        let class = |cohort: &str| ClassName { cohort: cohort.to_owned(), host_class: host_class.to_owned() };
+        self.classes = inventory.map(|(id, cohort)| (id.clone(), curves.place(class(cohort)))).collect();
+    }
+
+    pub(super) fn pace(&self) -> &Pace<WakeId> {
+        &self.pace
+    }
+
+    pub(super) fn running(&self) -> &BTreeMap<WakeId, Permitted> {
+        &self.running
+    }
+
+    pub(super) fn class_of(&self, instance: &InstanceId) -> Option<usize> {
+        self.classes.get(instance).copied()
+    }
+
+    pub(super) fn settling(&self) -> impl Iterator<Item = Running> {
+        self.settling.iter().map(|(_, running)| *running)
+    }
+
+    /// A permit is granted.
+    pub(super) fn granted(&mut self, wake: WakeId, permitted: Permitted) {
+        if let Some(class) = self.class_of(&permitted.instance) {
+            self.pace.start(wake, class);
+        }
+        self.running.insert(wake, permitted);
+    }
+
+    /// A permit is given back.
+    pub(super) fn ended(&mut self, wake: WakeId, over: Over, now: Timestamp, curves: &mut Curves) {
+        let Some(permitted) = self.running.remove(&wake) else { return };
+        self.settling.push((now, Running { since: permitted.since }));
+        if over == Over::Served {
+            self.pace.end(&wake, curves.all_mut());
+        } else {
+            self.pace.forget(&wake);
+        }
+    }
+
+    /// Sets the mirror right: these are the permits of the host by the store. What was granted within the last `lag` may
+    /// be missing there still.
+    pub(super) fn reconcile(
+        &mut self,
+        stored: &BTreeMap<WakeId, Permitted>,
+        lag: SignedDuration,
+        now: Timestamp,
+    ) {
+        let lost: Vec<WakeId> = self
+            .running
+            .iter()
+            .filter(|(wake, permitted)| {
+                !stored.contains_key(wake) && now.duration_since(permitted.since) > lag
+            })
+            .map(|(wake, _)| *wake)
+            .collect();
+        for wake in lost {
+            self.running.remove(&wake);
+            self.pace.forget(&wake);
+        }
+        for (wake, permitted) in stored {
+            if !self.running.contains_key(wake) {
+                self.granted(*wake, permitted.clone());
+            }
+        }
+    }
+
+    /// Forgets ends that show in the measured load by now.
+    pub(super) fn settle(&mut self, lag: SignedDuration, now: Timestamp) {
+        self.settling.retain(|(ended_at, _)| now.duration_since(*ended_at) <= lag);
+    }
+
+    /// Takes in what was measured over `seconds`.
+    pub(super) fn measured(&mut self, report: &LoadReport, seconds: f64, curves: &Curves) {
+        let load = &report.load;
+        let cores_used = load.cpu_percent_now.unwrap_or(load.cpu_percent) / 100.0 * load.cores;
+        let each: BTreeMap<WakeId, f64> = report.wakes.iter().map(|wake| (wake.wake, wake.cores)).collect();
+        let keys: Vec<WakeId> = self.pace.started().iter().map(|started| started.key).collect();
+        // An agent that can measure starts says of each what it used; one that cannot says nothing of any.
+        let is_measured = load.group_cores.is_some() || keys.iter().any(|key| each.contains_key(key));
+        let by_start: Vec<f64> = keys.iter().map(|key| each.get(key).copied().unwrap_or(0.0)).collect();
+        let measurement = Measurement {
+            seconds,
+            cores_used,
+            by_start: is_measured.then_some(by_start.as_slice()),
+            granted: self.granted_share(load.group_throttled_share, by_start.iter().sum(), curves),
+        };
+        self.pace.measured(&measurement, curves.all());
+    }
+
+    /// What the starts got of what they wanted. The kernel says that they wanted more, the curves how much more.
+    fn granted_share(&self, throttled_share: Option<f64>, used: f64, curves: &Curves) -> f64 {
+        if throttled_share.is_none_or(|share| share < THROTTLED_SHARE_MIN) {
+            return 1.0;
+        }
+        let expected: f64 = self
+            .pace
+            .started()
+            .iter()
+            .filter_map(|started| Some(curves.all().get(started.class)?.cores(started.progress_s)))
+            .sum();
+        if expected > used { (used / expected).max(GRANTED_MIN) } else { 1.0 }
+    }
+}

@@ -1,0 +1,206 @@
+//! The registry from outside: permits that count at once, curves learned from reports, mirrors that are set right.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use reveille_proto::{
+    HostId, InstanceId, WakeId,
+    edge::{Hello, InstanceLoad, InventoryItem, Load, LoadReport, Observed, WakeLoad},
+};
+
+use super::{Ask, Granted, Over, Permitted, Registry};
+use crate::{
+    policy::Policy,
+    throttle::{Closed, ThrottleRule, WAKES_KNOWN},
+};
+
+fn t(s: i64) -> Timestamp {
+    Timestamp::from_second(1_000_000 + s).expect("in range")
+}
+
+fn host() -> HostId {
+    HostId::new("h1").expect("valid")
+}
+
+fn instance(n: u32) -> InstanceId {
+    format!("dev{n}").parse().expect("valid")
+}
+
+fn wake(n: u32) -> WakeId {
+    format!("0190a1b2-0000-7000-8000-{n:012}").parse().expect("valid")
+}
+
+fn hello() -> Hello {
+    let item = |n| InventoryItem { instance: instance(n), cohort: "dev".into(), driver: "process".into() };
+    Hello {
+        protocol_version: 1,
+        agent_version: "test".into(),
+        host: host(),
+        host_class: "m5".into(),
+        zone: "a".into(),
+        cores: 16.0,
+        journal_id: "j1".into(),
+        inventory: (0..50).map(item).collect(),
+        unfinished: Vec::new(),
+        cpu_ceiling_percent: None,
+        wakes_max: None,
+    }
+}
+
+/// A host whose agent has just connected, with nothing running by the store.
+struct Fleet {
+    registry: Registry,
+    policy: Policy,
+    now_s: i64,
+    background: f64,
+    /// Whether the agent measures each start.
+    measures: bool,
+}
+
+impl Fleet {
+    fn new() -> Self {
+        let registry = Registry::new(ThrottleRule::default());
+        drop(registry.connect(&hello()));
+        registry.reconcile(&host(), &BTreeMap::new(), t(0));
+        Self { registry, policy: Policy::default(), now_s: 0, background: 2.0, measures: true }
+    }
+
+    fn ask(&self, n: u32) -> Result<Granted, Closed> {
+        let instance = instance(n);
+        let ask = Ask {
+            host: &host(),
+            instance: Some(&instance),
+            is_for_person: true,
+            fleet_active: 0,
+            policy: &self.policy,
+            now: t(self.now_s),
+        };
+        let permitted = Permitted { instance: instance.clone(), since: t(self.now_s), owner: "ann".into() };
+        self.registry.grant(wake(n), permitted, &ask)
+    }
+
+    /// Seconds in which each of the running wakes uses so many cores.
+    fn pass(&mut self, seconds: i64, cores_each: f64) {
+        for _ in 0..seconds {
+            self.now_s += 1;
+            let running = self.registry.running().remove(&host()).unwrap_or_default();
+            let used = self.background + cores_each * running.len() as f64;
+            // A measurement of the real world is never the same twice.
+            let cpu_percent = 100.0 * used / 16.0 + 1e-6 * (self.now_s % 7) as f64;
+            let wakes = running.keys().map(|wake| WakeLoad { wake: *wake, cores: cores_each });
+            let report = LoadReport {
+                load: Load { measured_at: t(self.now_s), cpu_percent, cores: 16.0, ..Load::default() },
+                wakes: wakes.filter(|_| self.measures).collect(),
+                instances: Vec::new(),
+            };
+            self.registry.loaded(&host(), &report, &self.policy, t(self.now_s));
+        }
+    }
+
+    fn end(&self, n: u32, over: Over) {
+        self.registry.ended(&host(), wake(n), over, t(self.now_s));
+    }
+}
+
+#[test]
+fn nothing_is_granted_before_load_and_permits_are_known() {
+    let registry = Registry::new(ThrottleRule::default());
+    drop(registry.connect(&hello()));
+    let policy = Policy::default();
+    let ask = |registry: &Registry| {
+        let (host, policy) = (host(), &policy);
+        let ask =
+            Ask { host: &host, instance: None, is_for_person: true, fleet_active: 0, policy, now: t(0) };
+        registry.ask(&ask).map(drop)
+    };
+    assert_eq!(ask(&registry), Err(Closed::PermitsUnknown));
+    registry.reconcile(&host(), &BTreeMap::new(), t(0));
+    assert_eq!(ask(&registry), Err(Closed::NoLoad));
+}
+
+#[test]
+fn a_class_is_learned_within_ten_starts_and_then_more_are_let_in() {
+    let mut fleet = Fleet::new();
+    fleet.pass(60, 0.0);
+    for n in 0..WAKES_KNOWN {
+        fleet.ask(n).expect("one at a time");
+        fleet.pass(40, 0.5);
+        fleet.end(n, Over::Served);
+        fleet.pass(15, 0.0);
+    }
+    let curves = fleet.registry.curves();
+    let (_, curve) = curves.iter().find(|(class, _)| class.cohort == "dev").expect("learned");
+    assert!(curve.is_known() && (curve.work_core_s() - 20.0).abs() < 3.0, "{}", curve.work_core_s());
+    assert_eq!(fleet.registry.take_learned_curves().len(), 1);
+    // Nine cores are free, each wants half a one: more than the 2 that care would allow.
+    let granted = (20..40).map_while(|n| fleet.ask(n).ok()).count();
+    assert!((10..=18).contains(&granted), "{granted}");
+}
+
+#[test]
+fn what_only_the_whole_host_tells_is_learned_too() {
+    let mut fleet = Fleet { measures: false, ..Fleet::new() };
+    fleet.pass(60, 0.0);
+    for n in 0..WAKES_KNOWN {
+        fleet.ask(n).expect("one at a time");
+        fleet.pass(40, 1.0);
+        fleet.end(n, Over::Served);
+        fleet.pass(15, 0.0);
+    }
+    let (_, curve) = fleet.registry.curves().remove(0);
+    assert!((curve.work_core_s() - 40.0).abs() < 6.0, "{}", curve.work_core_s());
+}
+
+#[test]
+fn permits_the_store_does_not_know_are_given_back_and_those_it_knows_count() {
+    let mut fleet = Fleet::new();
+    fleet.pass(5, 0.0);
+    fleet.ask(1).expect("granted");
+    let stored = |n: u32| (wake(n), Permitted { instance: instance(n), since: t(0), owner: String::new() });
+    fleet.registry.reconcile(&host(), &[stored(2)].into(), t(30));
+    let ids = |fleet: &Fleet| fleet.registry.running()[&host()].keys().copied().collect::<Vec<_>>();
+    assert_eq!(ids(&fleet), [wake(1), wake(2)], "the first may still be on its way to the disk");
+    fleet.registry.reconcile(&host(), &[stored(2)].into(), t(600));
+    assert_eq!((ids(&fleet), fleet.registry.active()), (vec![wake(2)], 1));
+    assert!(fleet.registry.generation(&host()).is_some_and(|generation| generation > 5));
+}
+
+#[test]
+fn a_load_that_is_the_same_to_the_bit_closes_the_gate() {
+    let fleet = Fleet::new();
+    let report = |s: i64, cpu_percent: f64| LoadReport {
+        load: Load { measured_at: t(s), cpu_percent, cores: 16.0, ..Load::default() },
+        ..LoadReport::default()
+    };
+    let asked_at = |s: i64| {
+        let (host, policy) = (host(), &fleet.policy);
+        let ask =
+            Ask { host: &host, instance: None, is_for_person: true, fleet_active: 0, policy, now: t(s) };
+        fleet.registry.ask(&ask).map(drop)
+    };
+    for s in 0..=200 {
+        fleet.registry.loaded(&host(), &report(s, 12.5), &fleet.policy, t(s));
+    }
+    assert_eq!(asked_at(200), Err(Closed::FrozenLoad { for_s: 200 }));
+    fleet.registry.loaded(&host(), &report(201, 12.6), &fleet.policy, t(201));
+    assert_eq!(asked_at(201), Ok(()));
+    for s in 202..=500 {
+        fleet.registry.loaded(&host(), &report(s, 0.0), &fleet.policy, t(s));
+    }
+    assert_eq!(asked_at(500), Ok(()), "an idle host is idle");
+}
+
+#[test]
+fn what_was_seen_of_instances_is_kept_until_it_is_said_anew() {
+    let fleet = Fleet::new();
+    let seen = |index, observed| LoadReport {
+        load: Load { measured_at: t(1), cores: 16.0, ..Load::default() },
+        instances: vec![InstanceLoad { index, observed, cores: None }],
+        ..LoadReport::default()
+    };
+    let now = t(1) + SignedDuration::from_secs(1);
+    fleet.registry.loaded(&host(), &seen(3, Observed::Serving), &fleet.policy, now);
+    fleet.registry.loaded(&host(), &seen(9999, Observed::Serving), &fleet.policy, now);
+    let observed = |n| fleet.registry.observed(&host(), &instance(n));
+    assert_eq!((observed(3), observed(4)), (Some(Observed::Serving), Some(Observed::Unknown)));
+}

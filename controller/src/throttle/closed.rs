@@ -1,0 +1,108 @@
+//! Why nothing may start on a host now.
+
+use std::fmt;
+
+/// A no of the throttle.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Closed {
+    /// The host has just connected; what runs there by the store is not read yet.
+    PermitsUnknown,
+    NoLoad,
+    StaleLoad {
+        age_s: i64,
+    },
+    FutureLoad,
+    /// The same figure to the last bit, again and again: nobody measures any more.
+    FrozenLoad {
+        for_s: i64,
+    },
+    OverCeiling {
+        cpu_percent: f64,
+    },
+    NoHeadroom {
+        cpu_percent_expected: f64,
+    },
+    /// `what` is `cpu`, `memory` or `io`.
+    Pressure {
+        what: &'static str,
+        percent: f64,
+    },
+    HostFull {
+        active: u32,
+        limit: u32,
+    },
+    /// One slot of each host is kept for people.
+    KeptForPeople {
+        active: u32,
+        limit: u32,
+    },
+    ZoneFull {
+        active: u32,
+        max: u32,
+    },
+    SharedFull {
+        name: String,
+        active: u32,
+        max: u32,
+    },
+    FleetFull {
+        active: u32,
+        max: u32,
+    },
+}
+
+impl Closed {
+    /// Its name in metrics and tables.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::PermitsUnknown => "permits_unknown",
+            Self::NoLoad => "no_load",
+            Self::StaleLoad { .. } => "stale_load",
+            Self::FutureLoad => "future_load",
+            Self::FrozenLoad { .. } => "frozen_load",
+            Self::OverCeiling { .. } => "over_ceiling",
+            Self::NoHeadroom { .. } => "no_headroom",
+            Self::Pressure { .. } => "pressure",
+            Self::HostFull { .. } => "host_full",
+            Self::KeptForPeople { .. } => "kept_for_people",
+            Self::ZoneFull { .. } => "zone_full",
+            Self::SharedFull { .. } => "shared_full",
+            Self::FleetFull { .. } => "fleet_full",
+        }
+    }
+
+    /// Whether another wake of the same host might start all the same: a no of the host, not of this one wake.
+    pub fn is_of_the_host(&self) -> bool {
+        !matches!(self, Self::NoHeadroom { .. } | Self::KeptForPeople { .. } | Self::SharedFull { .. })
+    }
+}
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PermitsUnknown => f.write_str("what runs there is being read"),
+            Self::NoLoad => f.write_str("no load was reported yet"),
+            Self::StaleLoad { age_s } => write!(f, "the newest load is {age_s} s old"),
+            Self::FutureLoad => f.write_str("the newest load is from the future: check the host's clock"),
+            Self::FrozenLoad { for_s } => write!(f, "the load has been the same to the bit for {for_s} s"),
+            Self::OverCeiling { cpu_percent } => write!(f, "CPU {cpu_percent:.0} % is at the ceiling"),
+            Self::NoHeadroom { cpu_percent_expected } => {
+                write!(f, "one more would bring CPU to {cpu_percent_expected:.0} %")
+            }
+            Self::Pressure { what, percent } => write!(f, "{what} pressure is {percent:.0} %"),
+            Self::HostFull { active, limit } => write!(f, "{active} of {limit} wakes are in progress"),
+            Self::KeptForPeople { active, limit } => {
+                write!(f, "{active} of {limit} wakes are in progress, and the last place is kept for people")
+            }
+            Self::ZoneFull { active, max } => {
+                write!(f, "{active} of {max} wakes of the zone are in progress")
+            }
+            Self::SharedFull { name, active, max } => {
+                write!(f, "{active} of {max} wakes that need {name} are in progress")
+            }
+            Self::FleetFull { active, max } => {
+                write!(f, "{active} of {max} wakes of the fleet are in progress")
+            }
+        }
+    }
+}
