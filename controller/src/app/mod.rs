@@ -5,6 +5,7 @@ mod learned;
 mod metrics;
 mod shared;
 
+pub(crate) use build::lock;
 pub use build::{App, AppError, Seams};
 pub use learned::{FITTED_LEAD_S, Learned, Mind, scored_at};
 pub use metrics::Metrics;

@@ -47,6 +47,8 @@ pub struct Inner {
     pub store: Store,
     /// Of this start.
     pub epoch: u64,
+    /// Id of this start in the database: one that starts again holds no session of before.
+    pub controller: String,
     pub fleet: Registry,
     pub signals: Signals,
     pub metrics: Metrics,
@@ -105,6 +107,7 @@ impl Shared {
             clock,
             store,
             epoch,
+            controller: format!("controller-{epoch}"),
             fleet,
             signals: Signals::default(),
             metrics,

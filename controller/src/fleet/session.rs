@@ -70,7 +70,8 @@ impl FleetService {
         let bad = |e: FieldError| refuse(v1::refused::Code::BadHello, e.to_string());
         let hello = Hello::try_from(hello).map_err(bad)?;
         let now = self.shared.clock.now();
-        let moved = self.shared.store.host_hello(&hello, now).await.map_err(|error| {
+        let greeted = self.shared.store.host_hello(&hello, &self.shared.controller, now).await;
+        let moved = greeted.map(|greeted| greeted.moved).map_err(|error| {
             warn!(%error, host_id = %hello.host, "failed to keep a hello");
             refuse(v1::refused::Code::Draining, "the controller's database is not reachable".into())
         })?;

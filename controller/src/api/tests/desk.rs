@@ -116,7 +116,7 @@ impl Desk {
             cpu_ceiling_percent: None,
             wakes_max: None,
         };
-        self.app.shared().store.host_hello(&hello, self.now()).await.unwrap();
+        self.app.shared().store.host_hello(&hello, "c1", self.now()).await.unwrap();
     }
 
     pub(super) async fn send(&self, request: Request<Body>) -> Answer {

@@ -221,6 +221,7 @@ mod tests {
             last_host: None,
             last_attempt: 0,
             dispatched_at: None,
+            moves: 0,
         };
         Queued { index, wake, lead_time_s: 300 }
     }
