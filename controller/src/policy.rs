@@ -90,20 +90,36 @@ pub enum PolicyError {
     BadValue { key: String, value: String, problem: String },
 }
 
+/// What the policy allows on one host.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct HostLimits {
+    pub cpu_ceiling_percent: f64,
+    pub wakes_max: u32,
+    /// Of these, how many forecasts leave free.
+    pub places_for_people: u32,
+    /// In the whole fleet.
+    pub fleet_wakes_max: u32,
+}
+
 /// What the cap of a host is where the policy names none.
 const WAKES_PER_CORE: f64 = 2.0;
 
 impl Policy {
-    /// As it holds on a host of so many cores, whose agent has a guard of its own: the stricter of both.
-    #[must_use]
-    pub fn on_host(&self, cores: f64, guard_cpu_percent: Option<f64>, guard_wakes_max: Option<u32>) -> Self {
+    /// What it allows on a host of so many cores, whose agent has a guard of its own: the stricter of both.
+    pub fn on_host(
+        &self,
+        cores: f64,
+        guard_cpu_percent: Option<f64>,
+        guard_wakes_max: Option<u32>,
+    ) -> HostLimits {
         let ceiling = self.cpu_ceiling_percent;
         let by_cores = ((WAKES_PER_CORE * cores).ceil() as u32).max(2);
         let cap = if self.host_wakes_max == 0 { by_cores } else { self.host_wakes_max };
-        Self {
+        HostLimits {
             cpu_ceiling_percent: guard_cpu_percent.map_or(ceiling, |guard| guard.min(ceiling)),
-            host_wakes_max: guard_wakes_max.unwrap_or(u32::MAX).min(cap),
-            ..self.clone()
+            wakes_max: guard_wakes_max.unwrap_or(u32::MAX).min(cap).max(1),
+            places_for_people: self.host_places_for_people,
+            fleet_wakes_max: self.fleet_wakes_max,
         }
     }
 
@@ -199,12 +215,12 @@ mod tests {
     #[test]
     fn the_cap_of_a_host_comes_from_its_cores_where_none_is_set_and_its_guard_is_stricter() {
         let policy = Policy::default();
-        assert_eq!(policy.on_host(16.0, None, None).host_wakes_max, 32);
-        assert_eq!(policy.on_host(0.5, None, None).host_wakes_max, 2);
-        assert_eq!(policy.on_host(16.0, None, Some(5)).host_wakes_max, 5);
+        assert_eq!(policy.on_host(16.0, None, None).wakes_max, 32);
+        assert_eq!(policy.on_host(0.5, None, None).wakes_max, 2);
+        assert_eq!(policy.on_host(16.0, None, Some(5)).wakes_max, 5);
         let set = Policy { host_wakes_max: 4, ..policy };
         let on_host = set.on_host(16.0, Some(50.0), Some(5));
-        assert_eq!((on_host.host_wakes_max, on_host.cpu_ceiling_percent), (4, 50.0));
+        assert_eq!((on_host.wakes_max, on_host.cpu_ceiling_percent), (4, 50.0));
     }
 
     #[test]

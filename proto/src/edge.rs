@@ -96,6 +96,8 @@ pub struct Hello {
     /// The agent's own guard, where it says one.
     pub cpu_ceiling_percent: Option<f64>,
     pub wakes_max: Option<u32>,
+    /// The highest epoch the agent has seen.
+    pub epoch: u64,
 }
 
 impl TryFrom<v1::Hello> for Hello {
@@ -136,6 +138,7 @@ impl TryFrom<v1::Hello> for Hello {
             unfinished,
             cpu_ceiling_percent: (ceiling > 0.0).then_some(ceiling),
             wakes_max: (hello.wakes_max > 0).then_some(hello.wakes_max),
+            epoch: hello.epoch,
         })
     }
 }

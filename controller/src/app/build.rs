@@ -24,7 +24,7 @@ use crate::{
     api::{self, AuthError, Control, ControlService, Tokens},
     config::{Config, ConfigError},
     fleet::{AgentEvent, FleetService},
-    store::{Store, StoreError},
+    store::{ControllerRow, Database, Store, StoreError},
     tasks::{self, Task, TaskError},
 };
 
@@ -82,9 +82,10 @@ pub struct App {
     grpc: TcpListener,
     http_addr: SocketAddr,
     grpc_addr: SocketAddr,
-    database: PathBuf,
-    /// Held as long as the controller lives; the system lets go of it when the process dies.
-    lock: File,
+    database: Database,
+    /// Held as long as the controller lives; the system lets go of it when the process dies. None where controllers
+    /// share a server.
+    lock: Option<File>,
 }
 
 async fn listen(key: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), AppError> {
@@ -103,8 +104,23 @@ fn make_private(dir: &Path) -> std::io::Result<()> {
     builder.create(dir)
 }
 
+/// Tells the other controllers of this one.
+async fn introduce(shared: &Shared, http: SocketAddr, grpc: SocketAddr) -> Result<(), StoreError> {
+    let now = shared.clock.now();
+    let row = ControllerRow {
+        controller: shared.controller.clone(),
+        epoch: shared.epoch,
+        started_at: now,
+        seen_at: now,
+        grpc_address: grpc.to_string(),
+        http_address: http.to_string(),
+        version: env!("CARGO_PKG_VERSION").into(),
+    };
+    shared.store.controller_keep(&row).await
+}
+
 /// Takes the data directory for this process.
-fn lock(dir: &Path) -> Result<File, AppError> {
+pub(crate) fn lock(dir: &Path) -> Result<File, AppError> {
     let failed = |source| AppError::DataDir { path: dir.to_owned(), source };
     let path = dir.join("controller.lock");
     let file = File::options().create(true).write(true).truncate(false).open(path).map_err(failed)?;
@@ -121,15 +137,19 @@ impl App {
         config.check()?;
         let dir = config.data_dir()?;
         make_private(&dir).map_err(|source| AppError::DataDir { path: dir.clone(), source })?;
-        let lock = lock(&dir)?;
+        let database = config.database()?;
+        let lock = match &database {
+            Database::File(_) => Some(lock(&dir)?),
+            Database::Server(_) => None,
+        };
         let tokens = Tokens::load_or_create(&config, &dir)?;
         let (http, http_addr) = listen("http", config.listen.http).await?;
         let (grpc, grpc_addr) = listen("grpc", config.listen.grpc).await?;
-        let database = dir.join("reveille.db");
-        let store = Store::open(&database).await?;
+        let store = Store::open_at(&database).await?;
         let instances = config.instances.clone();
         let rng = StdRng::seed_from_u64(seams.seed);
         let shared = Shared::new(config, seams.clock, store, rng).await?;
+        introduce(&shared, http_addr, grpc_addr).await?;
         // Before anything is planned or dispatched.
         shared.days(shared.clock.now());
         for instance in &instances {
@@ -146,7 +166,7 @@ impl App {
         self.grpc_addr
     }
 
-    pub fn database(&self) -> &Path {
+    pub fn database(&self) -> &Database {
         &self.database
     }
 

@@ -7,6 +7,7 @@ mod metrics;
 mod shared;
 
 pub use board::SharedBoard;
+pub(crate) use build::lock;
 pub use build::{App, AppError, Seams};
 pub use learned::{FITTED_LEAD_S, Learned, Mind, scored_at};
 pub use metrics::Metrics;

@@ -47,6 +47,8 @@ pub struct Inner {
     pub store: Store,
     /// Of this start.
     pub epoch: u64,
+    /// Id of this start in the database: one that starts again holds no session of before.
+    pub controller: String,
     pub fleet: Registry,
     pub board: SharedBoard,
     pub signals: Signals,
@@ -109,6 +111,7 @@ impl Shared {
             clock,
             store,
             epoch,
+            controller: format!("controller-{epoch}"),
             fleet,
             board: SharedBoard::default(),
             signals: Signals::default(),

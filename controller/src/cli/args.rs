@@ -8,7 +8,8 @@ use clap_complete::Shell;
 use super::{
     backtest::BacktestArgs, bench::BenchArgs, exit, explain::ExplainArgs, fleet::InstancesArgs,
     forecast::ForecastArgs, mine::MineArgs, models::ModelsArgs, plan::PlanArgs, policy::PolicyArgs,
-    report::ReportArgs, train::TrainArgs, wake::WakeArgs, wakes::WakesArgs, whatif::WhatifArgs,
+    report::ReportArgs, store::StoreArgs, train::TrainArgs, wake::WakeArgs, wakes::WakesArgs,
+    whatif::WhatifArgs,
 };
 
 /// Wakes hibernated instances before their users arrive.
@@ -92,6 +93,8 @@ pub(super) enum Command {
     Mine(MineCommand),
     /// Fit the model to what a database holds, without a running controller
     Train(TrainArgs),
+    /// Versions of the database's tables: look, go forward, go back; without a running controller
+    Store(StoreArgs),
     /// Versions of the model: list, show, put back in service
     Models(ModelsArgs),
     /// Who is likely to come
@@ -180,6 +183,9 @@ mod tests {
             "config show --config f.toml",
             "mine a.log b.log.gz --format combined --instance-from client",
             "train --database d",
+            "store status",
+            "store status --database d",
+            "store migrate --to 3 --config f.toml",
             "models",
             "models list --limit 5",
             "models show 3",
@@ -221,6 +227,8 @@ mod tests {
             "wake a b",
             "wakes show nonsense",
             "policy set mode",
+            "store",
+            "store migrate --to x",
             "models serve",
             "models show x",
             "hosts --output xml",

@@ -83,7 +83,10 @@ impl From<ConfigError> for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        Self::internal(error)
+        match error {
+            StoreError::NoMigration(_) | StoreError::NoWayBack { .. } => Self::No(error.to_string()),
+            other => Self::internal(other),
+        }
     }
 }
 

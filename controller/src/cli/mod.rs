@@ -22,6 +22,10 @@ mod logging;
 
 mod config;
 
+mod database;
+
+mod store;
+
 mod train;
 
 mod models;

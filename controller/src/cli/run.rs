@@ -14,7 +14,7 @@ use super::{
     screen::Screen,
     serve,
     session::Session,
-    train, wake, wakes, whatif,
+    store, train, wake, wakes, whatif,
 };
 use crate::config::Config;
 
@@ -72,6 +72,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Serve(file) => serve::run(file.config.as_deref()).await,
         Command::Config(ConfigCommand::Check(file)) => config::check(&screen, file.config.as_deref()),
         Command::Config(ConfigCommand::Show(file)) => config::show(&screen, file.config.as_deref()),
+        Command::Store(args) => store::run(&screen, &args).await,
         Command::Train(args) => train::run(&screen, &args).await,
         Command::Mine(args) => mined(&screen, args).await,
         Command::Whatif(args) => whatif::run(&screen, &args).await,
@@ -105,6 +106,7 @@ async fn ask(command: Command, global: Global, screen: Screen) -> Result<Exit, F
         Command::Serve(_)
         | Command::Config(_)
         | Command::Mine(_)
+        | Command::Store(_)
         | Command::Train(_)
         | Command::Whatif(_)
         | Command::Backtest(_)

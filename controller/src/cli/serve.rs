@@ -33,7 +33,7 @@ fn announce(app: &App, path: Option<&Path>) {
         format!("  API, metrics     http://{}", app.http_addr()),
         format!("  agents, gRPC     http://{}", app.grpc_addr()),
         format!("  configuration    {configuration}"),
-        format!("  database         {}", app.database().display()),
+        format!("  database         {}", app.database()),
         format!("  operator's token {}", app.tokens().operator_path.display()),
         format!("  agents' token    {}", app.tokens().agent_path.display()),
     ];

@@ -9,19 +9,19 @@ use reveille_proto::clock::Clock;
 use super::{
     Exit,
     args::ConfigFile,
+    database,
     failure::Failure,
     screen::{Screen, number, table},
 };
 use crate::{
     config::Config,
     model::Quality,
-    store::Store,
     tasks::{self, LearnStatus, TrainLimits},
 };
 
 #[derive(Debug, Args)]
 pub(super) struct TrainArgs {
-    /// Directory of the database [default: the configuration's data directory]
+    /// Directory of an embedded database [default: the configuration's database]
     #[arg(long, value_name = "DIR")]
     database: Option<PathBuf>,
     #[command(flatten)]
@@ -30,15 +30,7 @@ pub(super) struct TrainArgs {
 
 pub(super) async fn run(screen: &Screen, args: &TrainArgs) -> Result<Exit, Failure> {
     let config = Config::load(args.file.config.as_deref())?;
-    let dir = args.database.clone().map_or_else(|| config.data_dir(), Ok)?;
-    let path = dir.join("reveille.db");
-    if !path.is_file() {
-        return Err(Failure::Input(format!(
-            "there is no database {}; `reveille serve` makes one, --database names another directory",
-            path.display()
-        )));
-    }
-    let store = Store::open(&path).await?;
+    let store = database::open(&database::of(&config, args.database.as_deref())?).await?;
     let spinner = spinner();
     let shown = spinner.clone();
     let progress = move |what: &str| shown.set_message(what.to_owned());

@@ -118,6 +118,9 @@ impl Config {
             let problem = "is empty; name a directory, or leave it out for the user's data directory";
             return Err(ConfigError::value("store.data_dir", problem));
         }
+        if self.store.database_url.is_some() || self.store.database_url_file.is_some() {
+            self.database()?;
+        }
         for (i, source) in self.logs.sources.iter().enumerate() {
             if Path::new(&source.path).is_dir() {
                 let problem =

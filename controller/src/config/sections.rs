@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     model::{AbstainRule, ModelKind, Rule},
     plan::HoldOut,
+    store::DatabaseUrl,
     throttle::ThrottleRule,
     wake::RetryRule,
 };
@@ -44,6 +45,10 @@ pub struct AuthConfig {
 pub struct StoreConfig {
     /// Directory of the database and the tokens. Default: `reveille` in the user's data directory.
     pub data_dir: Option<PathBuf>,
+    /// A PostgreSQL database, `postgres://user@host/database`, instead of the one in the data directory.
+    pub database_url: Option<DatabaseUrl>,
+    /// File with the same, so that a password need not stand in the configuration.
+    pub database_url_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -15,6 +15,7 @@ pub(super) fn configure(policy: &Policy, load_interval_ms: u32) -> v1::Configure
         load_interval_ms,
         cpu_ceiling_percent: policy.cpu_ceiling_percent,
         wakes_max: policy.host_wakes_max,
+        stopped: policy.stopped,
     }
 }
 
@@ -42,8 +43,8 @@ impl Registry {
         })
     }
 
-    pub fn send_cancel(&self, host: &HostId, wake: WakeId, epoch: u64) -> bool {
-        self.send(host, Kind::Cancel(v1::Cancel { wake_id: wake.to_string(), epoch }))
+    pub fn send_cancel(&self, host: &HostId, wake: WakeId) -> bool {
+        self.send_with(host, |live| Kind::Cancel(v1::Cancel { wake_id: wake.to_string(), epoch: live.epoch }))
     }
 
     /// The result is on disk: the agent may forget it.

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use reveille_proto::edge::{Hello, Load};
 
 use crate::{
-    policy::Policy,
+    policy::{HostLimits, Policy},
     throttle::{HostGate, ThrottleRule},
 };
 
@@ -16,6 +16,8 @@ pub struct LiveHost {
     pub zone: String,
     pub cores: f64,
     pub journal_id: String,
+    /// Of the session; the agent obeys none that is lower than one it knows.
+    pub epoch: u64,
     pub load: Option<Load>,
     /// Since when the reported CPU has been the same to the bit.
     pub frozen_since: Option<Timestamp>,
@@ -27,13 +29,14 @@ pub struct LiveHost {
 
 impl LiveHost {
     /// As the agent says hello; `gate` is the one it had before, if it had one.
-    pub(super) fn new(hello: &Hello, gate: HostGate) -> Self {
+    pub(super) fn new(hello: &Hello, epoch: u64, gate: HostGate) -> Self {
         Self {
             connected: true,
             class: hello.host_class.clone(),
             zone: hello.zone.clone(),
             cores: hello.cores,
             journal_id: hello.journal_id.clone(),
+            epoch,
             // A load from before the reconnect says nothing about now.
             load: None,
             frozen_since: None,
@@ -43,8 +46,8 @@ impl LiveHost {
         }
     }
 
-    /// The policy as it holds on this host: the fleet's, or the agent's guard where that is stricter.
-    pub fn policy(&self, policy: &Policy) -> Policy {
+    /// What the policy allows on this host, or the agent's guard where that is stricter.
+    pub fn limits(&self, policy: &Policy) -> HostLimits {
         policy.on_host(self.cores, self.guard_cpu_percent, self.guard_wakes_max)
     }
 
@@ -53,7 +56,7 @@ impl LiveHost {
         &mut self,
         load: Load,
         active: u32,
-        policy: &Policy,
+        limits: &HostLimits,
         rule: &ThrottleRule,
         now: Timestamp,
     ) -> Option<f64> {
@@ -64,7 +67,7 @@ impl LiveHost {
         } else if self.frozen_since.is_none() {
             self.frozen_since = before.map(|before| before.measured_at);
         }
-        self.gate.observe(&load, active, policy, rule, now);
+        self.gate.observe(&load, active, limits, rule, now);
         let since = load.measured_at.duration_since(before?.measured_at);
         let is_near =
             since > SignedDuration::ZERO && since <= SignedDuration::from_secs(rule.load_freshness_s.into());

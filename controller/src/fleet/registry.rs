@@ -102,7 +102,7 @@ impl Registry {
     }
 
     /// A new session takes over the host. Returns its number and the end of its outbox to write from.
-    pub(crate) fn connect(&self, hello: &Hello) -> (u64, mpsc::Receiver<v1::ControllerMessage>) {
+    pub(crate) fn connect(&self, hello: &Hello, epoch: u64) -> (u64, mpsc::Receiver<v1::ControllerMessage>) {
         let (outbox, messages) = mpsc::channel(OUTBOX_MAX);
         let mut inner = self.lock();
         let inner = &mut *inner;
@@ -117,7 +117,7 @@ impl Registry {
         starts.list(&hello.host_class, listed, &mut inner.curves);
         let inventory =
             hello.inventory.iter().map(|item| (item.instance.clone(), Observed::Unknown)).collect();
-        let live = LiveHost::new(hello, gate);
+        let live = LiveHost::new(hello, epoch, gate);
         let entry = Entry {
             live,
             starts,
@@ -132,12 +132,13 @@ impl Registry {
         (session, messages)
     }
 
-    pub(crate) fn disconnect(&self, host: &HostId, session: u64) {
+    /// The session is over. Returns its epoch, unless another one has taken over the host.
+    pub(crate) fn disconnect(&self, host: &HostId, session: u64) -> Option<u64> {
         let mut inner = self.lock();
         let inner = &mut *inner;
-        if let Some(entry) = inner.hosts.get_mut(host).filter(|entry| entry.session == session) {
-            entry.cut_off(&mut inner.connected);
-        }
+        let entry = inner.hosts.get_mut(host).filter(|entry| entry.session == session)?;
+        entry.cut_off(&mut inner.connected);
+        Some(entry.live.epoch)
     }
 
     /// Keeps the newest load only; nothing waits for the store here.
@@ -146,9 +147,9 @@ impl Registry {
         let Inner { hosts, curves, .. } = &mut *inner;
         let Some(entry) = hosts.get_mut(host) else { return };
         entry.generation += 1;
-        let policy = entry.live.policy(policy);
+        let limits = entry.live.limits(policy);
         let load = report.load;
-        let seconds = entry.live.loaded(load, load.active_wakes, &policy, &self.rule, now);
+        let seconds = entry.live.loaded(load, load.active_wakes, &limits, &self.rule, now);
         if let Some(seconds) = seconds {
             entry.starts.measured(report, seconds, curves);
         }
@@ -160,7 +161,7 @@ impl Registry {
         }
         entry.hour.samples += 1;
         entry.hour.cpu_percent_max = entry.hour.cpu_percent_max.max(load.cpu_percent);
-        entry.hour.over_ceiling += u32::from(load.cpu_percent > policy.cpu_ceiling_percent);
+        entry.hour.over_ceiling += u32::from(load.cpu_percent > limits.cpu_ceiling_percent);
     }
 
     /// Whether the throttle would let a wake start. Grants nothing.
@@ -310,7 +311,7 @@ impl Entry {
         if self.live.connected && !self.is_reconciled {
             return Err(Closed::PermitsUnknown);
         }
-        let policy = self.live.policy(ask.policy);
+        let limits = self.live.limits(ask.policy);
         let running: Vec<Running> =
             self.starts.running().values().map(|permitted| Running { since: permitted.since }).collect();
         let settling: Vec<Running> = self.starts.settling().collect();
@@ -325,7 +326,7 @@ impl Entry {
             outlook,
             is_for_person: ask.is_for_person,
             fleet_active: ask.fleet_active,
-            policy: &policy,
+            limits,
             rule,
             now: ask.now,
         })?;
@@ -334,7 +335,7 @@ impl Entry {
             permit,
             cpu_percent: load.cpu_percent,
             load_at: load.measured_at,
-            cpu_ceiling_percent: policy.cpu_ceiling_percent,
+            cpu_ceiling_percent: limits.cpu_ceiling_percent,
             active: running.len() as u32,
         })
     }

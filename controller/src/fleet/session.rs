@@ -19,7 +19,7 @@ use tonic::{Request, Response, Status, Streaming};
 use tracing::{info, warn};
 
 use super::commands;
-use crate::app::Shared;
+use crate::{app::Shared, store::Greeting};
 
 /// How long a new connection may take to say who it is, in real time.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(20);
@@ -27,7 +27,7 @@ const HELLO_TIMEOUT: Duration = Duration::from_secs(20);
 /// What agents say about wakes, in the order they say it.
 #[derive(Debug)]
 pub enum AgentEvent {
-    Connected { host: HostId, journal_id: String },
+    Connected { host: HostId, journal_id: String, epoch: u64 },
     Progress { host: HostId, progress: Progress },
     Result { host: HostId, result: AttemptResult },
 }
@@ -69,7 +69,9 @@ impl FleetService {
         let bad = |e: FieldError| refuse(v1::refused::Code::BadHello, e.to_string());
         let hello = Hello::try_from(hello).map_err(bad)?;
         let now = self.shared.clock.now();
-        let moved = self.shared.store.host_hello(&hello, now).await.map_err(|error| {
+        let epoch_min = self.shared.epoch.max(hello.epoch.saturating_add(1));
+        let greeted = self.shared.store.host_hello(&hello, &self.shared.controller, epoch_min, now).await;
+        let Greeting { session_epoch, moved } = greeted.map_err(|error| {
             warn!(%error, host_id = %hello.host, "failed to keep a hello");
             refuse(v1::refused::Code::Draining, "the controller's database is not reachable".into())
         })?;
@@ -79,7 +81,7 @@ impl FleetService {
         let welcome = v1::Welcome {
             protocol_version: PROTOCOL_VERSION,
             controller_version: env!("CARGO_PKG_VERSION").into(),
-            epoch: self.shared.epoch,
+            epoch: session_epoch,
             configure: Some(commands::configure(
                 &self.shared.policy(),
                 self.shared.config.fleet.load_interval_ms,
@@ -110,8 +112,12 @@ impl FleetService {
                 }
             }
         }
-        self.shared.fleet.disconnect(&host, session);
+        let epoch = self.shared.fleet.disconnect(&host, session);
         info!(host_id = %host, "agent disconnected");
+        if let Some(epoch) = epoch {
+            let left = self.shared.store.host_left(&host, &self.shared.controller, epoch).await;
+            left.unwrap_or_else(|error| warn!(host_id = %host, %error, "failed to keep that an agent left"));
+        }
     }
 
     fn heard(&self, host: &HostId, kind: Up) -> Result<(), FieldError> {
@@ -172,12 +178,15 @@ impl v1::fleet_server::Fleet for FleetService {
         if before.is_some_and(|live| live.connected && live.journal_id != hello.journal_id) {
             warn!(host_id = %hello.host, "two agents with different journals use this host id: each cuts the other off");
         }
-        let (session, outbox) = self.shared.fleet.connect(&hello);
+        let (session, outbox) = self.shared.fleet.connect(&hello, welcome.epoch);
         let listed = hello.inventory.iter().map(|item| &item.instance);
         self.shared.board.rehome(listed, &hello.host, self.shared.clock.now());
         info!(host_id = %hello.host, version = hello.agent_version, instances = hello.inventory.len(), "agent connected");
-        let connected =
-            AgentEvent::Connected { host: hello.host.clone(), journal_id: hello.journal_id.clone() };
+        let connected = AgentEvent::Connected {
+            host: hello.host.clone(),
+            journal_id: hello.journal_id.clone(),
+            epoch: welcome.epoch,
+        };
         self.events.send(connected).ok();
         self.shared.signals.plan.notify_one();
         tokio::spawn(self.clone().drain(up, hello.host.clone(), session));

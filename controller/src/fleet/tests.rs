@@ -42,6 +42,7 @@ fn hello() -> Hello {
         journal_id: "j1".into(),
         inventory: (0..50).map(item).collect(),
         unfinished: Vec::new(),
+        epoch: 0,
         cpu_ceiling_percent: None,
         wakes_max: None,
     }
@@ -60,7 +61,7 @@ struct Fleet {
 impl Fleet {
     fn new() -> Self {
         let registry = Registry::new(ThrottleRule::default());
-        drop(registry.connect(&hello()));
+        drop(registry.connect(&hello(), 1));
         registry.reconcile(&host(), &BTreeMap::new(), t(0));
         Self { registry, policy: Policy::default(), now_s: 0, background: 2.0, measures: true }
     }
@@ -105,7 +106,7 @@ impl Fleet {
 #[test]
 fn nothing_is_granted_before_load_and_permits_are_known() {
     let registry = Registry::new(ThrottleRule::default());
-    drop(registry.connect(&hello()));
+    drop(registry.connect(&hello(), 1));
     let policy = Policy::default();
     let ask = |registry: &Registry| {
         let (host, policy) = (host(), &policy);

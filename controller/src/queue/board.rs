@@ -201,6 +201,7 @@ mod tests {
             last_host: None,
             last_attempt: 0,
             dispatched_at: None,
+            moves: 0,
         };
         Queued { wake, host: Some(host()), cohort: owner.into(), time_zone: String::new() }
     }

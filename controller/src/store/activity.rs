@@ -1,9 +1,8 @@
 //! Table `activity`: the quarter hours in which an instance was seen, as 96 bits a day.
 
 use reveille_proto::InstanceId;
-use sqlx::{Sqlite, Transaction};
 
-use super::{Store, StoreError, error::During, row::Place};
+use super::{Store, StoreError, backend::Tx, error::During, row::Place};
 use crate::visits::{Activity, Sighting};
 
 /// 96 quarter hours.
@@ -39,7 +38,7 @@ impl Store {
         each: &mut (dyn FnMut(InstanceId, Activity) + Send),
     ) -> Result<(), StoreError> {
         use futures::TryStreamExt;
-        let sql = "SELECT instance_id, day, quarters FROM activity WHERE day >= ? ORDER BY instance_id, day";
+        let sql = "SELECT instance_id, day, quarters FROM activity WHERE day >= $1 ORDER BY instance_id, day";
         let mut rows = sqlx::query_as::<_, (String, i32, Vec<u8>)>(sql).bind(from_day).fetch(&self.pool);
         let mut current: Option<(InstanceId, Activity)> = None;
         while let Some((id, day, blob)) = rows.try_next().await.during("read activity")? {
@@ -63,7 +62,7 @@ impl Store {
 }
 
 pub(super) async fn absorb(
-    tx: &mut Transaction<'static, Sqlite>,
+    tx: &mut Tx,
     instance: &InstanceId,
     sightings: &[Sighting],
 ) -> Result<(), StoreError> {
@@ -73,7 +72,7 @@ pub(super) async fn absorb(
     }
     for (day, mask) in fresh.days() {
         let known: Option<Vec<u8>> =
-            sqlx::query_scalar("SELECT quarters FROM activity WHERE instance_id = ? AND day = ?")
+            sqlx::query_scalar("SELECT quarters FROM activity WHERE instance_id = $1 AND day = $2")
                 .bind(instance.as_str())
                 .bind(day)
                 .fetch_optional(&mut **tx)
@@ -85,8 +84,8 @@ pub(super) async fn absorb(
         if before == Some(after) {
             continue;
         }
-        let sql = "INSERT INTO activity (instance_id, day, quarters) VALUES (?1, ?2, ?3) \
-                   ON CONFLICT (instance_id, day) DO UPDATE SET quarters = ?3";
+        let sql = "INSERT INTO activity (instance_id, day, quarters) VALUES ($1, $2, $3) \
+                   ON CONFLICT (instance_id, day) DO UPDATE SET quarters = $3";
         sqlx::query(sql)
             .bind(instance.as_str())
             .bind(day)

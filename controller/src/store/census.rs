@@ -21,12 +21,13 @@ impl Store {
 
     /// Whether a wake of the instance is under way.
     pub async fn wake_is_open(&self, instance: &InstanceId) -> Result<bool, StoreError> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM wakes WHERE instance_id = ? AND ended_at IS NULL)";
-        sqlx::query_scalar(sql)
+        let sql = "SELECT count(*) FROM wakes WHERE instance_id = $1 AND ended_at IS NULL";
+        let open: i64 = sqlx::query_scalar(sql)
             .bind(instance.as_str())
             .fetch_one(&self.pool)
             .await
-            .during("look for an open wake")
+            .during("look for an open wake")?;
+        Ok(open > 0)
     }
 
     /// Open wakes by state; a state without wakes is not in the list.
@@ -39,7 +40,7 @@ impl Store {
 
     /// Wakes that ended at or after `from`, by how they ended.
     pub async fn wakes_ended_by_end(&self, from: Timestamp) -> Result<Vec<(String, u64)>, StoreError> {
-        let sql = "SELECT end_reason, count(*) FROM wakes WHERE ended_at >= ? GROUP BY end_reason ORDER BY end_reason";
+        let sql = "SELECT end_reason, count(*) FROM wakes WHERE ended_at >= $1 GROUP BY end_reason ORDER BY end_reason";
         let rows: Vec<(String, i64)> =
             sqlx::query_as(sql).bind(ms(from)).fetch_all(&self.pool).await.during("count ended wakes")?;
         Ok(rows.into_iter().map(|(end, count)| (end, count as u64)).collect())

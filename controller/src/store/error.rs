@@ -3,10 +3,14 @@
 /// A failed store operation.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    #[error("failed to open the database {path}")]
-    Open { path: String, source: sqlx::Error },
-    #[error("failed to migrate the database {path}")]
-    Migrate { path: String, source: sqlx::migrate::MigrateError },
+    #[error("failed to open the database {database}")]
+    Open { database: String, source: sqlx::Error },
+    #[error("failed to migrate the database {database}")]
+    Migrate { database: String, source: sqlx::migrate::MigrateError },
+    #[error("there is no version {0} of the tables")]
+    NoMigration(i64),
+    #[error("version {version} of the tables ({name}) cannot be taken back")]
+    NoWayBack { version: i64, name: String },
     #[error("failed to {what}")]
     Query { what: &'static str, source: sqlx::Error },
     /// A row that should not exist: another program wrote it, or the file is damaged.
@@ -16,6 +20,12 @@ pub enum StoreError {
     Wake(#[from] crate::wake::Illegal),
     #[error("there is no wake {0}")]
     NoWake(reveille_proto::WakeId),
+    /// Another transaction was in between; the same work can be done again.
+    #[error("others kept changing the same rows")]
+    Overtaken,
+    /// Somebody else leads by now: what this controller wanted to write is not written.
+    #[error("the lease {lease} is no longer held under epoch {epoch}")]
+    Fenced { lease: String, epoch: u64 },
 }
 
 /// Names what was being done when the database said no.

@@ -2,12 +2,13 @@
 
 use jiff::Timestamp;
 use reveille_proto::InstanceId;
-use sqlx::{Sqlite, Transaction};
 
 use super::{
-    Store, StoreError,
+    Backend, Store, StoreError,
+    backend::Tx,
     error::During,
     row::{Place, ms},
+    rows::{self, Kind, ROWS_PER_STATEMENT},
 };
 use crate::{
     plan::{Omission, OmissionReason},
@@ -29,7 +30,7 @@ pub struct HeldOutRow {
 
 /// Wishes of plans that acted and drew; those held out stand in the other table.
 const TRIAL: &str =
-    "FROM planned AS wish JOIN plans USING (plan_id) WHERE plans.mode = ?1 AND hold_out_share > 0";
+    "FROM planned AS wish JOIN plans USING (plan_id) WHERE plans.mode = $1 AND hold_out_share > 0";
 
 impl Store {
     /// Wakes left out that were to serve in `[from, to)`, in order of time.
@@ -39,7 +40,7 @@ impl Store {
         to: Timestamp,
     ) -> Result<Vec<HeldOutRow>, StoreError> {
         let sql = "SELECT instance_id, hour_at, serve_at, plan_id, due_at, probability FROM held_out \
-                   WHERE serve_at >= ? AND serve_at < ? ORDER BY serve_at, instance_id";
+                   WHERE serve_at >= $1 AND serve_at < $2 ORDER BY serve_at, instance_id";
         let rows: Vec<(String, i64, i64, i64, i64, f64)> = sqlx::query_as(sql)
             .bind(ms(from))
             .bind(ms(to))
@@ -66,12 +67,12 @@ impl Store {
         let wishes = |table: &str, held_out: u8| {
             format!(
                 "SELECT wish.instance_id, wish.hour_at, wish.due_at, wish.serve_at, plans.hold_out_share, {held_out} AS held_out \
-                 {} AND wish.serve_at >= ?2 AND wish.serve_at < ?3",
+                 {} AND wish.serve_at >= $2 AND wish.serve_at < $3",
                 TRIAL.replace("planned", table)
             )
         };
         let sql = format!("{} UNION ALL {} ORDER BY 1, 3, 2, 6", wishes("planned", 0), wishes("held_out", 1));
-        let rows: Vec<(String, i64, i64, i64, f64, bool)> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        let rows: Vec<(String, i64, i64, i64, f64, i64)> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
             .bind(Mode::Act.as_str())
             .bind(ms(from))
             .bind(ms(to))
@@ -85,7 +86,7 @@ impl Store {
                 hour_at: at.time("hour_at", hour_at)?,
                 due_at: at.time("due_at", due_at)?,
                 serve_at: at.time("serve_at", serve_at)?,
-                arm: if held_out { Arm::HeldOut } else { Arm::Woken },
+                arm: if held_out == 1 { Arm::HeldOut } else { Arm::Woken },
                 hold_out_share,
             })
         });
@@ -96,7 +97,8 @@ impl Store {
     pub async fn wishes_began_at(&self) -> Result<Option<Timestamp>, StoreError> {
         let first =
             |table: &str| format!("SELECT min(wish.serve_at) AS at {}", TRIAL.replace("planned", table));
-        let sql = format!("SELECT min(at) FROM ({} UNION ALL {})", first("planned"), first("held_out"));
+        let sql =
+            format!("SELECT min(at) FROM ({} UNION ALL {}) AS firsts", first("planned"), first("held_out"));
         let at: Option<i64> = sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
             .bind(Mode::Act.as_str())
             .fetch_one(&self.pool)
@@ -108,24 +110,52 @@ impl Store {
 
 /// Keeps what a plan held out; an hour that an earlier plan held out stands as it is.
 pub(super) async fn keep(
-    tx: &mut Transaction<'static, Sqlite>,
+    tx: &mut Tx,
+    backend: Backend,
     plan_id: i64,
-    omission: &Omission,
+    omissions: &[Omission],
 ) -> Result<(), StoreError> {
-    let OmissionReason::HeldOut(held_out) = &omission.reason else {
-        return Ok(());
-    };
-    let sql = "INSERT INTO held_out (instance_id, hour_at, serve_at, plan_id, due_at, probability) \
-               VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
-    sqlx::query(sql)
-        .bind(omission.instance.as_str())
-        .bind(ms(held_out.hour_at))
-        .bind(ms(held_out.serve_at))
-        .bind(plan_id)
-        .bind(ms(held_out.due_at))
-        .bind(held_out.probability)
-        .execute(&mut **tx)
-        .await
-        .during("keep what was held out")
-        .map(|_| ())
+    let columns = [
+        ("instance_id", Kind::Text),
+        ("hour_at", Kind::Int),
+        ("serve_at", Kind::Int),
+        ("due_at", Kind::Int),
+        ("probability", Kind::Real),
+    ];
+    let sql = format!(
+        "INSERT INTO held_out (instance_id, hour_at, serve_at, plan_id, due_at, probability) \
+         SELECT instance_id, hour_at, serve_at, $2, due_at, probability FROM {} AS held WHERE 1 = 1 \
+         ON CONFLICT DO NOTHING",
+        rows::table(backend, &columns)
+    );
+    let held: Vec<_> = omissions.iter().filter_map(held_out_row).collect();
+    for some in held.chunks(ROWS_PER_STATEMENT) {
+        sqlx::query(sqlx::AssertSqlSafe(sql.clone()))
+            .bind(rows::json(some))
+            .bind(plan_id)
+            .execute(&mut **tx)
+            .await
+            .during("keep what was held out")?;
+    }
+    Ok(())
+}
+
+#[derive(serde::Serialize)]
+struct NewRow<'a> {
+    instance_id: &'a InstanceId,
+    hour_at: i64,
+    serve_at: i64,
+    due_at: i64,
+    probability: f64,
+}
+
+fn held_out_row(omission: &Omission) -> Option<NewRow<'_>> {
+    let OmissionReason::HeldOut(held_out) = &omission.reason else { return None };
+    Some(NewRow {
+        instance_id: &omission.instance,
+        hour_at: ms(held_out.hour_at),
+        serve_at: ms(held_out.serve_at),
+        due_at: ms(held_out.due_at),
+        probability: held_out.probability,
+    })
 }

@@ -1,9 +1,15 @@
 //! Which version of the model is in service, as an operator wants it: put back, pinned, let go again.
 
 use jiff::Timestamp;
-use sqlx::{Sqlite, Transaction};
 
-use super::{Store, StoreError, error::During, models::ModelStatus, row::ms};
+use super::{
+    Backend, Store, StoreError,
+    backend::Tx,
+    error::During,
+    models::ModelStatus,
+    retry::{Contended, retried},
+    row::ms,
+};
 
 /// Why a version cannot be put in service.
 #[derive(Debug, thiserror::Error)]
@@ -25,12 +31,22 @@ pub enum ServeError {
     Store(#[from] StoreError),
 }
 
+impl Contended for ServeError {
+    fn is_contention(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_contention())
+    }
+}
+
 /// The key under which the record of changes of policy keeps what was done to the model.
 const RECORD_KEY: &str = "model";
 
 impl Store {
     /// Puts a version in service and pins it, and records who did: all or nothing. It may be the one that serves.
     pub async fn model_serve(&self, version: u64, at: Timestamp, by: &str) -> Result<(), ServeError> {
+        retried(|| self.serve(version, at, by)).await
+    }
+
+    async fn serve(&self, version: u64, at: Timestamp, by: &str) -> Result<(), ServeError> {
         let row = self.model_get(version).await?.ok_or(ServeError::Unknown(version))?;
         if row.status == ModelStatus::Rejected {
             return Err(ServeError::Rejected { version, detail: row.detail });
@@ -39,40 +55,44 @@ impl Store {
             return Err(ServeError::Unreadable(version));
         }
         let mut tx = self.begin().await?;
-        let kept: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM profiles WHERE version = ?)")
+        let kept: Option<i64> = sqlx::query_scalar("SELECT 1 FROM profiles WHERE version = $1 LIMIT 1")
             .bind(version as i64)
-            .fetch_one(&mut *tx)
+            .fetch_optional(&mut *tx)
             .await
             .during("look for the profiles of a version")?;
-        if !kept {
+        if kept.is_none() {
             return Err(ServeError::Pruned(version));
         }
-        let old = in_service(&mut tx).await?;
+        let old = in_service(&mut tx, self.backend).await?;
         sqlx::query("UPDATE models SET status = 'superseded', pinned = 0 WHERE status = 'serving'")
             .execute(&mut *tx)
             .await
             .during("retire the model in service")?;
-        sqlx::query("UPDATE models SET status = 'serving', pinned = 1 WHERE version = ?")
+        sqlx::query("UPDATE models SET status = 'serving', pinned = 1 WHERE version = $1")
             .bind(version as i64)
             .execute(&mut *tx)
             .await
             .during("put a version in service")?;
-        let new = in_service(&mut tx).await?;
+        let new = in_service(&mut tx, self.backend).await?;
         record(&mut tx, at, by, old, new).await?;
         Ok(tx.commit().await.during("commit a version in service")?)
     }
 
     /// Lets newer versions take the place of the one in service again. Gives its number.
     pub async fn model_unpin(&self, at: Timestamp, by: &str) -> Result<u64, ServeError> {
+        retried(|| self.unpin(at, by)).await
+    }
+
+    async fn unpin(&self, at: Timestamp, by: &str) -> Result<u64, ServeError> {
         let mut tx = self.begin().await?;
-        let old = in_service(&mut tx).await?;
+        let old = in_service(&mut tx, self.backend).await?;
         let Some((version, pinned)) = old else { return Err(ServeError::Nothing) };
         if pinned {
             sqlx::query("UPDATE models SET pinned = 0")
                 .execute(&mut *tx)
                 .await
                 .during("unpin the model in service")?;
-            let new = in_service(&mut tx).await?;
+            let new = in_service(&mut tx, self.backend).await?;
             record(&mut tx, at, by, old, new).await?;
         }
         tx.commit().await.during("commit an unpinned model")?;
@@ -81,15 +101,17 @@ impl Store {
 }
 
 /// Number of the version in service, and whether it is pinned.
-async fn in_service(tx: &mut Transaction<'static, Sqlite>) -> Result<Option<(i64, bool)>, StoreError> {
-    sqlx::query_as("SELECT version, pinned FROM models WHERE status = 'serving'")
+pub(super) async fn in_service(tx: &mut Tx, backend: Backend) -> Result<Option<(i64, bool)>, StoreError> {
+    let sql = format!("SELECT version, pinned FROM models WHERE status = 'serving'{}", backend.for_update());
+    let row: Option<(i64, i64)> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
         .fetch_optional(&mut **tx)
         .await
-        .during("look for the model in service")
+        .during("look for the model in service")?;
+    Ok(row.map(|(version, pinned)| (version, pinned == 1)))
 }
 
 async fn record(
-    tx: &mut Transaction<'static, Sqlite>,
+    tx: &mut Tx,
     at: Timestamp,
     by: &str,
     old: Option<(i64, bool)>,
@@ -100,7 +122,7 @@ async fn record(
         Some((version, false)) => version.to_string(),
         None => "none".into(),
     };
-    let sql = "INSERT INTO policy_changes (changed_at, changed_by, key, old_value, new_value) VALUES (?, ?, ?, ?, ?)";
+    let sql = "INSERT INTO policy_changes (changed_at, changed_by, key, old_value, new_value) VALUES ($1, $2, $3, $4, $5)";
     sqlx::query(sql)
         .bind(ms(at))
         .bind(by)

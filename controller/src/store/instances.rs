@@ -2,10 +2,11 @@
 
 use jiff::Timestamp;
 use reveille_proto::{HostId, InstanceId};
-use sqlx::{FromRow, Sqlite, Transaction};
+use sqlx::FromRow;
 
 use super::{
     Store, StoreError,
+    backend::Tx,
     error::During,
     row::{Place, ms},
 };
@@ -32,6 +33,8 @@ struct Row {
     last_seen_at: Option<i64>,
 }
 
+const COLUMNS: &str = "instance_id, host_id, cohort, time_zone, first_seen_at, last_seen_at";
+
 impl Row {
     fn into_instance(self) -> Result<InstanceRow, StoreError> {
         let at = Place { table: "instances", row: &self.instance_id };
@@ -53,9 +56,10 @@ impl Store {
         after: Option<&InstanceId>,
         limit: u32,
     ) -> Result<Vec<InstanceRow>, StoreError> {
-        let limit = if limit == 0 { -1 } else { i64::from(limit) };
-        let sql = "SELECT * FROM instances WHERE instance_id > ? ORDER BY instance_id LIMIT ?";
-        let rows = sqlx::query_as::<_, Row>(sql)
+        let limit = if limit == 0 { i64::MAX } else { i64::from(limit) };
+        let sql =
+            format!("SELECT {COLUMNS} FROM instances WHERE instance_id > $1 ORDER BY instance_id LIMIT $2");
+        let rows = sqlx::query_as::<_, Row>(sqlx::AssertSqlSafe(sql))
             .bind(after.map_or("", InstanceId::as_str))
             .bind(limit)
             .fetch_all(&self.pool)
@@ -65,7 +69,8 @@ impl Store {
     }
 
     pub async fn instance_get(&self, instance: &InstanceId) -> Result<Option<InstanceRow>, StoreError> {
-        let row = sqlx::query_as::<_, Row>("SELECT * FROM instances WHERE instance_id = ?")
+        let sql = format!("SELECT {COLUMNS} FROM instances WHERE instance_id = $1");
+        let row = sqlx::query_as::<_, Row>(sqlx::AssertSqlSafe(sql))
             .bind(instance.as_str())
             .fetch_optional(&self.pool)
             .await
@@ -80,9 +85,9 @@ impl Store {
         cohort: &str,
         time_zone: &str,
     ) -> Result<(), StoreError> {
-        let sql = "INSERT INTO instances (instance_id, cohort, time_zone) VALUES (?1, ?2, ?3) \
-                   ON CONFLICT (instance_id) DO UPDATE SET cohort = CASE WHEN ?2 = '' THEN cohort ELSE ?2 END, \
-                   time_zone = CASE WHEN ?3 = '' THEN time_zone ELSE ?3 END";
+        let sql = "INSERT INTO instances (instance_id, cohort, time_zone) VALUES ($1, $2, $3) \
+                   ON CONFLICT (instance_id) DO UPDATE SET cohort = CASE WHEN $2 = '' THEN instances.cohort ELSE $2 END, \
+                   time_zone = CASE WHEN $3 = '' THEN instances.time_zone ELSE $3 END";
         sqlx::query(sql)
             .bind(instance.as_str())
             .bind(cohort)
@@ -96,14 +101,15 @@ impl Store {
 
 /// Widens the span in which an instance was seen.
 pub(super) async fn seen(
-    tx: &mut Transaction<'static, Sqlite>,
+    tx: &mut Tx,
     instance: &InstanceId,
     first: Timestamp,
     last: Timestamp,
 ) -> Result<(), StoreError> {
-    let sql = "INSERT INTO instances (instance_id, first_seen_at, last_seen_at) VALUES (?1, ?2, ?3) \
-               ON CONFLICT (instance_id) DO UPDATE SET first_seen_at = min(COALESCE(first_seen_at, ?2), ?2), \
-               last_seen_at = max(COALESCE(last_seen_at, ?3), ?3)";
+    let sql = "INSERT INTO instances (instance_id, first_seen_at, last_seen_at) VALUES ($1, $2, $3) \
+               ON CONFLICT (instance_id) DO UPDATE SET \
+               first_seen_at = CASE WHEN instances.first_seen_at < $2 THEN instances.first_seen_at ELSE $2 END, \
+               last_seen_at = CASE WHEN instances.last_seen_at > $3 THEN instances.last_seen_at ELSE $3 END";
     sqlx::query(sql)
         .bind(instance.as_str())
         .bind(ms(first))

@@ -1,41 +1,64 @@
-//! All SQL, a file per table. Embedded SQLite in WAL mode; a commit is on disk before anything depends on it.
+//! All SQL, a file per table, the same for embedded SQLite and for PostgreSQL. A commit is on disk before anything
+//! depends on it.
 
 mod activity;
+mod backend;
 mod census;
+mod controllers;
+mod database;
 mod error;
 mod held_out;
 mod hosts;
 mod in_service;
 mod instances;
+mod leases;
+mod migrate;
 mod models;
+mod moves;
 mod open;
 mod outcomes;
+mod plan_keep;
 mod plans;
 mod policy;
 mod prune;
+mod queue;
 mod queued;
+mod requests;
+mod retry;
 mod row;
+mod rows;
 mod sources;
 mod spend;
 mod start_curves;
+mod steps;
 mod transitions;
 mod visits;
+mod wake_row;
 mod wakes;
 
+use backend::Backend;
+pub use controllers::ControllerRow;
+pub use database::{Database, DatabaseUrl};
 pub use error::StoreError;
 pub use held_out::HeldOutRow;
-pub use hosts::HostRow;
+pub use hosts::{Greeting, HostRow};
 pub use in_service::ServeError;
 pub use instances::InstanceRow;
+pub use leases::{Fence, Lease};
+pub use migrate::MigrationRow;
 pub use models::{Learned, ModelRow, ModelStatus, Published};
+pub use moves::{Moved, Sessions, WakeMove};
 pub use open::Store;
 pub use outcomes::OutcomeRow;
 pub use plans::{OmissionRow, PlanRow, PlannedRow};
 pub use policy::{PolicyChange, PolicyRow};
+pub use queue::Rank;
+pub use requests::NewWake;
 pub use sources::SourceRow;
 pub use spend::DaySpend;
+pub use steps::Stepped;
 pub use transitions::Transition;
-pub use wakes::{NewWake, WakeFilter};
+pub use wakes::WakeFilter;
 
 #[cfg(test)]
 mod tests;

@@ -2,11 +2,14 @@
 
 use jiff::{Timestamp, tz::TimeZone};
 use reveille_proto::InstanceId;
-use sqlx::{Sqlite, Transaction};
 
 use super::{
     Store, StoreError,
+    backend::Tx,
     error::During,
+    in_service::in_service,
+    leases::{Fence, fenced},
+    retry::retried,
     row::{Place, ms},
 };
 use crate::model::{Fitted, HourProfile, Metrics, ModelKind, Profile, Rule};
@@ -95,7 +98,7 @@ struct Row {
     detail: String,
     kind: String,
     fitted: Option<String>,
-    pinned: bool,
+    pinned: i64,
 }
 
 const COLUMNS: &str =
@@ -134,25 +137,33 @@ fn from_row(row: Row) -> Result<ModelRow, StoreError> {
             .find(|kind| kind.as_str() == row.kind)
             .ok_or_else(|| at.bad(format!("kind {:?} is unknown", row.kind)))?,
         fitted: fitted_of(version, row.fitted.as_deref()),
-        pinned: row.pinned,
+        pinned: row.pinned == 1,
     })
 }
 
 impl Store {
     /// Keeps a version. A serving one replaces the one in service in the same commit, profiles and all, unless that is
-    /// pinned: then it is kept as a rejected one, without profiles.
+    /// pinned: then it is kept as a rejected one, without profiles. Nothing is kept when the fence has fallen.
     pub async fn model_publish(
         &self,
         model: &ModelRow,
         profiles: &[Learned],
+        fence: Option<&Fence>,
+    ) -> Result<Published, StoreError> {
+        retried(|| self.publish(model, profiles, fence)).await
+    }
+
+    async fn publish(
+        &self,
+        model: &ModelRow,
+        profiles: &[Learned],
+        fence: Option<&Fence>,
     ) -> Result<Published, StoreError> {
         let mut tx = self.begin().await?;
-        let pinned: Option<i64> =
-            sqlx::query_scalar("SELECT version FROM models WHERE status = 'serving' AND pinned = 1")
-                .fetch_optional(&mut *tx)
-                .await
-                .during("look for a pinned model")?;
-        let held_by = pinned.filter(|_| model.status == ModelStatus::Serving).map(|pinned| pinned as u64);
+        fenced(&mut tx, self.backend, fence).await?;
+        let serving = in_service(&mut tx, self.backend).await?;
+        let pinned = serving.filter(|(_, pinned)| *pinned && model.status == ModelStatus::Serving);
+        let held_by = pinned.map(|(version, _)| version as u64);
         let (status, detail, profiles) = match held_by {
             None => (model.status, model.detail.clone(), profiles),
             Some(pinned) => (ModelStatus::Rejected, told_pinned(pinned, &model.detail), &[][..]),
@@ -164,9 +175,9 @@ impl Store {
                 .during("retire the model in service")?;
         }
         let sql = "INSERT INTO models (status, trained_at, data_from, data_to, instances, rule, metrics, detail, kind, \
-                   fitted, pinned) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+                   fitted, pinned) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING version";
         let fitted = model.fitted.as_ref();
-        let done = sqlx::query(sql)
+        let version: i64 = sqlx::query_scalar(sql)
             .bind(status.as_str())
             .bind(ms(model.trained_at))
             .bind(model.data_from.map(ms))
@@ -177,20 +188,21 @@ impl Store {
             .bind(&detail)
             .bind(model.kind.as_str())
             .bind(fitted.map(|fitted| serde_json::to_string(fitted).expect("weights are plain data")))
-            .bind(model.pinned)
-            .execute(&mut *tx)
+            .bind(i64::from(model.pinned))
+            .fetch_one(&mut *tx)
             .await
             .during("keep a model")?;
-        let version = done.last_insert_rowid();
         for learned in profiles {
-            sqlx::query("INSERT INTO profiles (version, instance_id, profile, stays) VALUES (?, ?, ?, ?)")
-                .bind(version)
-                .bind(learned.instance.as_str())
-                .bind(learned.hours.encode())
-                .bind(learned.stays.as_ref().map(Profile::encode))
-                .execute(&mut *tx)
-                .await
-                .during("keep a profile")?;
+            sqlx::query(
+                "INSERT INTO profiles (version, instance_id, profile, stays) VALUES ($1, $2, $3, $4)",
+            )
+            .bind(version)
+            .bind(learned.instance.as_str())
+            .bind(learned.hours.encode())
+            .bind(learned.stays.as_ref().map(Profile::encode))
+            .execute(&mut *tx)
+            .await
+            .during("keep a profile")?;
         }
         prune(&mut tx, version).await?;
         tx.commit().await.during("commit a model")?;
@@ -208,7 +220,7 @@ impl Store {
 
     /// One version, with its weights.
     pub async fn model_get(&self, version: u64) -> Result<Option<ModelRow>, StoreError> {
-        let sql = format!("SELECT {COLUMNS}, fitted FROM models WHERE version = ?");
+        let sql = format!("SELECT {COLUMNS}, fitted FROM models WHERE version = $1");
         let row: Option<Row> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
             .bind(version as i64)
             .fetch_optional(&self.pool)
@@ -219,9 +231,11 @@ impl Store {
 
     /// Newest first, without weights.
     pub async fn models_list(&self, limit: u32) -> Result<Vec<ModelRow>, StoreError> {
-        let sql = format!("SELECT {COLUMNS}, NULL AS fitted FROM models ORDER BY version DESC LIMIT ?");
+        let sql = format!(
+            "SELECT {COLUMNS}, CAST(NULL AS TEXT) AS fitted FROM models ORDER BY version DESC LIMIT $1"
+        );
         let rows: Vec<Row> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
-            .bind(limit)
+            .bind(i64::from(limit))
             .fetch_all(&self.pool)
             .await
             .during("list models")?;
@@ -234,7 +248,7 @@ impl Store {
         from: Timestamp,
         to: Timestamp,
     ) -> Result<Vec<Timestamp>, StoreError> {
-        let sql = "SELECT trained_at FROM models WHERE status != 'rejected' AND trained_at >= ? AND trained_at < ? \
+        let sql = "SELECT trained_at FROM models WHERE status != 'rejected' AND trained_at >= $1 AND trained_at < $2 \
                    ORDER BY trained_at";
         let rows: Vec<i64> = sqlx::query_scalar(sql)
             .bind(ms(from))
@@ -248,7 +262,7 @@ impl Store {
     /// The profiles of a version, in order of instance.
     pub async fn profiles_of(&self, version: u64) -> Result<Vec<(InstanceId, HourProfile)>, StoreError> {
         let rows: Vec<(String, Vec<u8>)> = sqlx::query_as(
-            "SELECT instance_id, profile FROM profiles WHERE version = ? ORDER BY instance_id",
+            "SELECT instance_id, profile FROM profiles WHERE version = $1 ORDER BY instance_id",
         )
         .bind(version as i64)
         .fetch_all(&self.pool)
@@ -265,7 +279,7 @@ impl Store {
     /// The stays of a version's instances and the zone each lives in, in order of instance; none for kind `rule`.
     pub async fn stays_of(&self, version: u64) -> Result<Vec<(InstanceId, Profile, TimeZone)>, StoreError> {
         use futures::TryStreamExt;
-        let sql = "SELECT instance_id, profile, stays FROM profiles WHERE version = ? AND stays IS NOT NULL \
+        let sql = "SELECT instance_id, profile, stays FROM profiles WHERE version = $1 AND stays IS NOT NULL \
                    ORDER BY instance_id";
         let mut rows =
             sqlx::query_as::<_, (String, Vec<u8>, Vec<u8>)>(sql).bind(version as i64).fetch(&self.pool);
@@ -281,12 +295,12 @@ impl Store {
 }
 
 /// Forgets profiles nobody can put back, and weights nobody looks at any more.
-async fn prune(tx: &mut Transaction<'static, Sqlite>, newest: i64) -> Result<(), StoreError> {
+async fn prune(tx: &mut Tx, newest: i64) -> Result<(), StoreError> {
     let sql = "DELETE FROM profiles WHERE version NOT IN (SELECT version FROM models WHERE status != 'rejected' \
-               ORDER BY version DESC LIMIT ?) \
+               ORDER BY version DESC LIMIT $1) \
                AND version NOT IN (SELECT version FROM models WHERE status = 'serving')";
     sqlx::query(sql).bind(VERSIONS_KEPT).execute(&mut **tx).await.during("prune old profiles")?;
-    let sql = "UPDATE models SET fitted = NULL WHERE version <= ? AND status != 'serving' AND fitted IS NOT NULL \
+    let sql = "UPDATE models SET fitted = NULL WHERE version <= $1 AND status != 'serving' AND fitted IS NOT NULL \
                AND version NOT IN (SELECT version FROM profiles)";
     let sql = sqlx::query(sql).bind(newest - WEIGHTS_KEPT);
     sql.execute(&mut **tx).await.during("prune old weights").map(drop)

@@ -1,19 +1,25 @@
-//! Opening, migrating, counting epochs.
+//! Opening a database, and counting epochs.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Once, time::Duration};
 
 use jiff::Timestamp;
 use sqlx::{
-    Sqlite, SqlitePool, Transaction,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+    AnyPool, Connection, Executor,
+    any::{AnyConnectOptions, AnyPoolOptions},
 };
 
-use super::{StoreError, error::During, row::ms};
+use super::{Backend, Database, StoreError, backend::Tx, error::During, row::ms};
 
-/// Connections to the file; writers take turns anyway.
-const CONNECTIONS_MAX: u32 = 4;
-/// How long a writer waits for its turn.
+/// Connections to a file; writers take turns anyway.
+const FILE_CONNECTIONS_MAX: u32 = 4;
+/// Connections of one controller to a server.
+const SERVER_CONNECTIONS_MAX: u32 = 16;
+/// How long a writer waits for its turn, and anybody for a connection.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What every connection to a file is told first: a commit is on disk before anything depends on it.
+const FILE_SETTINGS: &str = "PRAGMA busy_timeout = 30000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+                             PRAGMA foreign_keys = ON";
 
 /// Makes a new database file for its owner only; SQLite gives its companions the same permissions.
 fn keep_private(path: &Path) -> std::io::Result<()> {
@@ -24,49 +30,90 @@ fn keep_private(path: &Path) -> std::io::Result<()> {
     options.open(path).map(drop)
 }
 
+/// The file as a URL. It must be there: its full name has no dots a URL would take out.
+fn file_url(path: &Path) -> std::io::Result<String> {
+    let full = std::fs::canonicalize(path)?;
+    let mut url = String::from("sqlite://");
+    for byte in full.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' => {
+                url.push(char::from(*byte))
+            }
+            other => url.push_str(&format!("%{other:02X}")),
+        }
+    }
+    Ok(url)
+}
+
 /// The database. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
-    pub(super) pool: SqlitePool,
+    pub(super) pool: AnyPool,
+    pub(super) backend: Backend,
+    /// For errors.
+    pub(super) shown: std::sync::Arc<str>,
 }
 
 impl Store {
     /// Opens the file, makes it where there is none, and brings its tables up to date.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
-        let shown = path.display().to_string();
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(BUSY_TIMEOUT);
-        keep_private(path).map_err(|e| StoreError::Open { path: shown.clone(), source: e.into() })?;
-        let pool = SqlitePoolOptions::new()
-            .max_connections(CONNECTIONS_MAX)
-            .acquire_timeout(BUSY_TIMEOUT)
-            .connect_with(options)
-            .await
-            .map_err(|source| StoreError::Open { path: shown.clone(), source })?;
-        let migrated = sqlx::migrate!().run(&pool).await;
-        migrated.map_err(|source| StoreError::Migrate { path: shown, source })?;
-        Ok(Self { pool })
+        Self::open_at(&Database::File(path.to_owned())).await
     }
 
-    /// A transaction that holds the write lock from its start, so that what it read stays true.
-    pub(super) async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
-        self.pool.begin_with("BEGIN IMMEDIATE").await.during("begin a transaction")
+    /// Opens a database and brings its tables up to date.
+    pub async fn open_at(database: &Database) -> Result<Self, StoreError> {
+        let store = Self::connect(database).await?;
+        store.migrate().await?;
+        Ok(store)
+    }
+
+    /// Opens a database as it is.
+    pub async fn connect(database: &Database) -> Result<Self, StoreError> {
+        static DRIVERS: Once = Once::new();
+        DRIVERS.call_once(sqlx::any::install_default_drivers);
+        let shown = database.to_string();
+        let failed = |source| StoreError::Open { database: shown.clone(), source };
+        let (backend, url, connections_max) = match database {
+            Database::File(path) => {
+                keep_private(path).map_err(|error| failed(error.into()))?;
+                let url = file_url(path).map_err(|error| failed(error.into()))?;
+                (Backend::Sqlite, url, FILE_CONNECTIONS_MAX)
+            }
+            Database::Server(url) => (Backend::Postgres, url.exposed().to_owned(), SERVER_CONNECTIONS_MAX),
+        };
+        let options: AnyConnectOptions = url.parse().map_err(failed)?;
+        let pool = AnyPoolOptions::new()
+            .max_connections(connections_max)
+            .acquire_timeout(BUSY_TIMEOUT)
+            .after_connect(move |connection, _| {
+                Box::pin(async move {
+                    match backend {
+                        Backend::Sqlite => connection.execute(FILE_SETTINGS).await.map(drop),
+                        Backend::Postgres => connection.ping().await,
+                    }
+                })
+            })
+            .connect_with(options)
+            .await
+            .map_err(failed)?;
+        Ok(Self { pool, backend, shown: shown.into() })
+    }
+
+    /// A transaction in which what was read stays true.
+    pub(super) async fn begin(&self) -> Result<Tx, StoreError> {
+        self.pool.begin_with(self.backend.begin()).await.during("begin a transaction")
     }
 
     /// A number higher than that of every controller that used this database before.
     pub async fn epoch_begin(&self, at: Timestamp, version: &str) -> Result<u64, StoreError> {
-        let done = sqlx::query("INSERT INTO epochs (started_at, version) VALUES (?, ?)")
+        let sql = "INSERT INTO epochs (started_at, version) VALUES ($1, $2) RETURNING epoch";
+        let epoch: i64 = sqlx::query_scalar(sql)
             .bind(ms(at))
             .bind(version)
-            .execute(&self.pool)
+            .fetch_one(&self.pool)
             .await
             .during("begin an epoch")?;
-        Ok(done.last_insert_rowid() as u64)
+        Ok(epoch as u64)
     }
 
     /// Whether the database answers.
@@ -74,7 +121,7 @@ impl Store {
         sqlx::query("SELECT 1").execute(&self.pool).await.during("reach the database").map(|_| ())
     }
 
-    /// Waits until every connection is given back, then closes the file.
+    /// Waits until every connection is given back, then closes the database.
     pub async fn close(&self) {
         self.pool.close().await;
     }

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use reveille_proto::WakeId;
-use sqlx::{QueryBuilder, Sqlite};
 
 use super::{
     Store, StoreError,
     error::During,
     row::{Place, ms},
+    rows,
 };
 use crate::{
     outcome::{Outcome, Verdict},
@@ -50,7 +50,7 @@ impl Store {
     pub async fn outcome_keep(&self, row: &OutcomeRow) -> Result<(), StoreError> {
         let outcome = &row.outcome;
         let sql = "INSERT INTO outcomes (wake_id, verdict, arrived_at, idle_s, waited_s, saved_s, judged_at) \
-                   VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+                   VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING";
         sqlx::query(sql)
             .bind(outcome.wake.to_string())
             .bind(outcome.verdict.code())
@@ -72,7 +72,7 @@ impl Store {
         to: Timestamp,
     ) -> Result<Vec<OutcomeRow>, StoreError> {
         let sql = "SELECT o.wake_id, verdict, arrived_at, idle_s, waited_s, saved_s, judged_at FROM outcomes o \
-                   JOIN wakes w USING (wake_id) WHERE w.created_at >= ? AND w.created_at < ? ORDER BY o.wake_id";
+                   JOIN wakes w USING (wake_id) WHERE w.created_at >= $1 AND w.created_at < $2 ORDER BY o.wake_id";
         let rows: Vec<Row> = sqlx::query_as(sql)
             .bind(ms(from))
             .bind(ms(to))
@@ -88,9 +88,10 @@ impl Store {
         from: Timestamp,
         to: Timestamp,
     ) -> Result<Vec<Told>, StoreError> {
-        let sql = "SELECT w.instance_id, arrived_at, verdict = 'used' AND reason = 'forecast', waited_s FROM outcomes \
-                   JOIN wakes w USING (wake_id) WHERE arrived_at >= ? AND arrived_at < ? ORDER BY 1, 2, wake_id";
-        let rows: Vec<(String, i64, bool, f64)> = sqlx::query_as(sql)
+        let sql = "SELECT w.instance_id, arrived_at, CASE WHEN verdict = 'used' AND reason = 'forecast' THEN 1 ELSE 0 END, \
+                   waited_s FROM outcomes \
+                   JOIN wakes w USING (wake_id) WHERE arrived_at >= $1 AND arrived_at < $2 ORDER BY 1, 2, wake_id";
+        let rows: Vec<(String, i64, i64, f64)> = sqlx::query_as(sql)
             .bind(ms(from))
             .bind(ms(to))
             .fetch_all(&self.pool)
@@ -99,23 +100,22 @@ impl Store {
         let read = rows.into_iter().map(|(id, arrived_at, served, waited_s)| {
             let at = Place { table: "outcomes", row: &id };
             let (instance, arrived_at) = (at.parse("instance_id", &id)?, at.time("arrived_at", arrived_at)?);
-            Ok(Told { instance, arrived_at, served, waited_s })
+            Ok(Told { instance, arrived_at, served: served == 1, waited_s })
         });
         read.collect()
     }
 
     /// Verdicts on these wakes, as far as there are any.
     pub async fn outcomes_of(&self, wakes: &[WakeId]) -> Result<BTreeMap<WakeId, OutcomeRow>, StoreError> {
-        let mut sql = QueryBuilder::<Sqlite>::new(
-            "SELECT wake_id, verdict, arrived_at, idle_s, waited_s, saved_s, judged_at FROM outcomes WHERE wake_id IN (",
+        let sql = format!(
+            "SELECT wake_id, verdict, arrived_at, idle_s, waited_s, saved_s, judged_at FROM outcomes WHERE wake_id IN {}",
+            rows::ids(self.backend)
         );
-        let mut ids = sql.separated(", ");
-        for wake in wakes {
-            ids.push_bind(wake.to_string());
-        }
-        sql.push(")");
-        let rows: Vec<Row> =
-            sql.build_query_as().fetch_all(&self.pool).await.during("read the verdicts on wakes")?;
+        let rows: Vec<Row> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(rows::ids_json(wakes))
+            .fetch_all(&self.pool)
+            .await
+            .during("read the verdicts on wakes")?;
         rows.into_iter().map(|row| from_row(row).map(|row| (row.outcome.wake, row))).collect()
     }
 }

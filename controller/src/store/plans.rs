@@ -1,4 +1,4 @@
-//! Tables `plans`, `planned`, `omissions`: what was chosen, what was left out, and why.
+//! Tables `plans`, `planned`, `omissions`: reading what was chosen, what was left out, and why.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,8 @@ use reveille_proto::{HostId, InstanceId, WakeId};
 use super::{
     Store, StoreError,
     error::During,
-    held_out,
     row::{Place, ms},
 };
-use crate::plan::WakePlan;
 
 /// A plan's header.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,66 +55,6 @@ pub struct OmissionRow {
 }
 
 impl Store {
-    /// Keeps a plan. Returns its id.
-    pub async fn plan_keep(&self, plan: &WakePlan) -> Result<i64, StoreError> {
-        let mut omitted: BTreeMap<&str, u64> = BTreeMap::new();
-        for omission in &plan.omissions {
-            *omitted.entry(omission.reason.code()).or_default() += 1;
-        }
-        omitted.extend(plan.passed.by_code().into_iter().filter(|(_, count)| *count > 0));
-        let mut tx = self.begin().await?;
-        let sql = "INSERT INTO plans (made_at, horizon_end, mode, model_version, wakes, omissions, omitted, hold_out_share) \
-                   VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
-        let done = sqlx::query(sql)
-            .bind(ms(plan.made_at))
-            .bind(ms(plan.horizon_end))
-            .bind(plan.mode.as_str())
-            .bind(plan.model_version as i64)
-            .bind(plan.wakes.len() as i64)
-            .bind(plan.left_out() as i64)
-            .bind(serde_json::to_string(&omitted).expect("keys are text"))
-            .bind(plan.hold_out_share)
-            .execute(&mut *tx)
-            .await
-            .during("keep a plan")?;
-        let plan_id = done.last_insert_rowid();
-        for wake in &plan.wakes {
-            let sql = "INSERT INTO planned (instance_id, hour_at, serve_at, plan_id, host_id, due_at, expires_at, probability, \
-                       idle_h, saved_s, why) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
-            sqlx::query(sql)
-                .bind(wake.instance.as_str())
-                .bind(ms(wake.hour_at))
-                .bind(ms(wake.serve_at))
-                .bind(plan_id)
-                .bind(wake.host.as_str())
-                .bind(ms(wake.due_at))
-                .bind(ms(wake.expires_at))
-                .bind(wake.probability)
-                .bind(wake.idle_h)
-                .bind(wake.saved_s)
-                .bind(&wake.why)
-                .execute(&mut *tx)
-                .await
-                .during("keep a planned wake")?;
-        }
-        sqlx::query("DELETE FROM omissions").execute(&mut *tx).await.during("forget old omissions")?;
-        for omission in &plan.omissions {
-            sqlx::query(
-                "INSERT OR REPLACE INTO omissions (instance_id, plan_id, code, detail) VALUES (?, ?, ?, ?)",
-            )
-            .bind(omission.instance.as_str())
-            .bind(plan_id)
-            .bind(omission.reason.code())
-            .bind(omission.reason.to_string())
-            .execute(&mut *tx)
-            .await
-            .during("keep an omission")?;
-            held_out::keep(&mut tx, plan_id, omission).await?;
-        }
-        tx.commit().await.during("commit a plan")?;
-        Ok(plan_id)
-    }
-
     pub async fn plan_newest(&self) -> Result<Option<PlanRow>, StoreError> {
         type Row = (i64, i64, i64, String, i64, i64, i64, String);
         let sql = "SELECT plan_id, made_at, horizon_end, mode, model_version, wakes, omissions, omitted FROM plans \
@@ -162,7 +100,7 @@ impl Store {
             wake_id: Option<String>,
         }
         let sql = "SELECT instance_id, hour_at, serve_at, plan_id, host_id, due_at, expires_at, probability, idle_h, saved_s, \
-                   why, wake_id FROM planned WHERE serve_at >= ? AND serve_at < ? ORDER BY serve_at, instance_id";
+                   why, wake_id FROM planned WHERE serve_at >= $1 AND serve_at < $2 ORDER BY serve_at, instance_id";
         let rows: Vec<Row> = sqlx::query_as(sql)
             .bind(ms(from))
             .bind(ms(to))
@@ -191,7 +129,7 @@ impl Store {
 
     /// Why the newest plan left an instance out; none when it did not, or only because it is not expected or awake.
     pub async fn omission_of(&self, instance: &InstanceId) -> Result<Option<OmissionRow>, StoreError> {
-        let sql = "SELECT code, detail FROM omissions WHERE instance_id = ?";
+        let sql = "SELECT code, detail FROM omissions WHERE instance_id = $1";
         let row: Option<(String, String)> = sqlx::query_as(sql)
             .bind(instance.as_str())
             .fetch_optional(&self.pool)
@@ -206,8 +144,8 @@ impl Store {
         after: Option<&InstanceId>,
         limit: u32,
     ) -> Result<Vec<OmissionRow>, StoreError> {
-        let limit = if limit == 0 { -1 } else { i64::from(limit) };
-        let sql = "SELECT instance_id, code, detail FROM omissions WHERE instance_id > ? ORDER BY instance_id LIMIT ?";
+        let limit = if limit == 0 { i64::MAX } else { i64::from(limit) };
+        let sql = "SELECT instance_id, code, detail FROM omissions WHERE instance_id > $1 ORDER BY instance_id LIMIT $2";
         let rows: Vec<(String, String, String)> = sqlx::query_as(sql)
             .bind(after.map_or("", InstanceId::as_str))
             .bind(limit)

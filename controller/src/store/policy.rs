@@ -45,8 +45,8 @@ impl Store {
     /// Sets a key and records the change, both or neither.
     pub async fn policy_change(&self, change: &PolicyChange) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
-        let sql = "INSERT INTO policy (key, value, changed_at, changed_by) VALUES (?1, ?2, ?3, ?4) \
-                   ON CONFLICT (key) DO UPDATE SET value = ?2, changed_at = ?3, changed_by = ?4";
+        let sql = "INSERT INTO policy (key, value, changed_at, changed_by) VALUES ($1, $2, $3, $4) \
+                   ON CONFLICT (key) DO UPDATE SET value = $2, changed_at = $3, changed_by = $4";
         sqlx::query(sql)
             .bind(&change.key)
             .bind(&change.new_value)
@@ -55,7 +55,7 @@ impl Store {
             .execute(&mut *tx)
             .await
             .during("set a policy key")?;
-        let sql = "INSERT INTO policy_changes (changed_at, changed_by, key, old_value, new_value) VALUES (?, ?, ?, ?, ?)";
+        let sql = "INSERT INTO policy_changes (changed_at, changed_by, key, old_value, new_value) VALUES ($1, $2, $3, $4, $5)";
         sqlx::query(sql)
             .bind(ms(change.changed_at))
             .bind(&change.changed_by)
@@ -70,9 +70,12 @@ impl Store {
 
     /// Newest first.
     pub async fn policy_changes(&self, limit: u32) -> Result<Vec<PolicyChange>, StoreError> {
-        let sql = "SELECT changed_at, changed_by, key, old_value, new_value FROM policy_changes ORDER BY change_id DESC LIMIT ?";
-        let rows: Vec<(i64, String, String, String, String)> =
-            sqlx::query_as(sql).bind(limit).fetch_all(&self.pool).await.during("read changes of policy")?;
+        let sql = "SELECT changed_at, changed_by, key, old_value, new_value FROM policy_changes ORDER BY change_id DESC LIMIT $1";
+        let rows: Vec<(i64, String, String, String, String)> = sqlx::query_as(sql)
+            .bind(i64::from(limit))
+            .fetch_all(&self.pool)
+            .await
+            .during("read changes of policy")?;
         let read = rows.into_iter().map(|(changed_at, changed_by, key, old_value, new_value)| {
             let changed_at = Place { table: "policy_changes", row: &key }.time("changed_at", changed_at)?;
             Ok(PolicyChange { changed_at, changed_by, key, old_value, new_value })

@@ -6,16 +6,16 @@ use super::{Store, StoreError, error::During, row::ms};
 
 /// Each with one placeholder: milliseconds since 1970. Open wakes are never forgotten.
 const STATEMENTS: [&str; 10] = [
-    "DELETE FROM transitions WHERE wake_id IN (SELECT wake_id FROM wakes WHERE ended_at < ?)",
-    "DELETE FROM outcomes WHERE wake_id IN (SELECT wake_id FROM wakes WHERE ended_at < ?)",
-    "DELETE FROM wakes WHERE ended_at < ?",
-    "DELETE FROM visits WHERE departed_at < ?",
-    "DELETE FROM activity WHERE (day + 1) * 86400000 < ?",
-    "DELETE FROM planned WHERE serve_at < ?",
-    "DELETE FROM held_out WHERE serve_at < ?",
-    "DELETE FROM plans WHERE made_at < ?",
-    "DELETE FROM spend WHERE (day + 1) * 86400000 < ?",
-    "DELETE FROM host_load WHERE (hour + 1) * 3600000 < ?",
+    "DELETE FROM transitions WHERE wake_id IN (SELECT wake_id FROM wakes WHERE ended_at < $1)",
+    "DELETE FROM outcomes WHERE wake_id IN (SELECT wake_id FROM wakes WHERE ended_at < $1)",
+    "DELETE FROM wakes WHERE ended_at < $1",
+    "DELETE FROM visits WHERE departed_at < $1",
+    "DELETE FROM activity WHERE (day + 1) * 86400000 < $1",
+    "DELETE FROM planned WHERE serve_at < $1",
+    "DELETE FROM held_out WHERE serve_at < $1",
+    "DELETE FROM plans WHERE made_at < $1",
+    "DELETE FROM spend WHERE (day + 1) * 86400000 < $1",
+    "DELETE FROM host_load WHERE (hour + 1) * 3600000 < $1",
 ];
 
 impl Store {

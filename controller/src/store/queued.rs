@@ -2,7 +2,12 @@
 
 use reveille_proto::WakeId;
 
-use super::{Store, StoreError, error::During, row::Place, wakes::Row as WakeRow};
+use super::{
+    Store, StoreError,
+    error::During,
+    row::Place,
+    wake_row::{COLUMNS, Row as WakeRow},
+};
 use crate::queue::Queued;
 
 #[derive(sqlx::FromRow)]
@@ -28,14 +33,20 @@ impl Row {
     }
 }
 
-const SELECT: &str = "SELECT wakes.*, instances.host_id AS on_host, instances.cohort AS in_cohort, \
-                      instances.time_zone AS in_time_zone FROM wakes LEFT JOIN instances USING (instance_id)";
+fn select() -> String {
+    format!(
+        "SELECT {COLUMNS}, instances.host_id AS on_host, instances.cohort AS in_cohort, \
+         instances.time_zone AS in_time_zone FROM wakes \
+         LEFT JOIN instances ON instances.instance_id = wakes.instance_id"
+    )
+}
 
 impl Store {
     /// The next `limit` queued wakes after `after`, in order of the id. One bad row is said and left out.
-    pub async fn wakes_queued(&self, after: Option<WakeId>, limit: u32) -> Result<Vec<Queued>, StoreError> {
+    pub async fn queue_page(&self, after: Option<WakeId>, limit: u32) -> Result<Vec<Queued>, StoreError> {
         let sql = format!(
-            "{SELECT} WHERE wakes.state = 'queued' AND wakes.wake_id > $1 ORDER BY wakes.wake_id LIMIT $2"
+            "{} WHERE wakes.state = 'queued' AND wakes.wake_id > $1 ORDER BY wakes.wake_id LIMIT $2",
+            select()
         );
         let after = after.map_or_else(String::new, |id| id.to_string());
         let rows: Vec<Row> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
@@ -48,8 +59,8 @@ impl Store {
     }
 
     /// One queued wake; `None` when it is not queued.
-    pub async fn wake_queued(&self, id: WakeId) -> Result<Option<Queued>, StoreError> {
-        let sql = format!("{SELECT} WHERE wakes.wake_id = $1 AND wakes.state = 'queued'");
+    pub async fn queue_entry(&self, id: WakeId) -> Result<Option<Queued>, StoreError> {
+        let sql = format!("{} WHERE wakes.wake_id = $1 AND wakes.state = 'queued'", select());
         let row: Option<Row> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
             .bind(id.to_string())
             .fetch_optional(&self.pool)

@@ -1,10 +1,10 @@
 //! Tables `sources` and `source_counts`: how far each log was read, and what was in it.
 
 use jiff::Timestamp;
-use sqlx::{Sqlite, Transaction};
 
 use super::{
     Store, StoreError,
+    backend::Tx,
     error::During,
     row::{Place, ms},
 };
@@ -24,7 +24,7 @@ impl Store {
     /// Where reading of `source` goes on.
     pub async fn source_position(&self, source: &str) -> Result<Option<Position>, StoreError> {
         let row: Option<(String, i64, i64)> =
-            sqlx::query_as("SELECT fingerprint, byte_offset, line FROM sources WHERE source = ?")
+            sqlx::query_as("SELECT fingerprint, byte_offset, line FROM sources WHERE source = $1")
                 .bind(source)
                 .fetch_optional(&self.pool)
                 .await
@@ -45,7 +45,7 @@ impl Store {
         let mut sources = Vec::with_capacity(rows.len());
         for (source, line, updated_at) in rows {
             let counts: Vec<(String, i64)> =
-                sqlx::query_as("SELECT kind, count FROM source_counts WHERE source = ? ORDER BY kind")
+                sqlx::query_as("SELECT kind, count FROM source_counts WHERE source = $1 ORDER BY kind")
                     .bind(&source)
                     .fetch_all(&self.pool)
                     .await
@@ -59,14 +59,14 @@ impl Store {
 }
 
 pub(super) async fn advance(
-    tx: &mut Transaction<'static, Sqlite>,
+    tx: &mut Tx,
     source: &str,
     position: &Position,
     counts: &Counts,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    let sql = "INSERT INTO sources (source, fingerprint, byte_offset, line, updated_at) VALUES (?1, ?2, ?3, ?4, ?5) \
-               ON CONFLICT (source) DO UPDATE SET fingerprint = ?2, byte_offset = ?3, line = ?4, updated_at = ?5";
+    let sql = "INSERT INTO sources (source, fingerprint, byte_offset, line, updated_at) VALUES ($1, $2, $3, $4, $5) \
+               ON CONFLICT (source) DO UPDATE SET fingerprint = $2, byte_offset = $3, line = $4, updated_at = $5";
     sqlx::query(sql)
         .bind(source)
         .bind(&position.fingerprint)
@@ -77,8 +77,8 @@ pub(super) async fn advance(
         .await
         .during("keep a source's position")?;
     for (kind, count) in counts.entries() {
-        let sql = "INSERT INTO source_counts (source, kind, count) VALUES (?1, ?2, ?3) \
-                   ON CONFLICT (source, kind) DO UPDATE SET count = count + ?3";
+        let sql = "INSERT INTO source_counts (source, kind, count) VALUES ($1, $2, $3) \
+                   ON CONFLICT (source, kind) DO UPDATE SET count = source_counts.count + $3";
         sqlx::query(sql)
             .bind(source)
             .bind(kind)

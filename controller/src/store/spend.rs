@@ -23,13 +23,13 @@ impl Store {
     /// serve, and only with a verdict: the last window of a day that goes on is not in it yet.
     pub async fn spend_of(&self, from_day: i32) -> Result<Vec<DaySpend>, StoreError> {
         let instances: Vec<(i32, i64)> =
-            sqlx::query_as("SELECT day, instances FROM spend WHERE day >= ? ORDER BY day")
+            sqlx::query_as("SELECT day, instances FROM spend WHERE day >= $1 ORDER BY day")
                 .bind(from_day)
                 .fetch_all(&self.pool)
                 .await
                 .during("read how many were forecast")?;
-        let sql = "SELECT serving_at / 86400000 AS day, total(idle_s), count(*) FROM wakes JOIN outcomes USING (wake_id) \
-                   WHERE reason = 'forecast' AND serving_at >= ? GROUP BY day ORDER BY day";
+        let sql = "SELECT serving_at / 86400000 AS day, sum(idle_s), count(*) FROM wakes JOIN outcomes USING (wake_id) \
+                   WHERE reason = 'forecast' AND serving_at >= $1 GROUP BY day ORDER BY day";
         let wakes: Vec<(i32, f64, i64)> = sqlx::query_as(sql)
             .bind(i64::from(from_day) * 86_400_000)
             .fetch_all(&self.pool)
@@ -49,8 +49,9 @@ impl Store {
 
     /// Keeps how many instances a plan forecast; the most of a day stands.
     pub async fn spend_keep_instances(&self, day: i32, instances: u64) -> Result<(), StoreError> {
-        let sql = "INSERT INTO spend (day, instances) VALUES (?1, ?2) \
-                   ON CONFLICT (day) DO UPDATE SET instances = max(instances, ?2)";
+        let sql = "INSERT INTO spend (day, instances) VALUES ($1, $2) \
+                   ON CONFLICT (day) DO UPDATE SET \
+                   instances = CASE WHEN spend.instances > $2 THEN spend.instances ELSE $2 END";
         sqlx::query(sql)
             .bind(day)
             .bind(instances as i64)
@@ -72,10 +73,10 @@ mod tests {
         let at = day * DAY_MS + 3_600_000;
         let sql = "INSERT INTO wakes (wake_id, instance_id, reason, priority, requested_by, created_at, due_at, \
                    expires_at, state, state_data, attempt, serving_at, ended_at, end_reason) \
-                   VALUES (?1, ?1, ?2, 1, 'test', ?3, ?3, ?3, 'ended', '{}', 1, ?3, ?3, 'woken')";
+                   VALUES ($1, $1, $2, 1, 'test', $3, $3, $3, 'ended', '{}', 1, $3, $3, 'woken')";
         sqlx::query(sql).bind(id).bind(reason).bind(at).execute(&store.pool).await.expect("kept");
         let sql = "INSERT INTO outcomes (wake_id, verdict, idle_s, waited_s, saved_s, judged_at) \
-                   VALUES (?, 'unused', ?, 0, 0, 0)";
+                   VALUES ($1, 'unused', $2, 0, 0, 0)";
         sqlx::query(sql).bind(id).bind(idle_s).execute(&store.pool).await.expect("kept");
     }
 

@@ -57,6 +57,7 @@ fn hello(names: &[&str]) -> Hello {
         unfinished: Vec::new(),
         cpu_ceiling_percent: None,
         wakes_max: None,
+        epoch: 0,
     }
 }
 
@@ -111,7 +112,7 @@ async fn a_second_request_joins_the_open_wake_and_goes_first() {
 async fn what_was_committed_is_there_after_a_restart_and_ends_once() {
     let (dir, store) = store().await;
     let rule = RetryRule::default();
-    store.host_hello(&hello(&["dev1"]), t(0)).await.expect("kept");
+    store.host_hello(&hello(&["dev1"]), "c1", 1, t(0)).await.expect("kept");
     let (wake, _, _) =
         store.wake_request(&new_wake(1, "dev1", Reason::Demand, 0), &rule).await.expect("queued");
     store.wake_step(wake.id, &dispatch(1), &rule).await.expect("dispatched");
@@ -136,7 +137,7 @@ async fn what_was_committed_is_there_after_a_restart_and_ends_once() {
 async fn the_queue_of_a_host_is_in_order_and_only_its_own() {
     let (_dir, store) = store().await;
     let rule = RetryRule::default();
-    store.host_hello(&hello(&["dev1", "dev2", "dev3", "dev4"]), t(0)).await.expect("kept");
+    store.host_hello(&hello(&["dev1", "dev2", "dev3", "dev4"]), "c1", 1, t(0)).await.expect("kept");
     for (seed, name, reason, at) in [
         (1, "dev1", Reason::Forecast, 1),
         (2, "dev2", Reason::Forecast, 0),
@@ -201,8 +202,8 @@ async fn the_same_log_twice_changes_no_visit() {
 #[tokio::test]
 async fn an_instance_an_agent_no_longer_lists_has_no_host() {
     let (_dir, store) = store().await;
-    store.host_hello(&hello(&["dev1", "dev2"]), t(0)).await.expect("kept");
-    store.host_hello(&hello(&["dev2"]), t(1)).await.expect("kept");
+    store.host_hello(&hello(&["dev1", "dev2"]), "c1", 1, t(0)).await.expect("kept");
+    store.host_hello(&hello(&["dev2"]), "c1", 1, t(1)).await.expect("kept");
     let rows = store.instances_list(None, 0).await.expect("readable");
     let hosts: Vec<_> = rows.iter().map(|row| (row.instance.as_str(), row.host.is_some())).collect();
     assert_eq!(hosts, [("dev1", false), ("dev2", true)]);
@@ -212,7 +213,7 @@ async fn an_instance_an_agent_no_longer_lists_has_no_host() {
 async fn one_bad_row_does_not_stop_the_queue() {
     let (_dir, store) = store().await;
     let rule = RetryRule::default();
-    store.host_hello(&hello(&["dev1", "dev2"]), t(0)).await.expect("kept");
+    store.host_hello(&hello(&["dev1", "dev2"]), "c1", 1, t(0)).await.expect("kept");
     for (seed, name) in [(1, "dev1"), (2, "dev2")] {
         store.wake_request(&new_wake(seed, name, Reason::Demand, 0), &rule).await.expect("queued");
     }

@@ -3,19 +3,20 @@
 use jiff::Timestamp;
 use reveille_proto::WakeId;
 use serde::Serialize;
-use sqlx::{Sqlite, Transaction};
 
 use super::{
-    Store, StoreError,
+    Backend, Store, StoreError,
+    backend::Tx,
     error::During,
     row::{Place, ms},
+    rows::{self, Kind, ROWS_PER_STATEMENT, plain},
 };
 
 /// One move of a wake.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Transition {
     pub wake: WakeId,
-    /// 1 is the creation; set when appended.
+    /// 1 is the creation; after that, one more than the moves of the wake.
     pub seq: u32,
     pub at: Timestamp,
     pub event: String,
@@ -42,31 +43,61 @@ fn from_row((wake_id, seq, at, event, from, to, epoch, detail): Row) -> Result<T
     })
 }
 
-pub(super) async fn append(
-    tx: &mut Transaction<'static, Sqlite>,
-    moved: &Transition,
-) -> Result<(), StoreError> {
-    let sql = "INSERT INTO transitions (wake_id, seq, at, event, from_state, to_state, epoch, detail) \
-               VALUES (?1, 1 + (SELECT count(*) FROM transitions WHERE wake_id = ?1), ?2, ?3, ?4, ?5, ?6, ?7)";
-    sqlx::query(sql)
-        .bind(moved.wake.to_string())
-        .bind(ms(moved.at))
-        .bind(&moved.event)
-        .bind(&moved.from)
-        .bind(&moved.to)
-        .bind(moved.epoch as i64)
-        .bind(&moved.detail)
-        .execute(&mut **tx)
-        .await
-        .during("record a move of a wake")
-        .map(|_| ())
+#[derive(Serialize)]
+struct NewRow<'a> {
+    wake_id: WakeId,
+    seq: u32,
+    at: i64,
+    event: &'a str,
+    from_state: &'a str,
+    to_state: &'a str,
+    epoch: u64,
+    detail: String,
+}
+
+fn new_row(moved: &Transition) -> NewRow<'_> {
+    NewRow {
+        wake_id: moved.wake,
+        seq: moved.seq,
+        at: ms(moved.at),
+        event: &moved.event,
+        from_state: &moved.from,
+        to_state: &moved.to,
+        epoch: moved.epoch,
+        detail: plain(&moved.detail),
+    }
+}
+
+const COLUMNS: [(&str, Kind); 8] = [
+    ("wake_id", Kind::Text),
+    ("seq", Kind::Int),
+    ("at", Kind::Int),
+    ("event", Kind::Text),
+    ("from_state", Kind::Text),
+    ("to_state", Kind::Text),
+    ("epoch", Kind::Int),
+    ("detail", Kind::Text),
+];
+
+pub(super) async fn append(tx: &mut Tx, backend: Backend, moves: &[Transition]) -> Result<(), StoreError> {
+    let names = COLUMNS.map(|(name, _)| name).join(", ");
+    let table = rows::table(backend, &COLUMNS);
+    let sql = format!("INSERT INTO transitions ({names}) SELECT {names} FROM {table} AS moved");
+    for some in moves.chunks(ROWS_PER_STATEMENT) {
+        sqlx::query(sqlx::AssertSqlSafe(sql.clone()))
+            .bind(rows::json(&some.iter().map(new_row).collect::<Vec<_>>()))
+            .execute(&mut **tx)
+            .await
+            .during("record moves of wakes")?;
+    }
+    Ok(())
 }
 
 impl Store {
     /// The story of one wake, in order.
     pub async fn transitions_of(&self, wake: WakeId) -> Result<Vec<Transition>, StoreError> {
         let sql = "SELECT wake_id, seq, at, event, from_state, to_state, epoch, detail FROM transitions \
-                   WHERE wake_id = ? ORDER BY seq";
+                   WHERE wake_id = $1 ORDER BY seq";
         let rows: Vec<Row> = sqlx::query_as(sql)
             .bind(wake.to_string())
             .fetch_all(&self.pool)
@@ -82,7 +113,7 @@ impl Store {
         to: Timestamp,
     ) -> Result<Vec<Transition>, StoreError> {
         let sql = "SELECT wake_id, seq, at, event, from_state, to_state, epoch, detail FROM transitions \
-                   WHERE at >= ? AND at < ? ORDER BY at, wake_id, seq";
+                   WHERE at >= $1 AND at < $2 ORDER BY at, wake_id, seq";
         let rows: Vec<Row> = sqlx::query_as(sql)
             .bind(ms(from))
             .bind(ms(to))

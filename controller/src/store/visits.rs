@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use reveille_proto::InstanceId;
-use sqlx::{Sqlite, Transaction};
 
 use super::{
     Store, StoreError, activity,
+    backend::Tx,
     error::During,
     instances,
+    retry::retried,
     row::{Place, ms},
     sources,
 };
@@ -41,6 +42,10 @@ impl Store {
         gap: SignedDuration,
         at: Timestamp,
     ) -> Result<(), StoreError> {
+        retried(|| self.absorb(batch, gap, at)).await
+    }
+
+    async fn absorb(&self, batch: &Batch, gap: SignedDuration, at: Timestamp) -> Result<(), StoreError> {
         let mut by_instance: BTreeMap<&InstanceId, Vec<Sighting>> = BTreeMap::new();
         for sighting in &batch.sightings {
             by_instance.entry(&sighting.instance).or_default().push(sighting.clone());
@@ -56,7 +61,7 @@ impl Store {
     /// Visits that arrived in `[from, to)`, in order of instance and arrival.
     pub async fn visits_between(&self, from: Timestamp, to: Timestamp) -> Result<Vec<Visit>, StoreError> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM visits WHERE arrived_at >= ? AND arrived_at < ? ORDER BY instance_id, arrived_at"
+            "SELECT {COLUMNS} FROM visits WHERE arrived_at >= $1 AND arrived_at < $2 ORDER BY instance_id, arrived_at"
         );
         let rows: Vec<Row> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
             .bind(ms(from))
@@ -98,7 +103,7 @@ impl Store {
         to: Timestamp,
     ) -> Result<Vec<Visit>, StoreError> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM visits WHERE instance_id = ? AND departed_at >= ? AND arrived_at <= ? ORDER BY arrived_at"
+            "SELECT {COLUMNS} FROM visits WHERE instance_id = $1 AND departed_at >= $2 AND arrived_at <= $3 ORDER BY arrived_at"
         );
         let rows: Vec<Row> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
             .bind(instance.as_str())
@@ -112,7 +117,7 @@ impl Store {
 }
 
 async fn absorb_one(
-    tx: &mut Transaction<'static, Sqlite>,
+    tx: &mut Tx,
     instance: &InstanceId,
     sightings: &[Sighting],
     gap: SignedDuration,
@@ -120,8 +125,10 @@ async fn absorb_one(
     let times = sightings.iter().map(|s| s.at);
     let (Some(first), Some(last)) = (times.clone().min(), times.max()) else { return Ok(()) };
     let Some((from, until)) = reach(sightings, gap) else { return Ok(()) };
+    // First of all: whoever else folds visits of this instance waits for the row until the commit.
+    instances::seen(tx, instance, first, last).await?;
     let sql = format!(
-        "SELECT {COLUMNS} FROM visits WHERE instance_id = ? AND departed_at >= ? AND arrived_at <= ? ORDER BY arrived_at"
+        "SELECT {COLUMNS} FROM visits WHERE instance_id = $1 AND departed_at >= $2 AND arrived_at <= $3 ORDER BY arrived_at"
     );
     let rows: Vec<Row> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
         .bind(instance.as_str())
@@ -133,7 +140,7 @@ async fn absorb_one(
     let existing = rows.into_iter().map(from_row).collect::<Result<Vec<_>, _>>()?;
     let change = fold(instance, &existing, sightings, gap);
     for (instance, arrived_at) in &change.deletions {
-        sqlx::query("DELETE FROM visits WHERE instance_id = ? AND arrived_at = ?")
+        sqlx::query("DELETE FROM visits WHERE instance_id = $1 AND arrived_at = $2")
             .bind(instance.as_str())
             .bind(ms(*arrived_at))
             .execute(&mut **tx)
@@ -141,8 +148,8 @@ async fn absorb_one(
             .during("merge visits")?;
     }
     for visit in &change.upserts {
-        let sql = "INSERT INTO visits (instance_id, arrived_at, departed_at, asked_at) VALUES (?1, ?2, ?3, ?4) \
-                   ON CONFLICT (instance_id, arrived_at) DO UPDATE SET departed_at = ?3, asked_at = ?4";
+        let sql = "INSERT INTO visits (instance_id, arrived_at, departed_at, asked_at) VALUES ($1, $2, $3, $4) \
+                   ON CONFLICT (instance_id, arrived_at) DO UPDATE SET departed_at = $3, asked_at = $4";
         sqlx::query(sql)
             .bind(visit.instance.as_str())
             .bind(ms(visit.arrived_at))
@@ -152,6 +159,5 @@ async fn absorb_one(
             .await
             .during("keep a visit")?;
     }
-    activity::absorb(tx, instance, sightings).await?;
-    instances::seen(tx, instance, first, last).await
+    activity::absorb(tx, instance, sightings).await
 }

@@ -28,6 +28,8 @@ const TRIED_BEYOND_MAX: usize = 8;
 #[derive(Debug)]
 pub(super) struct Chosen {
     pub(super) host: HostId,
+    /// Of the host's session.
+    pub(super) epoch: u64,
     pub(super) queued: Queued,
     pub(super) event: Event,
 }
@@ -175,8 +177,8 @@ impl<'a> Chooser<'a> {
 
     fn choose(&mut self, host: &HostId, live: &LiveHost, queued: Queued, granted: &Granted) {
         self.count(host, &live.zone, &permitted(&queued, self.now));
-        let event = dispatched(self.shared, host, live.journal_id.clone(), grant_note(granted));
-        self.choice.chosen.push(Chosen { host: host.clone(), queued, event });
+        let event = dispatched(self.shared, host, live, grant_note(granted));
+        self.choice.chosen.push(Chosen { host: host.clone(), epoch: live.epoch, queued, event });
     }
 
     /// Why a forecast wake that was planned earlier may not be started any more.

@@ -17,9 +17,9 @@ use super::{
 };
 use crate::{
     app::Shared,
-    fleet::Over,
+    fleet::{LiveHost, Over},
     policy::Policy,
-    store::StoreError,
+    store::{Moved, Sessions, StoreError, WakeMove},
     wake::{Event, Wake},
 };
 
@@ -77,22 +77,41 @@ impl Dispatch {
         Ok(chooser.done())
     }
 
-    /// Commits what was chosen, then sends it.
+    /// Commits what was chosen in one go, then sends it.
+    ///
+    /// A move is lost where somebody else moved the wake first, or holds the host's session by now.
     async fn commit(&self, chosen: Vec<Chosen>) -> Result<u32, StoreError> {
-        let mut sent = 0;
-        let mut chosen = chosen.into_iter();
-        while let Some(one) = chosen.next() {
-            match self.commit_one(&one).await {
-                Ok(()) => sent += 1,
-                Err(error @ (StoreError::NoWake(_) | StoreError::Wake(_) | StoreError::BadRow { .. })) => {
+        let rule = self.shared.config.wake.retry_rule();
+        let (mut moves, mut effects, mut stepped) = (Vec::new(), Vec::new(), Vec::new());
+        for one in chosen {
+            match WakeMove::step(one.queued.wake.clone(), &one.event, &rule) {
+                Ok((Some(moved), then)) => {
+                    moves.push(moved);
+                    effects.push(then);
+                    stepped.push(one);
+                }
+                Ok((None, _)) => self.take_back(&one),
+                Err(error) => {
                     debug!(wake_id = %one.queued.wake.id, %error, "a wake was no longer queued as chosen");
                     self.take_back(&one);
                 }
-                Err(error) => {
-                    std::iter::once(one).chain(chosen).for_each(|one| self.take_back(&one));
-                    return Err(error);
-                }
             }
+        }
+        let epochs = stepped.iter().map(|one| (one.host.clone(), one.epoch)).collect();
+        let sessions = Sessions { controller: self.shared.controller.clone(), epochs };
+        let moved = self.shared.store.wakes_move(&moves, Some(&sessions)).await;
+        let moved = moved.inspect_err(|_| stepped.iter().for_each(|one| self.take_back(one)))?;
+        let mut sent = 0;
+        for ((one, moved), effects) in stepped.iter().zip(moved).zip(&effects) {
+            let Moved::Done(wake) = moved else {
+                self.take_back(one);
+                continue;
+            };
+            sent += 1;
+            self.shared.metrics.dispatched();
+            let host = &one.host;
+            info!(wake_id = %wake.id, instance_id = %wake.instance, host_id = %host, reason = %wake.reason, "wake dispatched");
+            perform(&self.shared, &wake, effects).await;
         }
         Ok(sent)
     }
@@ -102,16 +121,6 @@ impl Dispatch {
         let id = one.queued.wake.id;
         self.shared.fleet.ended(&one.host, id, Over::Other, self.shared.clock.now());
         self.shared.board.ask_for(id);
-    }
-
-    async fn commit_one(&self, one: &Chosen) -> Result<(), StoreError> {
-        let rule = self.shared.config.wake.retry_rule();
-        let (wake, effects) = self.shared.store.wake_step(one.queued.wake.id, &one.event, &rule).await?;
-        self.shared.metrics.dispatched();
-        let Chosen { host, .. } = one;
-        info!(wake_id = %wake.id, instance_id = %wake.instance, host_id = %host, reason = %wake.reason, "wake dispatched");
-        perform(&self.shared, &wake, &effects).await;
-        Ok(())
     }
 
     /// Wakes the policy has meanwhile ruled out.
@@ -161,13 +170,13 @@ impl Task for Dispatch {
 }
 
 /// What the command of a wake on `host` is, as the move that sends it.
-pub(super) fn dispatched(shared: &Shared, host: &HostId, journal_id: String, grant: String) -> Event {
+pub(super) fn dispatched(shared: &Shared, host: &HostId, live: &LiveHost, grant: String) -> Event {
     let now = shared.clock.now();
     let timeout = SignedDuration::from_secs(shared.config.wake.timeout_s.into());
     Event::Dispatch {
         host: host.clone(),
-        epoch: shared.epoch,
-        journal_id,
+        epoch: live.epoch,
+        journal_id: live.journal_id.clone(),
         at: now,
         deadline_at: now.saturating_add(timeout).unwrap_or(now),
         grant,

@@ -148,7 +148,7 @@ pub async fn learn_told(
         pinned: false,
     };
     let kept: &[_] = if rejected.is_some() { &[] } else { &profiles };
-    let published = store.model_publish(&row, kept).await?;
+    let published = store.model_publish(&row, kept, None).await?;
     Ok(LearnStatus {
         version: published.version,
         kind: config.model.kind,

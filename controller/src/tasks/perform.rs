@@ -42,7 +42,6 @@ fn over(wake: &Wake) -> Over {
 fn send_cancel(shared: &Shared, wake: &Wake) {
     let host = wake.state.run().map(|run| &run.host).or(wake.last_host.as_ref());
     if let Some(host) = host {
-        let epoch = wake.state.run().map_or(shared.epoch, |run| run.epoch);
-        shared.fleet.send_cancel(host, wake.id, epoch);
+        shared.fleet.send_cancel(host, wake.id);
     }
 }

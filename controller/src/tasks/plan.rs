@@ -348,7 +348,7 @@ impl Task for Plan {
         let made = self.shared.learned(|learned| self.make(&view, Some(learned)));
         let plan = made.unwrap_or_else(|| self.make(&view, None));
         self.shared.metrics.plan_took(began.elapsed().as_secs_f64());
-        let plan_id = self.shared.store.plan_keep(&plan).await?;
+        let plan_id = self.shared.store.plan_keep(&plan, None).await?;
         let unknown = |omission: &&Omission| matches!(omission.reason, OmissionReason::NoProfile);
         let silent = plan.passed.abstained + plan.omissions.iter().filter(unknown).count() as u64;
         let forecast = plan.wakes.len() as u64 + plan.left_out() - silent;

@@ -51,7 +51,7 @@ impl Reconcile {
                 .inspect_err(|_| left.iter().for_each(|id| self.shared.board.ask_for(*id)));
         }
         while let Some(id) = left.pop_first() {
-            match self.shared.store.wake_queued(id).await {
+            match self.shared.store.queue_entry(id).await {
                 Ok(Some(queued)) => self.shared.board.lock().put(queued, now),
                 Ok(None) => {}
                 Err(error) => {
@@ -69,7 +69,7 @@ impl Reconcile {
         let before: BTreeSet<WakeId> = self.shared.board.lock().ids().collect();
         let (mut after, mut seen) = (None, BTreeSet::new());
         loop {
-            let page = self.shared.store.wakes_queued(after, PAGE).await?;
+            let page = self.shared.store.queue_page(after, PAGE).await?;
             let Some(last) = page.last() else { break };
             after = Some(last.wake.id);
             let mut board = self.shared.board.lock();

@@ -1,111 +1,20 @@
-//! What agents say, what time says, and the verdict at the end.
+//! What time says, and the verdict at the end.
 
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use reveille_proto::{HostId, WakeId, edge::AttemptResult};
-use tokio::sync::mpsc::UnboundedReceiver;
-use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::info;
 
-use super::{Task, TaskError, perform, reconcile::by_host};
+use super::{Task, TaskError, perform};
 use crate::{
     app::Shared,
-    fleet::AgentEvent,
     outcome::{WakeFacts, judge},
     store::{OutcomeRow, StoreError},
-    wake::{End, Event, Wake},
+    wake::Event,
 };
 
 /// Ended wakes judged in one activation.
 const JUDGED_AT_ONCE_MAX: u32 = 1000;
-
-/// Takes the agents' words one after the other, so that they stay in order.
-pub async fn listen(shared: Shared, mut events: UnboundedReceiver<AgentEvent>, shutdown: CancellationToken) {
-    loop {
-        let event = tokio::select! {
-            () = shutdown.cancelled() => return,
-            event = events.recv() => event,
-        };
-        let Some(event) = event else { return };
-        if let Err(error) = heard(&shared, event).await {
-            // What was not taken is said again: results until acknowledged, the rest at the next hello.
-            let error = anyhow::Error::new(error);
-            warn!(error = format!("{error:#}"), "the word of an agent was not taken");
-        }
-    }
-}
-
-async fn heard(shared: &Shared, event: AgentEvent) -> Result<(), StoreError> {
-    match event {
-        AgentEvent::Connected { host, journal_id } => reconnected(shared, &host, &journal_id).await,
-        AgentEvent::Progress { host, progress } => {
-            let event =
-                Event::Progress { attempt: progress.attempt, phase: progress.phase, at: shared.clock.now() };
-            stepped(shared, &host, progress.wake, &event).await.map(|_| ())
-        }
-        AgentEvent::Result { host, result } => ended(shared, &host, &result).await,
-    }
-}
-
-/// Every wake that was under way on the host is sent again; the agent's journal makes that harmless.
-async fn reconnected(shared: &Shared, host: &HostId, journal_id: &str) -> Result<(), StoreError> {
-    let wakes = shared.store.wakes_running_on(host).await?;
-    let permits = by_host(&wakes).remove(host).unwrap_or_default();
-    shared.fleet.reconcile(host, &permits, shared.clock.now());
-    for wake in wakes {
-        let now = shared.clock.now();
-        let event = Event::Reconnected { epoch: shared.epoch, journal_id: journal_id.to_owned(), at: now };
-        stepped(shared, host, wake.id, &event).await?;
-    }
-    shared.signals.dispatch.notify_one();
-    Ok(())
-}
-
-async fn ended(shared: &Shared, host: &HostId, result: &AttemptResult) -> Result<(), StoreError> {
-    let event = Event::Result { result: result.clone(), at: shared.clock.now(), jitter: shared.jitter() };
-    let wake = stepped(shared, host, result.wake, &event).await?;
-    if let Some((wake, end)) = wake.and_then(|wake| wake.state.ended().map(|end| (wake, end))) {
-        info!(wake_id = %wake.id, instance_id = %wake.instance, host_id = %host, %end, detail = wake.detail, "wake ended");
-        shared.metrics.wake_ended(end);
-        if let (Some(sent), Some(serving)) =
-            (wake.dispatched_at, wake.serving_at.filter(|_| end == End::Woken))
-        {
-            shared.metrics.wake_took(wake.reason, serving.duration_since(sent).as_secs_f64());
-        }
-    }
-    // Acknowledged only now that the move is on disk. A result of a wake nobody knows is acknowledged too:
-    // after a restored database the agent would otherwise repeat it for ever.
-    shared.fleet.send_result_ack(host, result);
-    Ok(())
-}
-
-/// Steps and performs. `None` when the wake is unknown or the event impossible: said, and nothing more.
-async fn stepped(
-    shared: &Shared,
-    host: &HostId,
-    id: WakeId,
-    event: &Event,
-) -> Result<Option<Wake>, StoreError> {
-    // Only the host a wake was sent to can say anything about it.
-    let sent_to = shared.store.wake_get(id).await?.and_then(|wake| wake.last_host);
-    if sent_to.as_ref().is_some_and(|sent_to| sent_to != host) {
-        warn!(wake_id = %id, host_id = %host, event = event.name(), "an agent speaks of a wake of another host");
-        return Ok(None);
-    }
-    match shared.store.wake_step(id, event, &shared.config.wake.retry_rule()).await {
-        Ok((wake, effects)) => {
-            debug!(wake_id = %id, instance_id = %wake.instance, host_id = %host, event = event.name(), state = wake.state.name());
-            perform(shared, &wake, &effects).await;
-            Ok(Some(wake))
-        }
-        Err(problem @ (StoreError::NoWake(_) | StoreError::Wake(_) | StoreError::BadRow { .. })) => {
-            warn!(wake_id = %id, host_id = %host, event = event.name(), %problem, "the word of an agent fits no wake");
-            Ok(None)
-        }
-        Err(error) => Err(error),
-    }
-}
 
 /// Deadlines, expiries, verdicts, load by the hour.
 #[derive(Debug)]

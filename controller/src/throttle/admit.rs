@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use reveille_proto::{WakeId, edge::Load};
 
 use super::{Closed, HostGate, Pace, Room, StartCurve, ThrottleRule, gate::pressures};
-use crate::policy::Policy;
+use crate::policy::HostLimits;
 
 /// A wake in progress on the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,32 +57,32 @@ pub struct Admission<'a> {
     /// A person waits for it: the places that are kept for people are theirs.
     pub is_for_person: bool,
     pub fleet_active: u32,
-    /// As it holds on this host, see [`Policy::on_host`].
-    pub policy: &'a Policy,
+    /// See [`crate::policy::Policy::on_host`].
+    pub limits: HostLimits,
     pub rule: &'a ThrottleRule,
     pub now: Timestamp,
 }
 
 /// A permit, or why not.
 pub fn admit(ask: &Admission<'_>) -> Result<Permit, Closed> {
-    let Admission { gate, policy, .. } = *ask;
-    if ask.fleet_active >= policy.fleet_wakes_max {
-        return Err(Closed::FleetFull { active: ask.fleet_active, max: policy.fleet_wakes_max });
+    let Admission { gate, limits, .. } = *ask;
+    if ask.fleet_active >= limits.fleet_wakes_max {
+        return Err(Closed::FleetFull { active: ask.fleet_active, max: limits.fleet_wakes_max });
     }
     let load = ask.load.ok_or(Closed::NoLoad)?;
     check_load(load, ask)?;
     let known = ask.outlook.filter(Outlook::is_known);
-    let limit = gate.limit(policy, known.is_some());
+    let limit = gate.limit(&limits, known.is_some());
     let active = ask.running.len() as u32;
     if active >= limit {
         return Err(Closed::HostFull { active, limit });
     }
-    let for_forecasts = limit.saturating_sub(policy.host_places_for_people).max(1);
+    let for_forecasts = limit.saturating_sub(limits.places_for_people).max(1);
     if !ask.is_for_person && active >= for_forecasts {
         return Err(Closed::KeptForPeople { active, limit });
     }
     let cpu_percent_expected = match known {
-        Some(outlook) => by_curve(load, &outlook, policy)?,
+        Some(outlook) => by_curve(load, &outlook, &limits)?,
         // Where what starts is held under the ceiling anyway, 2, 4, 8 is care enough.
         None if load.group_cores.is_some() => load.cpu_percent,
         None => by_assumed_cost(load, ask)?,
@@ -90,10 +90,10 @@ pub fn admit(ask: &Admission<'_>) -> Result<Permit, Closed> {
     Ok(Permit { cpu_percent_expected, limit })
 }
 
-fn by_curve(load: &Load, outlook: &Outlook<'_>, policy: &Policy) -> Result<f64, Closed> {
+fn by_curve(load: &Load, outlook: &Outlook<'_>, limits: &HostLimits) -> Result<f64, Closed> {
     let room = Room {
         cores: load.cores,
-        cpu_ceiling_percent: policy.cpu_ceiling_percent,
+        cpu_ceiling_percent: limits.cpu_ceiling_percent,
         is_capped: load.group_cores.is_some(),
     };
     let fits = outlook.pace.admits(outlook.class, &room, outlook.curves);
@@ -114,22 +114,22 @@ impl Outlook<'_> {
 }
 
 fn by_assumed_cost(load: &Load, ask: &Admission<'_>) -> Result<f64, Closed> {
-    let Admission { running, policy, rule, now, .. } = *ask;
+    let Admission { running, limits, rule, now, .. } = *ask;
     let cost_percent = 100.0 * rule.wake_cost_cores / load.cores;
     let reserving = running.iter().chain(ask.settling);
     let reserved: f64 = reserving.map(|wake| cost_percent * share_left(wake, rule, now)).sum();
     let cpu_percent_expected = load.cpu_percent + reserved + cost_percent;
     // On a host smaller than one wake none would ever start: there one at a time may, while nothing else does.
     let too_small =
-        cost_percent > policy.cpu_ceiling_percent && running.is_empty() && ask.settling.is_empty();
-    if cpu_percent_expected > policy.cpu_ceiling_percent && !too_small {
+        cost_percent > limits.cpu_ceiling_percent && running.is_empty() && ask.settling.is_empty();
+    if cpu_percent_expected > limits.cpu_ceiling_percent && !too_small {
         return Err(Closed::NoHeadroom { cpu_percent_expected });
     }
     Ok(cpu_percent_expected)
 }
 
 fn check_load(load: &Load, ask: &Admission<'_>) -> Result<(), Closed> {
-    let Admission { policy, rule, now, .. } = *ask;
+    let Admission { limits, rule, now, .. } = *ask;
     let freshness = SignedDuration::from_secs(rule.load_freshness_s.into());
     let age = now.duration_since(load.measured_at);
     if age >= freshness {
@@ -143,7 +143,7 @@ fn check_load(load: &Load, ask: &Admission<'_>) -> Result<(), Closed> {
         return Err(Closed::FrozenLoad { for_s });
     }
     // Written so that an absurd load (not a number) closes.
-    let is_below = load.cpu_percent < policy.cpu_ceiling_percent;
+    let is_below = load.cpu_percent < limits.cpu_ceiling_percent;
     if !is_below {
         return Err(Closed::OverCeiling { cpu_percent: load.cpu_percent });
     }
@@ -164,8 +164,8 @@ mod tests {
     use super::*;
     use crate::throttle::{Course, Measurement};
 
-    fn policy() -> Policy {
-        Policy { host_wakes_max: 8, ..Policy::default() }
+    fn limits() -> HostLimits {
+        HostLimits { cpu_ceiling_percent: 70.0, wakes_max: 8, places_for_people: 1, fleet_wakes_max: 64 }
     }
 
     fn t(s: i64) -> Timestamp {
@@ -189,7 +189,7 @@ mod tests {
             frozen_since: None,
             is_for_person: true,
             fleet_active: running.len() as u32,
-            policy: &policy(),
+            limits: limits(),
             rule: &rule,
             now: t(0),
         })
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn the_first_wake_needs_headroom_too_unless_the_host_is_smaller_than_a_wake() {
         assert_eq!(ask(60.0, &[], 2), Err(Closed::NoHeadroom { cpu_percent_expected: 72.5 }));
-        let (policy, gate) = (policy(), HostGate::new(&ThrottleRule::default()));
+        let (limits, gate) = (limits(), HostGate::new(&ThrottleRule::default()));
         let one_core = Load { cores: 1.0, ..load(20.0, t(0)) };
         let asked = |settling: &[Running]| {
             admit(&Admission {
@@ -227,7 +227,7 @@ mod tests {
                 frozen_since: None,
                 is_for_person: true,
                 fleet_active: 0,
-                policy: &policy,
+                limits,
                 rule: &ThrottleRule::default(),
                 now: t(0),
             })
@@ -239,7 +239,7 @@ mod tests {
     #[test]
     fn stale_future_and_missing_loads_close_the_gate() {
         let rule = ThrottleRule::default();
-        let policy = policy();
+        let limits = limits();
         let gate = HostGate::new(&rule);
         let at = |load: Option<&Load>| {
             admit(&Admission {
@@ -251,7 +251,7 @@ mod tests {
                 frozen_since: None,
                 is_for_person: true,
                 fleet_active: 0,
-                policy: &policy,
+                limits,
                 rule: &rule,
                 now: t(0),
             })
@@ -266,7 +266,7 @@ mod tests {
     fn caps_of_host_and_fleet_hold() {
         assert_eq!(ask(1.0, &[-999, -999], 2), Err(Closed::HostFull { active: 2, limit: 2 }));
         let rule = ThrottleRule::default();
-        let policy = Policy { fleet_wakes_max: 5, ..policy() };
+        let limits = HostLimits { fleet_wakes_max: 5, ..limits() };
         let ask = Admission {
             gate: &HostGate::new(&rule),
             load: Some(&load(1.0, t(0))),
@@ -276,7 +276,7 @@ mod tests {
             frozen_since: None,
             is_for_person: true,
             fleet_active: 5,
-            policy: &policy,
+            limits,
             rule: &rule,
             now: t(0),
         };
@@ -286,8 +286,8 @@ mod tests {
     #[test]
     fn the_last_place_is_kept_for_people_where_there_is_more_than_one() {
         let rule = ThrottleRule { limit_start: 4, ..ThrottleRule::default() };
-        let (policy, gate, load) = (policy(), HostGate::new(&rule), load(1.0, t(0)));
-        let asked = |running: &[Running], is_for_person, policy: &Policy| {
+        let (limits, gate, load) = (limits(), HostGate::new(&rule), load(1.0, t(0)));
+        let asked = |running: &[Running], is_for_person, limits: HostLimits| {
             admit(&Admission {
                 gate: &gate,
                 load: Some(&load),
@@ -297,16 +297,16 @@ mod tests {
                 frozen_since: None,
                 is_for_person,
                 fleet_active: 0,
-                policy,
+                limits,
                 rule: &rule,
                 now: t(0),
             })
         };
         let three = [Running { since: t(-999) }; 3];
-        assert_eq!(asked(&three, false, &policy), Err(Closed::KeptForPeople { active: 3, limit: 4 }));
-        assert!(asked(&three, true, &policy).is_ok() && asked(&three[..2], false, &policy).is_ok());
-        let narrow = Policy { host_wakes_max: 1, ..policy };
-        assert!(asked(&[], false, &narrow).is_ok(), "the only place is for all");
+        assert_eq!(asked(&three, false, limits), Err(Closed::KeptForPeople { active: 3, limit: 4 }));
+        assert!(asked(&three, true, limits).is_ok() && asked(&three[..2], false, limits).is_ok());
+        let narrow = HostLimits { wakes_max: 1, ..limits };
+        assert!(asked(&[], false, narrow).is_ok(), "the only place is for all");
     }
 
     /// A host of 16 cores, measured for ten minutes with 4 of them in use, and a class that burns 4 for a minute after
@@ -332,7 +332,7 @@ mod tests {
     #[test]
     fn known_curves_decide_in_place_of_the_assumed_cost() {
         let (mut pace, curves) = learned();
-        let (rule, policy) = (ThrottleRule::default(), policy());
+        let (rule, limits) = (ThrottleRule::default(), limits());
         let (gate, load) = (HostGate::new(&rule), Load { cores: 16.0, ..load(25.0, t(0)) });
         let mut admitted = 0;
         let refused = loop {
@@ -348,12 +348,12 @@ mod tests {
                 frozen_since: None,
                 is_for_person: true,
                 fleet_active: 0,
-                policy: &policy,
+                limits,
                 rule: &rule,
                 now: t(0),
             });
             match asked {
-                Ok(permit) => assert!(permit.cpu_percent_expected <= policy.cpu_ceiling_percent),
+                Ok(permit) => assert!(permit.cpu_percent_expected <= limits.cpu_ceiling_percent),
                 Err(closed) => break closed,
             }
             pace.start(wake(admitted as u8), 0);
@@ -366,7 +366,7 @@ mod tests {
     #[test]
     fn a_frozen_load_closes_the_gate_and_says_so() {
         let rule = ThrottleRule::default();
-        let (gate, load, policy) = (HostGate::new(&rule), load(20.0, t(0)), policy());
+        let (gate, load, limits) = (HostGate::new(&rule), load(20.0, t(0)), limits());
         let frozen_since = Some(t(-i64::from(rule.load_frozen_s)));
         let ask = Admission {
             gate: &gate,
@@ -377,7 +377,7 @@ mod tests {
             frozen_since,
             is_for_person: true,
             fleet_active: 0,
-            policy: &policy,
+            limits,
             rule: &rule,
             now: t(0),
         };

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use reveille_proto::edge::Load;
 
 use super::ThrottleRule;
-use crate::policy::Policy;
+use crate::policy::HostLimits;
 
 /// Pressure is over when the average of ten seconds is below this share of the maximum, and that of a minute below it.
 const PRESSURE_OVER_SHARE: f64 = 0.7;
@@ -49,8 +49,8 @@ impl HostGate {
     }
 
     /// Wakes the host may run at once under the policy's cap: `is_known` where the start curves say how many fit.
-    pub fn limit(&self, policy: &Policy, is_known: bool) -> u32 {
-        let cap = policy.host_wakes_max;
+    pub fn limit(&self, limits: &HostLimits, is_known: bool) -> u32 {
+        let cap = limits.wakes_max;
         let limit = if is_known { cap } else { self.limit.min(cap) };
         self.brake.map_or(limit, |brake| brake.limit.min(limit)).max(1)
     }
@@ -60,27 +60,27 @@ impl HostGate {
         &mut self,
         load: &Load,
         active: u32,
-        policy: &Policy,
+        limits: &HostLimits,
         rule: &ThrottleRule,
         now: Timestamp,
     ) {
         self.look_at_pressure(load, active, rule, now);
-        self.let_go(policy, rule, now);
+        self.let_go(limits, rule, now);
         // What runs in a CPU group of its own cannot break the ceiling: there the group is full, and that is well.
-        if load.cpu_percent >= policy.cpu_ceiling_percent && load.group_cores.is_none() {
+        if load.cpu_percent >= limits.cpu_ceiling_percent && load.group_cores.is_none() {
             self.limit = (self.limit / 2).max(rule.limit_start);
             self.calm_since = None;
             return;
         }
         // A limit that was not used up has proved nothing.
-        if active < self.limit(policy, false) {
+        if active < self.limit(limits, false) {
             self.calm_since = None;
             return;
         }
         let since = *self.calm_since.get_or_insert(now);
         let raise_after = SignedDuration::from_secs(rule.limit_raise_after_s.into());
-        if now.duration_since(since) >= raise_after && self.limit < policy.host_wakes_max {
-            self.limit = self.limit.saturating_mul(2).min(policy.host_wakes_max);
+        if now.duration_since(since) >= raise_after && self.limit < limits.wakes_max {
+            self.limit = self.limit.saturating_mul(2).min(limits.wakes_max);
             self.calm_since = None;
         }
     }
@@ -122,14 +122,14 @@ impl HostGate {
         self.brake = Some(Brake { limit: (ran / 2).max(1), moved_at: now });
     }
 
-    fn let_go(&mut self, policy: &Policy, rule: &ThrottleRule, now: Timestamp) {
+    fn let_go(&mut self, limits: &HostLimits, rule: &ThrottleRule, now: Timestamp) {
         let Some(brake) = self.brake else { return };
         let step = SignedDuration::from_secs(rule.limit_raise_after_s.into());
         if self.is_pressed || now.duration_since(brake.moved_at) < step {
             return;
         }
         let limit = brake.limit + 1;
-        self.brake = (limit < policy.host_wakes_max).then_some(Brake { limit, moved_at: now });
+        self.brake = (limit < limits.wakes_max).then_some(Brake { limit, moved_at: now });
     }
 }
 
@@ -167,21 +167,21 @@ mod tests {
         Load { measured_at: at, cpu_percent, cores: 8.0, ..Load::default() }
     }
 
-    fn policy() -> Policy {
-        Policy { host_wakes_max: 8, ..Policy::default() }
+    fn limits() -> HostLimits {
+        HostLimits { cpu_ceiling_percent: 70.0, wakes_max: 8, places_for_people: 0, fleet_wakes_max: 64 }
     }
 
     #[test]
     fn the_limit_doubles_after_a_calm_minute_and_halves_at_the_ceiling() {
-        let (rule, policy) = (ThrottleRule::default(), policy());
+        let (rule, limits) = (ThrottleRule::default(), limits());
         let mut gate = HostGate::new(&rule);
         let mut seen = vec![];
         for second in 0..400 {
             // Full all the time; hot from second 300 on.
             let cpu = if second < 300 { 40.0 } else { 90.0 };
-            let active = gate.limit(&policy, false);
-            gate.observe(&load(cpu, t(second)), active, &policy, &rule, t(second));
-            seen.push(gate.limit(&policy, false));
+            let active = gate.limit(&limits, false);
+            gate.observe(&load(cpu, t(second)), active, &limits, &rule, t(second));
+            seen.push(gate.limit(&limits, false));
         }
         assert_eq!((seen[59], seen[60], seen[122], seen[299]), (2, 4, 8, 8));
         assert_eq!((seen[300], seen[301], seen[399]), (4, 2, 2));
@@ -189,23 +189,23 @@ mod tests {
 
     #[test]
     fn a_limit_that_is_not_used_up_does_not_grow() {
-        let (rule, policy) = (ThrottleRule::default(), policy());
+        let (rule, limits) = (ThrottleRule::default(), limits());
         let mut gate = HostGate::new(&rule);
         for second in 0..200 {
-            gate.observe(&load(10.0, t(second)), 1, &policy, &rule, t(second));
+            gate.observe(&load(10.0, t(second)), 1, &limits, &rule, t(second));
         }
-        assert_eq!(gate.limit(&policy, false), 2);
+        assert_eq!(gate.limit(&limits, false), 2);
     }
 
     #[test]
     fn known_curves_leave_only_the_cap() {
-        let (rule, policy) = (ThrottleRule::default(), policy());
-        assert_eq!(HostGate::new(&rule).limit(&policy, true), 8);
+        let (rule, limits) = (ThrottleRule::default(), limits());
+        assert_eq!(HostGate::new(&rule).limit(&limits, true), 8);
     }
 
     #[test]
     fn pressure_halves_what_runs_and_is_let_go_one_by_one_when_it_is_over() {
-        let (rule, policy) = (ThrottleRule::default(), policy());
+        let (rule, limits) = (ThrottleRule::default(), limits());
         let mut gate = HostGate::new(&rule);
         let pressed = |avg10: f64, avg60: f64, s: i64| Load {
             memory_pressure_percent: Some(avg10),
@@ -213,42 +213,42 @@ mod tests {
             ..load(10.0, t(s))
         };
         let max = rule.memory_pressure_percent_max;
-        gate.observe(&pressed(max, max, 0), 8, &policy, &rule, t(0));
-        assert_eq!(gate.limit(&policy, true), 4);
-        gate.observe(&pressed(max, max, 5), 8, &policy, &rule, t(5));
-        assert_eq!(gate.limit(&policy, true), 4, "a pull is given time to show");
-        gate.observe(&pressed(max, max, 40), 4, &policy, &rule, t(40));
-        assert_eq!(gate.limit(&policy, true), 2);
+        gate.observe(&pressed(max, max, 0), 8, &limits, &rule, t(0));
+        assert_eq!(gate.limit(&limits, true), 4);
+        gate.observe(&pressed(max, max, 5), 8, &limits, &rule, t(5));
+        assert_eq!(gate.limit(&limits, true), 4, "a pull is given time to show");
+        gate.observe(&pressed(max, max, 40), 4, &limits, &rule, t(40));
+        assert_eq!(gate.limit(&limits, true), 2);
         // Lower, but not low: hysteresis keeps the brake.
-        gate.observe(&pressed(0.9 * max, max, 200), 2, &policy, &rule, t(200));
-        assert_eq!(gate.limit(&policy, true), 2);
-        let mut limits = vec![];
+        gate.observe(&pressed(0.9 * max, max, 200), 2, &limits, &rule, t(200));
+        assert_eq!(gate.limit(&limits, true), 2);
+        let mut seen = vec![];
         for minute in 0..8 {
             let now = 300 + 60 * minute;
-            gate.observe(&pressed(0.0, 0.0, now), 2, &policy, &rule, t(now));
-            limits.push(gate.limit(&policy, true));
+            gate.observe(&pressed(0.0, 0.0, now), 2, &limits, &rule, t(now));
+            seen.push(gate.limit(&limits, true));
         }
-        assert_eq!(limits, [3, 4, 5, 6, 7, 8, 8, 8]);
+        assert_eq!(seen, [3, 4, 5, 6, 7, 8, 8, 8]);
         assert!(!gate.is_braked());
     }
 
     #[test]
     fn cpu_pressure_of_a_capped_group_is_no_brake() {
-        let (rule, policy) = (ThrottleRule::default(), policy());
+        let (rule, limits) = (ThrottleRule::default(), limits());
         let mut gate = HostGate::new(&rule);
         let capped = Load { cpu_pressure_percent: Some(100.0), group_cores: Some(2.0), ..load(69.0, t(0)) };
-        gate.observe(&capped, 8, &policy, &rule, t(0));
+        gate.observe(&capped, 8, &limits, &rule, t(0));
         assert!(!gate.is_braked());
     }
 
     #[test]
     fn two_failures_in_a_short_while_pull_the_brake() {
-        let (rule, policy) = (ThrottleRule::default(), policy());
+        let (rule, limits) = (ThrottleRule::default(), limits());
         let mut gate = HostGate::new(&rule);
         gate.failed(7, t(0));
         gate.failed(7, t(1000));
         assert!(!gate.is_braked(), "each alone is an instance's own");
         gate.failed(5, t(1100));
-        assert_eq!(gate.limit(&policy, true), 3);
+        assert_eq!(gate.limit(&limits, true), 3);
     }
 }

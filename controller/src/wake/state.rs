@@ -229,4 +229,6 @@ pub struct Wake {
     pub last_host: Option<HostId>,
     pub last_attempt: u32,
     pub dispatched_at: Option<Timestamp>,
+    /// How often it has moved, as far as it is kept: the store counts, and refuses a move made from an older count.
+    pub moves: u64,
 }

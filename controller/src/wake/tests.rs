@@ -37,6 +37,7 @@ fn queued() -> Wake {
         last_host: None,
         last_attempt: 0,
         dispatched_at: None,
+        moves: 0,
     }
 }
 

@@ -242,6 +242,9 @@ pub struct Hello {
     pub cpu_ceiling_percent: f64,
     #[prost(uint32, tag = "11")]
     pub wakes_max: u32,
+    /// The highest epoch the agent has seen: it obeys none that is lower.
+    #[prost(uint64, tag = "12")]
+    pub epoch: u64,
 }
 /// An instance the agent's own configuration lists. No URL or credential leaves the host.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -492,6 +495,9 @@ pub struct Configure {
     pub cpu_ceiling_percent: f64,
     #[prost(uint32, tag = "3")]
     pub wakes_max: u32,
+    /// Everything is stopped: no endpoint is called any more, also for wakes in hand.
+    #[prost(bool, tag = "4")]
+    pub stopped: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ResultAck {

@@ -63,7 +63,8 @@ fn host_view(row: HostRow, live: Option<&LiveHost>, active: u32, yard: &Yard<'_>
     let load = live.and_then(|live| live.load);
     let fresh = HostGate::new(&yard.control.shared.config.throttle);
     let gate = live.map_or(&fresh, |live| &live.gate);
-    let policy = live.map_or_else(|| yard.policy.clone(), |live| live.policy(yard.policy));
+    let limits =
+        live.map_or_else(|| yard.policy.on_host(row.cores, None, None), |live| live.limits(yard.policy));
     let asked = yard.control.shared.fleet.ask(&Ask {
         host: &row.host,
         instance: None,
@@ -91,7 +92,7 @@ fn host_view(row: HostRow, live: Option<&LiveHost>, active: u32, yard: &Yard<'_>
         cpu_percent: load.map(|load| load.cpu_percent),
         load_age_ms: load.map(|load| yard.now.duration_since(load.measured_at).as_millis() as i64),
         active_wakes: active,
-        wakes_limit: gate.limit(&policy, false),
+        wakes_limit: gate.limit(&limits, false),
         gate: code.to_owned(),
         gate_detail: detail,
         instances: row.instances,

@@ -115,8 +115,9 @@ impl Desk {
             unfinished: Vec::new(),
             cpu_ceiling_percent: None,
             wakes_max: None,
+            epoch: 0,
         };
-        self.app.shared().store.host_hello(&hello, self.now()).await.unwrap();
+        self.app.shared().store.host_hello(&hello, "c1", 1, self.now()).await.unwrap();
     }
 
     pub(super) async fn send(&self, request: Request<Body>) -> Answer {

@@ -22,7 +22,7 @@ pub(in crate::cli) struct WhatifArgs {
     /// Draw found awake against idle hours to this file (.svg or .png), with both policies in it
     #[arg(long, value_name = "FILE")]
     pub(super) frontier: Option<PathBuf>,
-    /// Directory of the database [default: the configuration's data directory]
+    /// Directory of an embedded database [default: the configuration's database]
     #[arg(long, value_name = "DIR")]
     pub(super) database: Option<PathBuf>,
     #[command(flatten)]

@@ -1,7 +1,5 @@
 //! What a replay found, as JSON has it.
 
-use std::path::PathBuf;
-
 use jiff::civil::Date;
 use serde::Serialize;
 
@@ -11,7 +9,7 @@ use crate::{policy::Policy, report::whatif::Card};
 /// Two policies side by side.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct WhatifReport {
-    pub(super) database: PathBuf,
+    pub(super) database: String,
     /// The first day that counts, in UTC.
     pub(super) from: Date,
     /// The day after the last.

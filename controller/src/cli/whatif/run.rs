@@ -1,11 +1,6 @@
 //! Reads what is stored, replays it, shows what came of it.
 
-use std::{
-    cmp::Ordering::Equal,
-    io::IsTerminal,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{cmp::Ordering::Equal, io::IsTerminal, time::Duration};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::{Timestamp, tz::TimeZone};
@@ -17,13 +12,13 @@ use super::{
     policy,
     report::{FrontierRow, Side, WhatifReport, changes},
     span::span,
-    stored::{self, Stored},
+    stored::Stored,
     table::render,
 };
 use crate::{
     app::FITTED_LEAD_S,
     calendars::{Reach, read_calendars},
-    cli::{Exit, failure::Failure, screen::Screen},
+    cli::{Exit, database, failure::Failure, screen::Screen},
     config::Config,
     model::{DayCalendar, Scorer, calendar::date_of},
     policy::{Mode, Policy},
@@ -31,7 +26,7 @@ use crate::{
         plot::Terminal,
         whatif::{Card, Contender, HostSpec, WARM_UP_DAYS, WhatIf, whatif},
     },
-    store::Store,
+    store::{Database, Store},
 };
 
 /// Budgets the frontier is drawn through, in idle hours per instance and day.
@@ -74,10 +69,10 @@ pub(super) async fn replayed(
     now: Timestamp,
 ) -> Result<WhatifReport, Failure> {
     let plot = args.frontier.as_deref().map(PlotFile::of).transpose()?;
-    let dir: PathBuf = args.database.clone().map_or_else(|| config.data_dir(), Ok)?;
-    let store = stored::open(&dir).await?;
+    let database = database::of(&config, args.database.as_deref())?;
+    let store = database::open(&database).await?;
     // What it holds on to is too large for the futures of all commands.
-    let read = Box::pin(read(args, &config, &store, now, &dir)).await;
+    let read = Box::pin(read(args, &config, &store, now, &database)).await;
     store.close().await;
     let work = read?;
     let report = tokio::task::spawn_blocking(move || work.report()).await.map_err(Failure::internal)?;
@@ -92,12 +87,12 @@ async fn read(
     config: &Config,
     store: &Store,
     now: Timestamp,
-    dir: &Path,
+    database: &Database,
 ) -> Result<Work, Failure> {
     let mut stored = Stored::read(store, config).await?;
     let new = policy::read(&args.policy, &stored.policy)?;
     let known = stored.on_record(now).ok_or_else(|| {
-        Failure::No(format!("no visits are stored in {}: there is nothing to replay", dir.display()))
+        Failure::No(format!("no visits are stored in {database}: there is nothing to replay"))
     })?;
     let (from_day, to_day) = span(args.from, args.to, known).map_err(Failure::Input)?;
     let midnight = |day: i32| Timestamp::from_second(i64::from(day) * DAY_S).unwrap_or(now);
@@ -113,7 +108,7 @@ async fn read(
     let (days, bad) = read_calendars(&config.calendars, &zone, reach).map_err(Failure::file)?;
     stored.notes.extend(bad.iter().map(|event| format!("an event of a calendar is left out: {event}")));
     stored.notes.extend(modes(&stored.policy, &new));
-    let database = dir.join("reveille.db");
+    let database = database.to_string();
     Ok(Work { config: config.clone(), stored, new, hosts, days, from_day, to_day, database })
 }
 
@@ -139,7 +134,7 @@ struct Work {
     days: DayCalendar,
     from_day: i32,
     to_day: i32,
-    database: PathBuf,
+    database: String,
 }
 
 impl Work {

@@ -1,6 +1,6 @@
 //! What the database holds that a replay needs.
 
-use std::{collections::BTreeMap, path::Path};
+use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use reveille_proto::InstanceId;
@@ -97,18 +97,6 @@ impl Stored {
         }
         Ok(self.hosts.iter().map(spec).collect())
     }
-}
-
-/// The database of the directory.
-pub(super) async fn open(dir: &Path) -> Result<Store, Failure> {
-    let path = dir.join("reveille.db");
-    if !path.is_file() {
-        return Err(Failure::Input(format!(
-            "there is no database {}; `reveille serve` makes one, --database names another directory",
-            path.display()
-        )));
-    }
-    Ok(Store::open(&path).await?)
 }
 
 /// What not to know where instances live does to the figures.

@@ -90,8 +90,9 @@ impl Home {
             unfinished: Vec::new(),
             cpu_ceiling_percent: None,
             wakes_max: None,
+            epoch: 0,
         };
-        store.host_hello(&hello, day(0)).await.expect("kept");
+        store.host_hello(&hello, "c1", 1, day(0)).await.expect("kept");
         for hour in 0..40 {
             let at = day(20) + SignedDuration::from_hours(hour);
             let percent = if hour % 4 == 0 { 80.0 } else { 12.5 };

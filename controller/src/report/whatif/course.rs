@@ -297,5 +297,6 @@ fn queued(id: WakeId, planned: &PlannedWake, now_s: i64) -> Wake {
         last_host: None,
         last_attempt: 0,
         dispatched_at: None,
+        moves: 0,
     }
 }

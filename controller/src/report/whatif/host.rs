@@ -5,7 +5,7 @@ use reveille_proto::{HostId, edge::Load};
 
 use super::{card::HostCard, story::instant};
 use crate::{
-    policy::Policy,
+    policy::{HostLimits, Policy},
     queue::rank,
     throttle::{Admission, HostGate, Running, ThrottleRule, admit},
     wake::Wake,
@@ -117,7 +117,7 @@ impl<'a> Host<'a> {
     ) -> Round {
         let now = instant(now_s);
         let load = self.load(now, rule);
-        self.gate.observe(&load, self.permits(), policy, rule, now);
+        self.gate.observe(&load, self.permits(), &self.limits(policy), rule, now);
         let mut round = Round::default();
         let queue = &mut self.queue;
         round.expired.extend(queue.extract_if(.., |wake| wake.wake.expires_at <= now).map(|wake| wake.index));
@@ -135,6 +135,10 @@ impl<'a> Host<'a> {
         }
         self.queue.extend(waiting);
         round
+    }
+
+    fn limits(&self, policy: &Policy) -> HostLimits {
+        policy.on_host(self.spec.cores, None, None)
     }
 
     fn has_permit(
@@ -158,7 +162,7 @@ impl<'a> Host<'a> {
             // Only forecasts queue here; who asks is started by the platform at once.
             is_for_person: false,
             fleet_active,
-            policy,
+            limits: self.limits(policy),
             rule,
             now,
         };
@@ -225,6 +229,7 @@ mod tests {
             last_host: None,
             last_attempt: 0,
             dispatched_at: None,
+            moves: 0,
         };
         Queued { index, wake, lead_time_s: 300 }
     }

@@ -1,0 +1,52 @@
+//! The few things the two databases say differently.
+
+use sqlx::{Any, Transaction};
+
+/// A transaction on either database.
+pub(super) type Tx = Transaction<'static, Any>;
+
+/// Which database is spoken to. Both take `$1`; the types used are BIGINT, DOUBLE PRECISION, TEXT and BYTEA.
+///
+/// Two rules the driver for both sets: an optional float is never bound (its NULL would make PostgreSQL prepare the
+/// statement with a `float4`, and the next value would not fit), it goes in as JSON (see [`super::rows`]); and integers
+/// are bound as `i64`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Backend {
+    Sqlite,
+    Postgres,
+}
+
+impl Backend {
+    /// Begins a transaction in which what was read stays true. SQLite takes the write lock at once; PostgreSQL locks
+    /// the rows that are read with [`Self::for_update`].
+    pub(super) fn begin(self) -> &'static str {
+        match self {
+            Self::Sqlite => "BEGIN IMMEDIATE",
+            Self::Postgres => "BEGIN",
+        }
+    }
+
+    /// Behind a SELECT of rows that will be changed.
+    pub(super) fn for_update(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => " FOR UPDATE",
+        }
+    }
+
+    /// Behind a SELECT of rows that must stay as they are until the commit.
+    pub(super) fn for_share(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => " FOR SHARE",
+        }
+    }
+
+    /// A table of the elements of the JSON array in parameter `number`; its column is `value`.
+    pub(super) fn elements(self, number: u32) -> String {
+        match self {
+            Self::Sqlite => format!("json_each(${number})"),
+            Self::Postgres => format!("jsonb_array_elements(CAST(${number} AS JSONB))"),
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! Tables `wakes` and `transitions`: many moves in one commit, each compared with what it was made from.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use reveille_proto::{HostId, WakeId};
+use serde::Serialize;
+use sqlx::AssertSqlSafe;
+
+use super::{
+    Backend, Store, StoreError, Transition,
+    backend::Tx,
+    error::During,
+    retry::retried,
+    row::{Place, ms},
+    rows::{self, Kind, ROWS_PER_STATEMENT, plain},
+    transitions,
+};
+use crate::wake::{Effect, Event, Illegal, RetryRule, State, Wake, step};
+
+/// A move of one wake: what it was, and what an event made of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WakeMove {
+    pub before: Wake,
+    pub after: Wake,
+    /// Name of the event.
+    pub event: &'static str,
+    pub at: Timestamp,
+    /// Of the controller whose run this is; 0 for none.
+    pub epoch: u64,
+    pub detail: String,
+}
+
+impl WakeMove {
+    /// What `event` makes of `wake`, and what follows once that is committed. No move when it changes nothing.
+    pub fn step(wake: Wake, event: &Event, rule: &RetryRule) -> Result<(Option<Self>, Vec<Effect>), Illegal> {
+        let (after, effects) = step(&wake, event, rule)?;
+        let epoch = after.state.run().or(wake.state.run()).map_or(0, |run| run.epoch);
+        let (name, at, detail) = (event.name(), event.at(), after.detail.clone());
+        let moved = (after != wake).then(|| Self { before: wake, after, event: name, at, epoch, detail });
+        Ok((moved, effects))
+    }
+
+    /// The host that runs the attempt, before or after.
+    fn host(&self) -> Option<&HostId> {
+        self.after.state.run().or(self.before.state.run()).map(|run| &run.host)
+    }
+
+    fn transition(&self) -> Transition {
+        Transition {
+            wake: self.before.id,
+            seq: self.before.moves as u32 + 2,
+            at: self.at,
+            event: self.event.into(),
+            from: self.before.state.name().into(),
+            to: self.after.state.name().into(),
+            epoch: self.epoch,
+            detail: self.detail.clone(),
+        }
+    }
+}
+
+/// What became of a move.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Moved {
+    /// The wake as it stands now.
+    Done(Wake),
+    /// Somebody else has moved the wake, or has its host's session: nothing was written.
+    Lost,
+}
+
+/// The sessions a controller believes to hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sessions {
+    pub controller: String,
+    /// Epoch of the session of each host, as [`Store::host_hello`] gave it.
+    pub epochs: BTreeMap<HostId, u64>,
+}
+
+impl Store {
+    /// Commits moves together: every wake that still stands as `before` says becomes `after`, with its row in
+    /// `transitions`; all others are lost and have none. Returns what became of each, in the order given.
+    ///
+    /// With `sessions`, a move of an attempt on a host is lost unless the controller still holds that very session.
+    pub async fn wakes_move(
+        &self,
+        moves: &[WakeMove],
+        sessions: Option<&Sessions>,
+    ) -> Result<Vec<Moved>, StoreError> {
+        if moves.is_empty() {
+            return Ok(Vec::new());
+        }
+        retried(|| self.commit_moves(moves, sessions)).await
+    }
+
+    async fn commit_moves(
+        &self,
+        moves: &[WakeMove],
+        sessions: Option<&Sessions>,
+    ) -> Result<Vec<Moved>, StoreError> {
+        let mut tx = self.begin().await?;
+        let held = match sessions {
+            Some(sessions) => Some(held(&mut tx, self.backend, sessions).await?),
+            None => None,
+        };
+        // One statement cannot change a row twice: of several moves of one wake, the first is tried. In order of wake, so
+        // that two controllers do not wait for each other.
+        let mut tried: BTreeMap<WakeId, (usize, &WakeMove)> = BTreeMap::new();
+        for (index, moved) in moves.iter().enumerate() {
+            let on_host = held.as_ref().zip(moved.host());
+            if on_host.is_none_or(|(held, host)| held.contains(host)) {
+                tried.entry(moved.before.id).or_insert((index, moved));
+            }
+        }
+        let rows: Vec<_> =
+            tried.values().map(|(_, moved)| changed_row(&moved.after, moved.before.moves, 1)).collect();
+        let done = update(&mut tx, self.backend, &rows).await?;
+        tried.retain(|id, _| done.contains(id));
+        let story: Vec<_> = tried.values().map(|(_, moved)| moved.transition()).collect();
+        transitions::append(&mut tx, self.backend, &story).await?;
+        tx.commit().await.during("commit moves of wakes")?;
+        let mut told = vec![Moved::Lost; moves.len()];
+        for (index, moved) in tried.into_values() {
+            told[index] = Moved::Done(Wake { moves: moved.before.moves + 1, ..moved.after.clone() });
+        }
+        Ok(told)
+    }
+}
+
+/// The hosts whose sessions are still those; they stay so until the commit.
+async fn held(tx: &mut Tx, backend: Backend, sessions: &Sessions) -> Result<BTreeSet<HostId>, StoreError> {
+    let sql = format!(
+        "SELECT host_id, session_epoch FROM hosts WHERE controller_id = $2 AND host_id IN {} ORDER BY host_id{}",
+        rows::ids(backend),
+        backend.for_share()
+    );
+    let rows: Vec<(String, i64)> = sqlx::query_as(AssertSqlSafe(sql))
+        .bind(rows::ids_json(sessions.epochs.keys()))
+        .bind(&sessions.controller)
+        .fetch_all(&mut **tx)
+        .await
+        .during("look at the sessions of hosts")?;
+    let mut held = BTreeSet::new();
+    for (id, session_epoch) in rows {
+        let host: HostId = Place { table: "hosts", row: &id }.parse("host_id", &id)?;
+        if sessions.epochs.get(&host) == Some(&(session_epoch as u64)) {
+            held.insert(host);
+        }
+    }
+    Ok(held)
+}
+
+/// Steps a wake that is locked, and writes the move.
+pub(super) async fn advance(
+    tx: &mut Tx,
+    backend: Backend,
+    wake: Wake,
+    event: &Event,
+    rule: &RetryRule,
+) -> Result<(Wake, Vec<Effect>), StoreError> {
+    let mut line = Line::new(wake);
+    let effects = line.step(event, rule)?;
+    write(tx, backend, std::slice::from_ref(&line)).await?;
+    Ok((line.wake, effects))
+}
+
+/// A wake that goes through one event after the other before it is written.
+pub(super) struct Line {
+    pub(super) wake: Wake,
+    moves_before: u64,
+    story: Vec<Transition>,
+}
+
+impl Line {
+    pub(super) fn new(wake: Wake) -> Self {
+        Self { moves_before: wake.moves, wake, story: Vec::new() }
+    }
+
+    pub(super) fn step(&mut self, event: &Event, rule: &RetryRule) -> Result<Vec<Effect>, Illegal> {
+        let (moved, effects) = WakeMove::step(self.wake.clone(), event, rule)?;
+        if let Some(moved) = moved {
+            self.story.push(moved.transition());
+            self.wake = Wake { moves: moved.before.moves + 1, ..moved.after };
+        }
+        Ok(effects)
+    }
+}
+
+/// Writes wakes that are locked, each with its story.
+pub(super) async fn write(tx: &mut Tx, backend: Backend, lines: &[Line]) -> Result<(), StoreError> {
+    let moved: Vec<_> = lines.iter().filter(|line| !line.story.is_empty()).collect();
+    let rows: Vec<_> = moved
+        .iter()
+        .map(|line| changed_row(&line.wake, line.moves_before, line.story.len() as u64))
+        .collect();
+    let done = update(tx, backend, &rows).await?;
+    if let Some(lost) = moved.iter().find(|line| !done.contains(&line.wake.id)) {
+        let row = lost.wake.id.to_string();
+        return Err(Place { table: "wakes", row: &row }.bad("it is over and cannot move"));
+    }
+    let story: Vec<_> = moved.iter().flat_map(|line| line.story.iter().cloned()).collect();
+    transitions::append(tx, backend, &story).await
+}
+
+/// The columns that repeat what the state carries, so that the queue can be searched.
+pub(super) struct StateColumns {
+    pub(super) not_before: Option<i64>,
+    deadline_at: Option<i64>,
+    ended_at: Option<i64>,
+    end: Option<&'static str>,
+    pub(super) data: String,
+}
+
+impl StateColumns {
+    pub(super) fn of(state: &State) -> Self {
+        let not_before =
+            if let State::Queued { not_before, .. } = state { Some(ms(*not_before)) } else { None };
+        let ended = if let State::Ended { end, at } = state { Some((*end, *at)) } else { None };
+        Self {
+            not_before,
+            deadline_at: state.run().map(|run| ms(run.deadline_at)),
+            ended_at: ended.map(|(_, at)| ms(at)),
+            end: ended.map(|(end, _)| end.as_str()),
+            data: serde_json::to_string(state).expect("a state has only string keys"),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ChangedRow<'a> {
+    wake_id: WakeId,
+    moves_before: u64,
+    moves: u64,
+    priority: i64,
+    due_at: i64,
+    expires_at: i64,
+    state: &'static str,
+    state_data: String,
+    host_id: Option<&'a HostId>,
+    not_before: Option<i64>,
+    deadline_at: Option<i64>,
+    attempt: u32,
+    dispatched_at: Option<i64>,
+    called_at: Option<i64>,
+    serving_at: Option<i64>,
+    ended_at: Option<i64>,
+    end_reason: Option<&'static str>,
+    detail: String,
+}
+
+fn changed_row(wake: &Wake, moves_before: u64, steps: u64) -> ChangedRow<'_> {
+    let columns = StateColumns::of(&wake.state);
+    ChangedRow {
+        wake_id: wake.id,
+        moves_before,
+        moves: moves_before + steps,
+        priority: wake.priority as i64,
+        due_at: ms(wake.due_at),
+        expires_at: ms(wake.expires_at),
+        state: wake.state.name(),
+        state_data: columns.data,
+        host_id: wake.last_host.as_ref(),
+        not_before: columns.not_before,
+        deadline_at: columns.deadline_at,
+        attempt: wake.last_attempt,
+        dispatched_at: wake.dispatched_at.map(ms),
+        called_at: wake.called_at.map(ms),
+        serving_at: wake.serving_at.map(ms),
+        ended_at: columns.ended_at,
+        end_reason: columns.end,
+        detail: plain(&wake.detail),
+    }
+}
+
+/// The columns a move changes.
+const CHANGED: [(&str, Kind); 16] = [
+    ("moves", Kind::Int),
+    ("priority", Kind::Int),
+    ("due_at", Kind::Int),
+    ("expires_at", Kind::Int),
+    ("state", Kind::Text),
+    ("state_data", Kind::Text),
+    ("host_id", Kind::Text),
+    ("not_before", Kind::Int),
+    ("deadline_at", Kind::Int),
+    ("attempt", Kind::Int),
+    ("dispatched_at", Kind::Int),
+    ("called_at", Kind::Int),
+    ("serving_at", Kind::Int),
+    ("ended_at", Kind::Int),
+    ("end_reason", Kind::Text),
+    ("detail", Kind::Text),
+];
+
+/// Changes every row that has moved as often as was seen and is not over. Returns those it changed.
+async fn update(
+    tx: &mut Tx,
+    backend: Backend,
+    rows: &[ChangedRow<'_>],
+) -> Result<BTreeSet<WakeId>, StoreError> {
+    let mut columns = CHANGED.to_vec();
+    columns.extend([("wake_id", Kind::Text), ("moves_before", Kind::Int)]);
+    let set = CHANGED.map(|(name, _)| format!("{name} = changed.{name}")).join(", ");
+    let sql = format!(
+        "UPDATE wakes SET {set} FROM {} AS changed WHERE wakes.wake_id = changed.wake_id \
+         AND wakes.moves = changed.moves_before AND wakes.ended_at IS NULL RETURNING wakes.wake_id",
+        rows::table(backend, &columns)
+    );
+    let mut done = BTreeSet::new();
+    for some in rows.chunks(ROWS_PER_STATEMENT) {
+        let ids: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sql.clone()))
+            .bind(rows::json(some))
+            .fetch_all(&mut **tx)
+            .await
+            .during("move wakes")?;
+        for id in ids {
+            done.insert(Place { table: "wakes", row: &id }.parse("wake_id", &id)?);
+        }
+    }
+    Ok(done)
+}

@@ -1,0 +1,41 @@
+//! A transaction that lost against another one is simply run again, a bounded number of times.
+
+use std::time::Duration;
+
+use super::StoreError;
+
+/// How long to wait before each further attempt.
+const WAITS_MS: [u64; 6] = [1, 5, 20, 50, 150, 400];
+
+/// PostgreSQL: serialization failure, deadlock, and a row that somebody else put there meanwhile, which the next attempt
+/// finds. SQLite: busy, and busy because what was read is of yesterday.
+const CONTENTION: [&str; 5] = ["40001", "40P01", "23505", "5", "517"];
+
+/// Whether an error may be gone when the same work is done again.
+pub(super) trait Contended {
+    fn is_contention(&self) -> bool;
+}
+
+impl Contended for StoreError {
+    fn is_contention(&self) -> bool {
+        if matches!(self, Self::Overtaken) {
+            return true;
+        }
+        let Self::Query { source: sqlx::Error::Database(error), .. } = self else { return false };
+        error.code().is_some_and(|code| CONTENTION.contains(&&*code))
+    }
+}
+
+/// Does `work`, which is one whole transaction, until it is not in anybody's way.
+pub(super) async fn retried<T, E: Contended, F>(mut work: impl FnMut() -> F) -> Result<T, E>
+where
+    F: Future<Output = Result<T, E>>,
+{
+    for wait_ms in WAITS_MS {
+        match work().await {
+            Err(error) if error.is_contention() => tokio::time::sleep(Duration::from_millis(wait_ms)).await,
+            done => return done,
+        }
+    }
+    work().await
+}

@@ -1,0 +1,55 @@
+//! Many rows as one parameter: a JSON array that both databases read as a table, so that a batch is one statement.
+
+use serde::Serialize;
+
+use super::Backend;
+
+/// Rows per statement: the text stays at about a megabyte.
+pub(super) const ROWS_PER_STATEMENT: usize = 1000;
+
+/// What a column holds.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Kind {
+    Int,
+    Real,
+    Text,
+}
+
+impl Kind {
+    fn sql(self) -> &'static str {
+        match self {
+            Self::Int => "BIGINT",
+            Self::Real => "DOUBLE PRECISION",
+            Self::Text => "TEXT",
+        }
+    }
+}
+
+/// `(SELECT .. FROM ..)` over the objects in parameter `$1`, a column per field. SQLite's `->>` gives values,
+/// PostgreSQL's gives text: the cast makes both the same.
+pub(super) fn table(backend: Backend, columns: &[(&str, Kind)]) -> String {
+    let column =
+        |(name, kind): &(&str, Kind)| format!("CAST(value ->> '{name}' AS {}) AS {name}", kind.sql());
+    let columns: Vec<_> = columns.iter().map(column).collect();
+    format!("(SELECT {} FROM {} AS element)", columns.join(", "), backend.elements(1))
+}
+
+/// The ids in parameter `$1`, which is an array of arrays of one text.
+pub(super) fn ids(backend: Backend) -> String {
+    format!("(SELECT CAST(value ->> 0 AS TEXT) FROM {} AS element)", backend.elements(1))
+}
+
+/// What [`ids`] reads.
+pub(super) fn ids_json<T: ToString>(ids: impl IntoIterator<Item = T>) -> String {
+    json(&ids.into_iter().map(|id| (id.to_string(),)).collect::<Vec<_>>())
+}
+
+/// What [`table`] reads.
+pub(super) fn json(rows: &[impl Serialize]) -> String {
+    serde_json::to_string(rows).expect("rows are plain data")
+}
+
+/// Text that both databases hold: PostgreSQL has no character of code 0.
+pub(super) fn plain(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}

@@ -1,0 +1,133 @@
+//! What agents say of their wakes: taken in order, committed many at a time.
+
+use jiff::Timestamp;
+use reveille_proto::{HostId, WakeId, edge::AttemptResult};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use super::{perform, reconcile::by_host};
+use crate::{
+    app::Shared,
+    fleet::AgentEvent,
+    store::StoreError,
+    wake::{End, Event, Wake},
+};
+
+/// Words committed together: whatever has come in while the last ones were written.
+const TOGETHER_MAX: usize = 512;
+
+/// Takes the agents' words in the order they came.
+pub async fn listen(shared: Shared, mut events: UnboundedReceiver<AgentEvent>, shutdown: CancellationToken) {
+    let mut heard = Vec::new();
+    loop {
+        let count = tokio::select! {
+            () = shutdown.cancelled() => return,
+            count = events.recv_many(&mut heard, TOGETHER_MAX) => count,
+        };
+        if count == 0 {
+            return;
+        }
+        if let Err(error) = take(&shared, std::mem::take(&mut heard)).await {
+            // What was not taken is said again: results until acknowledged, the rest at the next hello.
+            let error = anyhow::Error::new(error);
+            warn!(error = format!("{error:#}"), "words of agents were not taken");
+        }
+    }
+}
+
+/// A word that moves a wake.
+struct Word {
+    host: HostId,
+    wake: WakeId,
+    event: Event,
+    /// To be acknowledged once it is on disk.
+    result: Option<AttemptResult>,
+}
+
+async fn take(shared: &Shared, heard: Vec<AgentEvent>) -> Result<(), StoreError> {
+    let now = shared.clock.now();
+    let mut words = Vec::new();
+    for event in heard {
+        match event {
+            AgentEvent::Connected { host, journal_id, epoch } => {
+                words.extend(reconnected(shared, &host, &journal_id, epoch, now).await?);
+            }
+            AgentEvent::Progress { host, progress } => {
+                let event = Event::Progress { attempt: progress.attempt, phase: progress.phase, at: now };
+                words.push(Word { host, wake: progress.wake, event, result: None });
+            }
+            AgentEvent::Result { host, result } => {
+                let event = Event::Result { result: result.clone(), at: now, jitter: shared.jitter() };
+                words.push(Word { host, wake: result.wake, event, result: Some(result) });
+            }
+        }
+    }
+    stepped(shared, words).await
+}
+
+/// Every wake that was under way on the host is sent again; the agent's journal makes that harmless.
+async fn reconnected(
+    shared: &Shared,
+    host: &HostId,
+    journal_id: &str,
+    epoch: u64,
+    now: Timestamp,
+) -> Result<Vec<Word>, StoreError> {
+    let wakes = shared.store.wakes_running_on(host).await?;
+    let permits = by_host(&wakes).remove(host).unwrap_or_default();
+    shared.fleet.reconcile(host, &permits, now);
+    shared.signals.dispatch.notify_one();
+    let word = |wake: Wake| {
+        let event = Event::Reconnected { epoch, journal_id: journal_id.to_owned(), at: now };
+        Word { host: host.clone(), wake: wake.id, event, result: None }
+    };
+    Ok(wakes.into_iter().map(word).collect())
+}
+
+/// Steps the wakes, and performs what follows. A word that fits no wake is said, and nothing more.
+async fn stepped(shared: &Shared, mut words: Vec<Word>) -> Result<(), StoreError> {
+    // Only the host a wake was sent to can say anything about it.
+    let ids: Vec<WakeId> = words.iter().map(|word| word.wake).collect();
+    let sent_to = shared.store.wake_hosts(&ids).await?;
+    words.retain(|word| {
+        let is_others = sent_to.get(&word.wake).is_some_and(|sent_to| *sent_to != word.host);
+        if is_others {
+            let event = word.event.name();
+            warn!(wake_id = %word.wake, host_id = %word.host, event, "an agent speaks of a wake of another host");
+        }
+        !is_others
+    });
+    let events: Vec<(WakeId, Event)> = words.iter().map(|word| (word.wake, word.event.clone())).collect();
+    let stepped = shared.store.wakes_step_many(&events, &shared.config.wake.retry_rule()).await?;
+    for (word, stepped) in words.into_iter().zip(stepped) {
+        let (id, host, event) = (word.wake, &word.host, word.event.name());
+        match stepped {
+            Ok((wake, effects)) => {
+                debug!(wake_id = %id, instance_id = %wake.instance, host_id = %host, event, state = wake.state.name());
+                perform(shared, &wake, &effects).await;
+                if word.result.is_some() {
+                    tell_end(shared, &wake, host);
+                }
+            }
+            Err(problem) => {
+                warn!(wake_id = %id, host_id = %host, event, %problem, "the word of an agent fits no wake");
+            }
+        }
+        // Acknowledged only now that the move is on disk. A result of a wake nobody knows is acknowledged too:
+        // after a restored database the agent would otherwise repeat it for ever.
+        if let Some(result) = &word.result {
+            shared.fleet.send_result_ack(host, result);
+        }
+    }
+    Ok(())
+}
+
+fn tell_end(shared: &Shared, wake: &Wake, host: &HostId) {
+    let Some(end) = wake.state.ended() else { return };
+    info!(wake_id = %wake.id, instance_id = %wake.instance, host_id = %host, %end, detail = wake.detail, "wake ended");
+    shared.metrics.wake_ended(end);
+    if let (Some(sent), Some(serving)) = (wake.dispatched_at, wake.serving_at.filter(|_| end == End::Woken)) {
+        shared.metrics.wake_took(wake.reason, serving.duration_since(sent).as_secs_f64());
+    }
+}
