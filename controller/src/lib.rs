@@ -16,6 +16,7 @@ pub mod model;
 pub mod outcome;
 pub mod plan;
 pub mod policy;
+pub mod postgres;
 pub mod queue;
 pub mod report;
 pub mod store;

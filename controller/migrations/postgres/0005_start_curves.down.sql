@@ -1,1 +1,2 @@
+DROP INDEX transitions_by_time;
 DROP TABLE start_curves;

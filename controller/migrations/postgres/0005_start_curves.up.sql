@@ -7,3 +7,6 @@ CREATE TABLE start_curves (
     updated_at BIGINT NOT NULL,
     PRIMARY KEY (cohort, host_class)
 );
+
+-- What other controllers put in the queue is noticed by its move.
+CREATE INDEX transitions_by_time ON transitions (at);

@@ -7,3 +7,6 @@ CREATE TABLE start_curves (
     updated_at INTEGER NOT NULL,
     PRIMARY KEY (cohort, host_class)
 ) STRICT, WITHOUT ROWID;
+
+-- What other controllers put in the queue is noticed by its move.
+CREATE INDEX transitions_by_time ON transitions (at);

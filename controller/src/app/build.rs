@@ -216,6 +216,12 @@ impl App {
         if tokio::time::timeout(DRAIN, tracker.wait()).await.is_err() {
             warn!("tasks did not end in time");
         }
+        if let Some(fence) = self.shared.lead.fence() {
+            // So that nobody waits for the lease to run out.
+            let (store, me) = (&self.shared.store, &self.shared.controller);
+            let released = tokio::time::timeout(DRAIN, store.lease_release(&fence.lease, me, fence.epoch));
+            released.await.ok();
+        }
         self.shared.store.close().await;
         drop(self.lock);
         vital.died.get().map_or(served, |task| Err(AppError::TaskDied { task }))
@@ -304,6 +310,9 @@ fn spawn_tasks(
     spawn(tasks::Dispatch::new(shared.clone()), |shared| Some(&shared.signals.dispatch), on);
     spawn(tasks::Settle::new(shared.clone()), |shared| Some(&shared.signals.settle), on);
     spawn(tasks::Prune::new(shared.clone()), |_| None, on);
+    if shared.store.is_shared() {
+        spawn(tasks::Lead::new(shared.clone()), |_| None, on);
+    }
     vital.spawn("listen", tasks::listen(shared.clone(), events, vital.shutdown.clone()));
     Ok(())
 }

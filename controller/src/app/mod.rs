@@ -4,6 +4,7 @@ mod board;
 mod build;
 mod learned;
 mod metrics;
+mod office;
 mod shared;
 
 pub use board::SharedBoard;
@@ -11,6 +12,7 @@ pub(crate) use build::lock;
 pub use build::{App, AppError, Seams};
 pub use learned::{FITTED_LEAD_S, Learned, Mind, scored_at};
 pub use metrics::Metrics;
+pub use office::{Levers, Office};
 pub use shared::{PolicyChangeError, Shared, Signals};
 
 #[cfg(test)]

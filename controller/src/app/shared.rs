@@ -10,7 +10,7 @@ use rand::{Rng, RngExt, rngs::StdRng};
 use reveille_proto::{WakeId, clock::Clock};
 use tokio::sync::{Notify, watch};
 
-use super::{Learned, Metrics, SharedBoard, learned::Mind};
+use super::{Learned, Levers, Metrics, Office, SharedBoard, learned::Mind};
 use crate::{
     calendars::Calendars,
     config::Config,
@@ -51,6 +51,8 @@ pub struct Inner {
     pub controller: String,
     pub fleet: Registry,
     pub board: SharedBoard,
+    pub lead: Office,
+    pub levers: Levers,
     pub signals: Signals,
     pub metrics: Metrics,
     pub calendars: Calendars,
@@ -82,6 +84,18 @@ pub enum PolicyChangeError {
     Store(#[from] StoreError),
 }
 
+/// The configuration's, with what was set at run time above it.
+async fn policy_in_force(config: &Config, store: &Store) -> Result<Policy, StoreError> {
+    let mut policy = config.policy.clone();
+    for row in store.policy_list().await? {
+        match policy.set(&row.key, &row.value) {
+            Ok(next) => policy = next,
+            Err(error) => tracing::warn!(key = row.key, %error, "a policy key set earlier is left out"),
+        }
+    }
+    Ok(policy)
+}
+
 impl Shared {
     /// The policy is the configuration's, with what was set at run time above it.
     pub(super) async fn new(
@@ -90,14 +104,10 @@ impl Shared {
         store: Store,
         rng: StdRng,
     ) -> Result<Self, StoreError> {
-        let epoch = store.epoch_begin(clock.now(), env!("CARGO_PKG_VERSION")).await?;
-        let mut policy = config.policy.clone();
-        for row in store.policy_list().await? {
-            match policy.set(&row.key, &row.value) {
-                Ok(next) => policy = next,
-                Err(error) => tracing::warn!(key = row.key, %error, "a policy key set earlier is left out"),
-            }
-        }
+        let now = clock.now();
+        let is_alone = !store.is_shared();
+        let epoch = store.epoch_begin(now, env!("CARGO_PKG_VERSION")).await?;
+        let policy = policy_in_force(&config, &store).await?;
         let fleet = Registry::new(config.throttle);
         for (class, curve) in store.start_curves().await? {
             fleet.restore_curve(class, curve);
@@ -114,6 +124,8 @@ impl Shared {
             controller: format!("controller-{epoch}"),
             fleet,
             board: SharedBoard::default(),
+            lead: Office::new(is_alone, crate::tasks::LEASE_TTL),
+            levers: Levers::new(is_alone, now),
             signals: Signals::default(),
             metrics,
             calendars,
@@ -129,6 +141,19 @@ impl Shared {
     /// The policy in force.
     pub fn policy(&self) -> Arc<Policy> {
         self.policy.borrow().clone()
+    }
+
+    /// Takes in what other controllers changed.
+    pub async fn policy_refresh(&self) -> Result<(), StoreError> {
+        let _turn = self.policy_turn.lock().await;
+        let policy = policy_in_force(&self.config, &self.store).await?;
+        if policy != **self.policy.borrow() {
+            tracing::info!("the policy was changed through another controller");
+            self.policy.send_replace(Arc::new(policy));
+            self.signals.plan.notify_one();
+            self.signals.dispatch.notify_one();
+        }
+        Ok(())
     }
 
     /// Asks the model in service, if one is in memory. Sightings wait meanwhile.

@@ -70,7 +70,12 @@ impl From<BenchError> for Failure {
         match error {
             BenchError::Report(error) => Self::Output(error),
             BenchError::Model { .. } | BenchError::Plot { .. } | BenchError::PlotName(_) => Self::file(error),
-            BenchError::Draw(_) => Self::internal(error),
+            BenchError::App(error) => error.into(),
+            BenchError::Store(_)
+            | BenchError::Task(_)
+            | BenchError::Start { .. }
+            | BenchError::Unsent { .. }
+            | BenchError::Draw(_) => Self::internal(error),
         }
     }
 }

@@ -116,6 +116,11 @@ impl Store {
         Ok(epoch as u64)
     }
 
+    /// Whether other controllers may use it at the same time.
+    pub fn is_shared(&self) -> bool {
+        self.backend == Backend::Postgres
+    }
+
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
         sqlx::query("SELECT 1").execute(&self.pool).await.during("reach the database").map(|_| ())

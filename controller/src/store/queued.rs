@@ -1,11 +1,12 @@
 //! The queued rows of table `wakes` with their instances, for the dispatcher's mirror of the queue.
 
+use jiff::Timestamp;
 use reveille_proto::WakeId;
 
 use super::{
     Store, StoreError,
     error::During,
-    row::Place,
+    row::{Place, ms},
     wake_row::{COLUMNS, Row as WakeRow},
 };
 use crate::queue::Queued;
@@ -67,6 +68,21 @@ impl Store {
             .await
             .during("read a queued wake")?;
         row.map(Row::into_queued).transpose()
+    }
+}
+
+impl Store {
+    /// Wakes that were put in the queue, or put there anew, at or after `since`.
+    pub async fn wakes_queued_since(&self, since: Timestamp) -> Result<Vec<WakeId>, StoreError> {
+        let sql = "SELECT DISTINCT transitions.wake_id FROM transitions \
+                   JOIN wakes ON wakes.wake_id = transitions.wake_id AND wakes.state = 'queued' \
+                   WHERE transitions.at >= $1 AND transitions.to_state = 'queued'";
+        let ids: Vec<String> = sqlx::query_scalar(sql)
+            .bind(ms(since))
+            .fetch_all(&self.pool)
+            .await
+            .during("look for wakes that were queued")?;
+        ids.iter().map(|id| Place { table: "transitions", row: id }.parse("wake_id", id)).collect()
     }
 }
 

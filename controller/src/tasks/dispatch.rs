@@ -156,6 +156,11 @@ impl Task for Dispatch {
 
     async fn activate(&mut self) -> Result<String, TaskError> {
         self.reconcile.run().await?;
+        if !self.shared.levers.are_known(self.shared.clock.now()) {
+            // Somebody may have stopped everything.
+            self.shared.metrics.gate_closed("levers_unread");
+            return Ok(String::new());
+        }
         let mut sent = 0;
         loop {
             let Choice { chosen, ruled_out, is_full } = self.choose()?;

@@ -193,6 +193,7 @@ fn stamp(file: &Path) -> Option<Stamp> {
 
 impl Task for Ingest {
     const NAME: &'static str = "ingest";
+    const LEADER_ONLY: bool = true;
 
     fn period(&self) -> Duration {
         Duration::from_millis(self.shared.config.visits.poll_interval_ms.into())

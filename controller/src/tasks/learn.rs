@@ -205,6 +205,7 @@ impl Learn {
 
 impl Task for Learn {
     const NAME: &'static str = "learn";
+    const LEADER_ONLY: bool = true;
 
     fn period(&self) -> Duration {
         Duration::from_secs(self.shared.config.model.train_interval_s.into())

@@ -1,5 +1,7 @@
 //! What agents say of their wakes: taken in order, committed many at a time.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use reveille_proto::{HostId, WakeId, edge::AttemptResult};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -17,6 +19,9 @@ use crate::{
 /// Words committed together: whatever has come in while the last ones were written.
 const TOGETHER_MAX: usize = 512;
 
+/// Between two tries while the database does not take them.
+const AGAIN: Duration = Duration::from_secs(1);
+
 /// Takes the agents' words in the order they came.
 pub async fn listen(shared: Shared, mut events: UnboundedReceiver<AgentEvent>, shutdown: CancellationToken) {
     let mut heard = Vec::new();
@@ -28,11 +33,16 @@ pub async fn listen(shared: Shared, mut events: UnboundedReceiver<AgentEvent>, s
         if count == 0 {
             return;
         }
-        if let Err(error) = take(&shared, std::mem::take(&mut heard)).await {
-            // What was not taken is said again: results until acknowledged, the rest at the next hello.
+        // A word that is not on disk is not lost: whoever said it does not say it again before the next hello.
+        while let Err(error) = take(&shared, &heard).await {
             let error = anyhow::Error::new(error);
-            warn!(error = format!("{error:#}"), "words of agents were not taken");
+            warn!(error = format!("{error:#}"), words = heard.len(), "words of agents were not taken yet");
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = shared.clock.sleep(AGAIN) => {}
+            }
         }
+        heard.clear();
     }
 }
 
@@ -45,21 +55,21 @@ struct Word {
     result: Option<AttemptResult>,
 }
 
-async fn take(shared: &Shared, heard: Vec<AgentEvent>) -> Result<(), StoreError> {
+async fn take(shared: &Shared, heard: &[AgentEvent]) -> Result<(), StoreError> {
     let now = shared.clock.now();
     let mut words = Vec::new();
     for event in heard {
         match event {
             AgentEvent::Connected { host, journal_id, epoch } => {
-                words.extend(reconnected(shared, &host, &journal_id, epoch, now).await?);
+                words.extend(reconnected(shared, host, journal_id, *epoch, now).await?);
             }
             AgentEvent::Progress { host, progress } => {
                 let event = Event::Progress { attempt: progress.attempt, phase: progress.phase, at: now };
-                words.push(Word { host, wake: progress.wake, event, result: None });
+                words.push(Word { host: host.clone(), wake: progress.wake, event, result: None });
             }
             AgentEvent::Result { host, result } => {
                 let event = Event::Result { result: result.clone(), at: now, jitter: shared.jitter() };
-                words.push(Word { host, wake: result.wake, event, result: Some(result) });
+                words.push(Word { host: host.clone(), wake: result.wake, event, result: Some(result.clone()) });
             }
         }
     }

@@ -6,6 +6,7 @@
 //! | learn | `learn` | visits -> profiles, weights |
 //! | plan | `plan` | profiles -> plan -> queued wakes |
 //! | dispatch | `dispatch` | queue -> throttle -> command |
+//! | lead | - | the lease, other controllers' changes |
 //! | settle | agents' messages, `settle` | word of agents, deadlines, verdicts |
 //! | prune | - | forgets what is older than it is kept |
 //!
@@ -14,6 +15,7 @@
 mod choice;
 mod dispatch;
 mod ingest;
+mod lead;
 mod learn;
 mod listen;
 mod outlook;
@@ -29,6 +31,7 @@ mod weights;
 
 pub use dispatch::Dispatch;
 pub use ingest::Ingest;
+pub use lead::{LEASE_TTL, Lead};
 pub(crate) use learn::zones;
 pub use learn::{Learn, LearnStatus, learn_once, learn_told};
 pub use listen::listen;

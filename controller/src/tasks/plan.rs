@@ -334,6 +334,7 @@ fn due_per_hour(planned: &[PlannedRow], held_out: &[HeldOutRow]) -> BTreeMap<i64
 
 impl Task for Plan {
     const NAME: &'static str = "plan";
+    const LEADER_ONLY: bool = true;
 
     fn period(&self) -> Duration {
         Duration::from_secs(self.shared.config.plan.interval_s.into())
@@ -348,7 +349,7 @@ impl Task for Plan {
         let made = self.shared.learned(|learned| self.make(&view, Some(learned)));
         let plan = made.unwrap_or_else(|| self.make(&view, None));
         self.shared.metrics.plan_took(began.elapsed().as_secs_f64());
-        let plan_id = self.shared.store.plan_keep(&plan, None).await?;
+        let plan_id = self.shared.store.plan_keep(&plan, self.shared.lead.fence().as_ref()).await?;
         let unknown = |omission: &&Omission| matches!(omission.reason, OmissionReason::NoProfile);
         let silent = plan.passed.abstained + plan.omissions.iter().filter(unknown).count() as u64;
         let forecast = plan.wakes.len() as u64 + plan.left_out() - silent;

@@ -21,6 +21,7 @@ impl Prune {
 
 impl Task for Prune {
     const NAME: &'static str = "prune";
+    const LEADER_ONLY: bool = true;
 
     fn period(&self) -> Duration {
         Duration::from_secs(3600)

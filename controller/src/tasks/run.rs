@@ -19,6 +19,8 @@ pub enum TaskError {
     Config(String),
     #[error("a worker thread of the task died")]
     Worker(#[from] tokio::task::JoinError),
+    #[error("the database did not answer in time about {what}")]
+    Slow { what: &'static str },
     #[error("the thread that fits weights could not be started, or died")]
     Thread,
 }
@@ -26,6 +28,9 @@ pub enum TaskError {
 /// One loop of the controller.
 pub trait Task: Send {
     const NAME: &'static str;
+
+    /// Whether only the controller that leads does it.
+    const LEADER_ONLY: bool = false;
 
     /// Time between activations without a signal.
     fn period(&self) -> Duration;
@@ -42,6 +47,10 @@ pub async fn run<T: Task>(
     shutdown: CancellationToken,
 ) {
     while !shutdown.is_cancelled() {
+        if T::LEADER_ONLY && !shared.lead.is_held(shared.clock.now()) {
+            wait(&shared, signal, FOLLOWER_LOOKS_EVERY, &shutdown).await;
+            continue;
+        }
         let activated = task.activate().await;
         shared.metrics.task_activated(T::NAME, activated.is_err());
         match activated {
@@ -52,16 +61,29 @@ pub async fn run<T: Task>(
                 error!(task = T::NAME, error = format!("{problem:#}"), "a task failed; it is tried again");
             }
         }
-        let signalled = async {
-            match signal(&shared) {
-                Some(signal) => signal.notified().await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = shutdown.cancelled() => {}
-            () = shared.clock.sleep(task.period()) => {}
-            () = signalled => {}
+        wait(&shared, signal, task.period(), &shutdown).await;
+    }
+}
+
+/// Whoever does not lead looks again after this; the new leader is signalled besides.
+const FOLLOWER_LOOKS_EVERY: Duration = Duration::from_secs(5);
+
+/// Until the signal, the end of the time, or the shutdown.
+async fn wait(
+    shared: &Shared,
+    signal: fn(&Shared) -> Option<&Notify>,
+    at_most: Duration,
+    shutdown: &CancellationToken,
+) {
+    let signalled = async {
+        match signal(shared) {
+            Some(signal) => signal.notified().await,
+            None => std::future::pending().await,
         }
+    };
+    tokio::select! {
+        () = shutdown.cancelled() => {}
+        () = shared.clock.sleep(at_most) => {}
+        () = signalled => {}
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tracing::info;
 
 use super::{Task, TaskError, perform};
@@ -10,8 +10,11 @@ use crate::{
     app::Shared,
     outcome::{WakeFacts, judge},
     store::{OutcomeRow, StoreError},
-    wake::Event,
+    wake::{Event, Wake},
 };
+
+/// A controller that holds a host's session has so long to end what is late there, before the leader does.
+const OTHERS_HAVE_S: i64 = 15;
 
 /// Ended wakes judged in one activation.
 const JUDGED_AT_ONCE_MAX: u32 = 1000;
@@ -37,6 +40,9 @@ impl Settle {
             let host = wake.state.run().map(|run| run.host.clone());
             let host_connected =
                 host.is_some_and(|host| self.shared.fleet.live(&host).is_some_and(|l| l.connected));
+            if !host_connected && !self.is_ours(&wake, now) {
+                continue;
+            }
             let (wake, effects) =
                 self.shared.store.wake_step(*id, &Event::Tick { at: now, host_connected }, &rule).await?;
             if let Some(end) = wake.state.ended() {
@@ -46,6 +52,17 @@ impl Settle {
             perform(&self.shared, &wake, &effects).await;
         }
         Ok(overdue.len())
+    }
+
+    /// What is late on a host without a session here is for the leader to end, when no other controller did so in time.
+    fn is_ours(&self, wake: &Wake, now: Timestamp) -> bool {
+        if !self.shared.lead.is_held(now) {
+            return false;
+        }
+        let others_have = SignedDuration::from_secs(OTHERS_HAVE_S);
+        let grace = SignedDuration::from_secs(self.shared.config.wake.deadline_grace_s.into());
+        let late_since = wake.state.run().map(|run| run.deadline_at + grace);
+        !self.shared.store.is_shared() || late_since.is_none_or(|since| now.duration_since(since) >= others_have)
     }
 
     /// Looks for the visit each ended wake was for.
@@ -91,7 +108,8 @@ impl Task for Settle {
 
     async fn activate(&mut self) -> Result<String, TaskError> {
         let swept = self.sweep().await?;
-        let judged = self.judge().await?;
+        let leads = self.shared.lead.is_held(self.shared.clock.now());
+        let judged = if leads { self.judge().await? } else { 0 };
         self.keep_load().await?;
         Ok(if swept + judged > 0 {
             format!("{swept} past their time, {judged} judged")

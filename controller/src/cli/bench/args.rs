@@ -17,6 +17,30 @@ pub struct BenchArgs {
 pub(super) enum Bench {
     /// One planning tick, new visits and forecast queries on a fleet of people who come as people do
     Forecast(ForecastArgs),
+    /// Decisions per second of the dispatcher on each database, beside the usual job loop on PostgreSQL
+    Queue(QueueArgs),
+}
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct QueueArgs {
+    /// Hosts with a connected agent
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(super) hosts: u32,
+    /// Wakes that are due at once
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(super) wakes: u32,
+    /// Wakes whose time comes one after the other, for the latency
+    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(super) later: u32,
+    /// How many of those come due in a second
+    #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(super) later_per_s: u32,
+    /// How long the job loop is measured with each number of workers
+    #[arg(long, value_name = "S", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=600))]
+    pub(super) peer_s: u32,
+    /// An empty database on a server: `postgres://user@host/database`. Default: a private server, where it is installed
+    #[arg(long, value_name = "URL", env = "REVEILLE_BENCH_POSTGRES_URL", hide_env_values = true)]
+    pub(super) postgres_url: Option<String>,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -1,4 +1,4 @@
-//! `reveille bench`: what planning and asking cost on a fleet of any size, made up from a seed.
+//! `reveille bench`: what planning, asking and dispatching cost on a fleet of any size, made up.
 
 mod args;
 
@@ -20,8 +20,11 @@ mod resident;
 
 mod report;
 
+mod queue;
+
 mod run;
 
 pub use args::BenchArgs;
+pub use queue::{QueueBench, QueueRow};
 pub use report::{ForecastBench, ScalingRow};
 pub use run::{BenchError, run};

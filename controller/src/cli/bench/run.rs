@@ -13,6 +13,7 @@ use super::{
     model::model,
     peer::peer_tick_s,
     queries::p99_ms,
+    queue,
     report::{ForecastBench, ScalingRow},
     resident::resident_bytes_max,
     stream::stream_s,
@@ -40,11 +41,34 @@ pub enum BenchError {
     Plot { path: PathBuf, source: io::Error },
     #[error("failed to write the report")]
     Report(#[source] io::Error),
+    #[error("failed to start the controller of the bench")]
+    App(#[from] crate::app::AppError),
+    #[error("failed to use the database of the bench")]
+    Store(#[from] crate::store::StoreError),
+    #[error("failed to dispatch")]
+    Task(#[from] crate::tasks::TaskError),
+    #[error("failed to {what}")]
+    Start { what: &'static str, source: io::Error },
+    #[error("of {wakes} wakes only {sent} were sent in time")]
+    Unsent { wakes: usize, sent: usize },
 }
 
 /// Runs a bench and writes its report to `out`.
-pub fn run(args: &BenchArgs, out: &mut dyn Write, json: bool) -> Result<ForecastBench, BenchError> {
-    let Bench::Forecast(args) = &args.bench;
+pub fn run(args: &BenchArgs, out: &mut dyn Write, json: bool) -> Result<(), BenchError> {
+    match &args.bench {
+        Bench::Forecast(args) => forecast(args, out, json).map(drop),
+        Bench::Queue(args) => {
+            let bench = queue::measure(args)?;
+            write_report(&bench, out, json).map_err(BenchError::Report)
+        }
+    }
+}
+
+pub(super) fn forecast(
+    args: &ForecastArgs,
+    out: &mut dyn Write,
+    json: bool,
+) -> Result<ForecastBench, BenchError> {
     // A name that says no format is refused before anything is measured.
     let format = args.plot.as_deref().map(Format::of).transpose()?;
     let bench = measure(args)?;
@@ -123,7 +147,11 @@ fn progress_bar(instances: usize) -> ProgressBar {
     bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-fn write_report(bench: &ForecastBench, out: &mut dyn Write, json: bool) -> io::Result<()> {
+fn write_report(
+    bench: &(impl serde::Serialize + std::fmt::Display),
+    out: &mut dyn Write,
+    json: bool,
+) -> io::Result<()> {
     if json {
         serde_json::to_writer_pretty(&mut *out, bench)?;
         writeln!(out)
