@@ -11,6 +11,7 @@ pub mod fault;
 pub mod history;
 pub mod oracle;
 pub mod play;
+pub mod postgres;
 pub mod sandbox;
 pub mod storm;
 pub mod world;

@@ -59,4 +59,6 @@ pub use transitions::Transition;
 pub use wakes::WakeFilter;
 
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;

@@ -1,0 +1,158 @@
+//! A private PostgreSQL server for tests and experiments: on a free port of loopback, gone when its owner is.
+//!
+//! It needs nothing but the standard library, because the controller's own tests include this very file: they cannot
+//! depend on this crate, which depends on the controller.
+
+use std::{
+    fmt::Write,
+    fs, io,
+    net::{Ipv4Addr, TcpListener},
+    os::unix::{
+        fs::{MetadataExt, chown},
+        process::CommandExt,
+    },
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+/// How long a new server may take until it takes connections.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Makes a cluster and runs it until the standard input is closed, which happens however the owner ends; then nothing of
+/// it is left. The server is stopped hard: there is nothing to keep.
+const LIFE: &str = r#"
+bin=$1 dir=$2 port=$3 fsync=$4
+"$bin/initdb" -D "$dir/data" -A trust -U postgres -E UTF8 --no-locale --no-sync >"$dir/log" 2>&1 &&
+"$bin/postgres" -D "$dir/data" -h 127.0.0.1 -p "$port" -c unix_socket_directories= -c max_connections=300 \
+  -c fsync="$fsync" </dev/null >>"$dir/log" 2>&1 &
+server=$!
+cat >/dev/null
+kill -QUIT "$(head -n 1 "$dir/data/postmaster.pid")"
+wait "$server"
+rm -rf "$dir"
+"#;
+
+/// A running server. Its superuser is `postgres`, without a password.
+#[derive(Debug)]
+pub struct Server {
+    port: u16,
+    dir: PathBuf,
+    life: Child,
+}
+
+impl Server {
+    /// Starts one; `None` where PostgreSQL is not installed. Without `durable` a commit does not wait for the disk.
+    pub fn start(durable: bool) -> io::Result<Option<Self>> {
+        let Some(bin) = binaries() else { return Ok(None) };
+        let user = unprivileged()?;
+        let dir = private_dir(user)?;
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        let mut command = Command::new("sh");
+        command.args(["-c", LIFE, "sh"]).arg(bin).arg(&dir).arg(port.to_string());
+        command.arg(if durable { "on" } else { "off" }).current_dir(&dir);
+        // A signal from the terminal is for the owner; the server goes when the owner does.
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
+        if let Some((uid, gid)) = user {
+            command.gid(gid).uid(uid);
+        }
+        let mut life = command.spawn()?;
+        wait_until_ready(&mut life, &dir.join("log"))?;
+        Ok(Some(Self { port, dir, life }))
+    }
+
+    /// Where `database` is found.
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.life.stdin.take());
+        self.life.wait().ok();
+        // Nothing of it is left by now, unless its shell was killed.
+        fs::remove_dir_all(&self.dir).ok();
+    }
+}
+
+/// The directory with `initdb` and `postgres`: the newest that is installed, or one of the path.
+fn binaries() -> Option<PathBuf> {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut installed: Vec<_> = versions
+        .filter_map(|version| Some((version.file_name().to_str()?.parse::<u32>().ok()?, version.path())))
+        .collect();
+    installed.sort_unstable();
+    let installed = installed.into_iter().rev().map(|(_, path)| path.join("bin"));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut found = installed.chain(std::env::split_paths(&path));
+    found.find(|dir| dir.join("initdb").is_file() && dir.join("postgres").is_file())
+}
+
+/// Whom to run it as: PostgreSQL refuses root. `None` when nobody has to be changed to.
+fn unprivileged() -> io::Result<Option<(u32, u32)>> {
+    if fs::metadata("/proc/self")?.uid() != 0 {
+        return Ok(None);
+    }
+    let users = fs::read_to_string("/etc/passwd")?;
+    let of = |name: &str| {
+        let mut fields = users.lines().map(|line| line.split(':').collect::<Vec<_>>());
+        let fields = fields.find(|fields| fields.first() == Some(&name))?;
+        Some((fields.get(2)?.parse().ok()?, fields.get(3)?.parse().ok()?))
+    };
+    of("postgres")
+        .or_else(|| of("nobody"))
+        .map(Some)
+        .ok_or_else(|| io::Error::other("no user but root is there"))
+}
+
+fn private_dir(user: Option<(u32, u32)>) -> io::Result<PathBuf> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let name = format!("reveille-postgres-{}-{}", std::process::id(), now.as_nanos());
+    let dir = std::env::temp_dir().join(name);
+    fs::create_dir(&dir)?;
+    if let Some((uid, gid)) = user {
+        chown(&dir, Some(uid), Some(gid))?;
+    }
+    Ok(dir)
+}
+
+fn wait_until_ready(life: &mut Child, log: &Path) -> io::Result<()> {
+    let began = Instant::now();
+    loop {
+        let told = fs::read_to_string(log).unwrap_or_default();
+        if told.contains("ready to accept connections") {
+            return Ok(());
+        }
+        let ended = told.contains("FATAL") || told.contains("initdb: error") || life.try_wait()?.is_some();
+        if ended || began.elapsed() > START_TIMEOUT {
+            let mut problem = String::from("the PostgreSQL server did not start");
+            for line in told.lines().rev().take(5) {
+                write!(problem, "; {line}").ok();
+            }
+            drop(life.stdin.take());
+            return Err(io::Error::other(problem));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_runs_on_loopback_and_leaves_nothing() {
+        let Some(server) = Server::start(false).unwrap() else {
+            eprintln!("SKIPPED: a private server (PostgreSQL is not here)");
+            return;
+        };
+        let (port, dir) = (server.port, server.dir.clone());
+        assert!(dir.is_dir());
+        assert!(server.url("x").ends_with(&format!("@127.0.0.1:{port}/x")));
+        std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+        drop(server);
+        std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap_err();
+        assert!(!dir.exists());
+    }
+}
