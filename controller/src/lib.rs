@@ -11,6 +11,7 @@ pub mod calendars;
 pub mod cli;
 pub mod config;
 pub mod fleet;
+pub mod lease;
 pub mod logs;
 pub mod model;
 pub mod outcome;

@@ -23,7 +23,8 @@ impl Office {
     /// Whether what only one controller does is this one's to do at `now`. What it writes is fenced all the same.
     pub fn is_held(&self, now: Timestamp) -> bool {
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        self.is_alone || held.as_ref().is_some_and(|(_, renewed_at)| now.duration_since(*renewed_at) < self.ttl)
+        self.is_alone
+            || held.as_ref().is_some_and(|(_, renewed_at)| now.duration_since(*renewed_at) < self.ttl)
     }
 
     /// What a write of the leader must show; `None` where there is no other controller.
@@ -81,7 +82,11 @@ mod tests {
         assert!(!office.is_held(t(0)) && office.fence().is_none());
         office.renewed(Fence { lease: "lead".into(), epoch: 3 }, t(0));
         assert!(office.is_held(t(3)) && !office.is_held(t(4)));
-        assert_eq!(office.fence().map(|fence| fence.epoch), Some(3), "a late write still shows what it was made under");
+        assert_eq!(
+            office.fence().map(|fence| fence.epoch),
+            Some(3),
+            "a late write still shows what it was made under"
+        );
         office.lost();
         assert!(office.fence().is_none());
         assert!(Office::new(true, SignedDuration::ZERO).is_held(t(0)));

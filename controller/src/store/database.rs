@@ -70,11 +70,12 @@ impl DatabaseUrl {
 impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match PgConnectOptions::from_str(&self.0) {
-            Ok(options) => {
+            // Of what is no URL of PostgreSQL nobody knows which part is secret.
+            Ok(options) if self.check().is_ok() => {
                 let database = options.get_database().unwrap_or_default();
                 write!(f, "postgres://{}:{}/{database}", options.get_host(), options.get_port())
             }
-            Err(_) => f.write_str("postgres://"),
+            _ => f.write_str("postgres://"),
         }
     }
 }

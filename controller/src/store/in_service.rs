@@ -142,15 +142,18 @@ mod tests {
     use super::*;
     use crate::{
         model::{HourProfile, Metrics, ModelKind, Rule},
-        store::{Learned, ModelRow},
+        store::{
+            Learned, ModelRow,
+            testing::{Home, both, on_sqlite},
+        },
         visits::Activity,
     };
 
-    async fn store() -> (tempfile::TempDir, Store) {
-        let dir = tempfile::tempdir().expect("a temporary directory");
-        let store = Store::open(&dir.path().join("reveille.db")).await.expect("opens");
-        (dir, store)
-    }
+    both!(
+        only_what_served_and_is_kept_can_be_put_back,
+        a_pinned_version_keeps_its_profiles_however_many_are_fitted_since,
+        weights_of_other_features_are_left_out_and_cannot_be_put_back,
+    );
 
     fn now() -> Timestamp {
         "2026-03-02T12:00:00Z".parse().expect("a timestamp")
@@ -175,12 +178,11 @@ mod tests {
         let as_of = now().to_zoned(TimeZone::UTC).date();
         let hours = HourProfile::fit(&Activity::default(), &TimeZone::UTC, as_of, &Rule::default());
         let learned = Learned { instance: "dev1".parse().expect("an id"), hours, stays: None };
-        store.model_publish(&row, &[learned]).await.expect("kept").version
+        store.model_publish(&row, &[learned], None).await.expect("kept").version
     }
 
-    #[tokio::test]
-    async fn only_what_served_and_is_kept_can_be_put_back() {
-        let (_dir, store) = store().await;
+    async fn only_what_served_and_is_kept_can_be_put_back(home: Home) {
+        let store = home.open().await;
         assert!(matches!(store.model_unpin(now(), "ann").await, Err(ServeError::Nothing)));
         for _ in 0..4 {
             publish(&store, ModelStatus::Serving).await;
@@ -199,9 +201,8 @@ mod tests {
         assert_eq!(pinned, [3]);
     }
 
-    #[tokio::test]
-    async fn a_pinned_version_keeps_its_profiles_however_many_are_fitted_since() {
-        let (_dir, store) = store().await;
+    async fn a_pinned_version_keeps_its_profiles_however_many_are_fitted_since(home: Home) {
+        let store = home.open().await;
         publish(&store, ModelStatus::Serving).await;
         store.model_serve(1, now(), "ann").await.expect("pinned where it is");
         for _ in 0..5 {
@@ -221,10 +222,14 @@ mod tests {
         assert_eq!(store.model_serving().await.expect("readable").map(|row| row.version), Some(7));
     }
 
-    /// A database as it was before there were weights, with a model in service.
+    /// A database as it was before there were weights, with a model in service. There never was one on a server.
     #[tokio::test]
     async fn a_database_of_before_is_read_on() {
-        let (dir, store) = store().await;
+        on_sqlite(read_on).await;
+    }
+
+    async fn read_on(home: Home) {
+        let store = home.open().await;
         publish(&store, ModelStatus::Serving).await;
         for statement in [
             "ALTER TABLE models DROP COLUMN kind",
@@ -239,7 +244,7 @@ mod tests {
             sqlx::query(statement).execute(&store.pool).await.expect("taken back");
         }
         store.close().await;
-        let store = Store::open(&dir.path().join("reveille.db")).await.expect("migrates");
+        let store = home.open().await;
         let serving = store.model_serving().await.expect("readable").expect("goes on");
         assert_eq!((serving.kind, serving.fitted, serving.pinned), (ModelKind::Rule, None, false));
         assert_eq!(store.profiles_of(1).await.expect("readable").len(), 1);
@@ -247,9 +252,8 @@ mod tests {
         assert!(store.spend_of(0).await.expect("readable").is_empty());
     }
 
-    #[tokio::test]
-    async fn weights_of_other_features_are_left_out_and_cannot_be_put_back() {
-        let (_dir, store) = store().await;
+    async fn weights_of_other_features_are_left_out_and_cannot_be_put_back(home: Home) {
+        let store = home.open().await;
         publish(&store, ModelStatus::Serving).await;
         sqlx::query("UPDATE models SET kind = 'fitted', fitted = '{\"wake\": {}}'")
             .execute(&store.pool)

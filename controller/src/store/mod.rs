@@ -63,4 +63,6 @@ pub use transitions::Transition;
 pub use wakes::WakeFilter;
 
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;

@@ -65,6 +65,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::testing::{Home, both};
 
     const DAY_MS: i64 = 86_400_000;
 
@@ -80,10 +81,10 @@ mod tests {
         sqlx::query(sql).bind(id).bind(idle_s).execute(&store.pool).await.expect("kept");
     }
 
-    #[tokio::test]
-    async fn idle_time_of_forecast_wakes_is_added_up_by_the_day_they_served() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let store = Store::open(&dir.path().join("reveille.db")).await.expect("opens");
+    both!(idle_time_of_forecast_wakes_is_added_up_by_the_day_they_served);
+
+    async fn idle_time_of_forecast_wakes_is_added_up_by_the_day_they_served(home: Home) {
+        let store = home.open().await;
         for (day, instances) in [(10, 4), (11, 7), (11, 5), (12, 6)] {
             store.spend_keep_instances(day, instances).await.expect("kept");
         }

@@ -7,12 +7,19 @@ use reveille_proto::{
     edge::{AttemptResult, Effect as CallEffect, Hello, InventoryItem, Outcome as AttemptOutcome},
 };
 
-use super::{NewWake, Store, StoreError, WakeFilter};
+use super::{
+    NewWake, Store, StoreError, WakeFilter,
+    testing::{Home, both},
+};
 use crate::{
     logs::{Batch, Counts, Position},
     visits::{Sighting, SightingKind},
-    wake::{Effect, End, Event, Priority, Reason, RetryRule, State},
+    wake::{Effect, End, Event, Priority, Reason, RetryRule, State, Wake},
 };
+
+mod batches;
+mod leases;
+mod migrations;
 
 fn t(s: i64) -> Timestamp {
     Timestamp::from_second(1_772_000_000 + s).expect("in range")
@@ -84,15 +91,18 @@ fn served(wake: WakeId, at: i64) -> Event {
     Event::Result { result, at: t(at), jitter: 0.0 }
 }
 
-async fn store() -> (tempfile::TempDir, Store) {
-    let dir = tempfile::tempdir().expect("a temporary directory");
-    let store = Store::open(&dir.path().join("reveille.db")).await.expect("opens");
-    (dir, store)
-}
+both!(
+    a_second_request_joins_the_open_wake_and_goes_first,
+    what_was_committed_is_there_after_a_restart_and_ends_once,
+    the_queue_of_a_host_is_in_order_and_only_its_own,
+    an_ended_wake_makes_room_for_the_next,
+    the_same_log_twice_changes_no_visit,
+    an_instance_an_agent_no_longer_lists_has_no_host,
+    one_bad_row_does_not_stop_the_queue,
+);
 
-#[tokio::test]
-async fn a_second_request_joins_the_open_wake_and_goes_first() {
-    let (_dir, store) = store().await;
+async fn a_second_request_joins_the_open_wake_and_goes_first(home: Home) {
+    let store = home.open().await;
     let rule = RetryRule::default();
     let (first, _, new) =
         store.wake_request(&new_wake(1, "dev1", Reason::Forecast, 0), &rule).await.expect("queued");
@@ -108,9 +118,8 @@ async fn a_second_request_joins_the_open_wake_and_goes_first() {
     assert_eq!(story.iter().map(|m| m.seq).collect::<Vec<_>>(), [1, 2]);
 }
 
-#[tokio::test]
-async fn what_was_committed_is_there_after_a_restart_and_ends_once() {
-    let (dir, store) = store().await;
+async fn what_was_committed_is_there_after_a_restart_and_ends_once(home: Home) {
+    let store = home.open().await;
     let rule = RetryRule::default();
     store.host_hello(&hello(&["dev1"]), "c1", 1, t(0)).await.expect("kept");
     let (wake, _, _) =
@@ -118,7 +127,7 @@ async fn what_was_committed_is_there_after_a_restart_and_ends_once() {
     store.wake_step(wake.id, &dispatch(1), &rule).await.expect("dispatched");
     store.close().await;
 
-    let store = Store::open(&dir.path().join("reveille.db")).await.expect("opens again");
+    let store = home.open().await;
     let running = store.wakes_running().await.expect("readable");
     assert_eq!(running.len(), 1);
     assert!(matches!(&running[0].state, State::Dispatched { run } if run.host == host() && run.attempt == 1));
@@ -133,9 +142,8 @@ async fn what_was_committed_is_there_after_a_restart_and_ends_once() {
     assert_eq!(took, [("small".to_owned(), SignedDuration::from_secs(199))]);
 }
 
-#[tokio::test]
-async fn the_queue_of_a_host_is_in_order_and_only_its_own() {
-    let (_dir, store) = store().await;
+async fn the_queue_of_a_host_is_in_order_and_only_its_own(home: Home) {
+    let store = home.open().await;
     let rule = RetryRule::default();
     store.host_hello(&hello(&["dev1", "dev2", "dev3", "dev4"]), "c1", 1, t(0)).await.expect("kept");
     for (seed, name, reason, at) in [
@@ -156,9 +164,8 @@ async fn the_queue_of_a_host_is_in_order_and_only_its_own() {
     assert_eq!(listed.len(), 2);
 }
 
-#[tokio::test]
-async fn an_ended_wake_makes_room_for_the_next() {
-    let (_dir, store) = store().await;
+async fn an_ended_wake_makes_room_for_the_next(home: Home) {
+    let store = home.open().await;
     let rule = RetryRule::default();
     let first = store.wake_request(&new_wake(1, "dev1", Reason::Demand, 0), &rule).await.expect("queued").0;
     let cancel = Event::Cancel { by: "ann".into(), at: t(1) };
@@ -180,9 +187,8 @@ fn batch(times: &[i64]) -> Batch {
     }
 }
 
-#[tokio::test]
-async fn the_same_log_twice_changes_no_visit() {
-    let (_dir, store) = store().await;
+async fn the_same_log_twice_changes_no_visit(home: Home) {
+    let store = home.open().await;
     let gap = SignedDuration::from_hours(2);
     let read = batch(&[0, 600, 30_000]);
     store.visits_absorb(&read, gap, t(0)).await.expect("kept");
@@ -199,9 +205,8 @@ async fn the_same_log_twice_changes_no_visit() {
     assert_eq!(position.map(|p| p.offset), Some(10));
 }
 
-#[tokio::test]
-async fn an_instance_an_agent_no_longer_lists_has_no_host() {
-    let (_dir, store) = store().await;
+async fn an_instance_an_agent_no_longer_lists_has_no_host(home: Home) {
+    let store = home.open().await;
     store.host_hello(&hello(&["dev1", "dev2"]), "c1", 1, t(0)).await.expect("kept");
     store.host_hello(&hello(&["dev2"]), "c1", 1, t(1)).await.expect("kept");
     let rows = store.instances_list(None, 0).await.expect("readable");
@@ -209,9 +214,8 @@ async fn an_instance_an_agent_no_longer_lists_has_no_host() {
     assert_eq!(hosts, [("dev1", false), ("dev2", true)]);
 }
 
-#[tokio::test]
-async fn one_bad_row_does_not_stop_the_queue() {
-    let (_dir, store) = store().await;
+async fn one_bad_row_does_not_stop_the_queue(home: Home) {
+    let store = home.open().await;
     let rule = RetryRule::default();
     store.host_hello(&hello(&["dev1", "dev2"]), "c1", 1, t(0)).await.expect("kept");
     for (seed, name) in [(1, "dev1"), (2, "dev2")] {

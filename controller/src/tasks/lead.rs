@@ -51,11 +51,8 @@ impl Lead {
             self.shared.lead.lost();
         }
         let seen = store.lease_read(LEASE).await?;
-        let seen = seen.map(|lease| Seen {
-            epoch: lease.epoch,
-            beat: lease.beat,
-            free: lease.holder.is_empty(),
-        });
+        let seen =
+            seen.map(|lease| Seen { epoch: lease.epoch, beat: lease.beat, free: lease.holder.is_empty() });
         let Look::Take(seen) = self.contender.look(seen, now, LEASE_TTL) else { return Ok(()) };
         if let Some(epoch) = store.lease_take(LEASE, me, seen).await? {
             info!(epoch, "this controller leads");

@@ -69,7 +69,12 @@ async fn take(shared: &Shared, heard: &[AgentEvent]) -> Result<(), StoreError> {
             }
             AgentEvent::Result { host, result } => {
                 let event = Event::Result { result: result.clone(), at: now, jitter: shared.jitter() };
-                words.push(Word { host: host.clone(), wake: result.wake, event, result: Some(result.clone()) });
+                words.push(Word {
+                    host: host.clone(),
+                    wake: result.wake,
+                    event,
+                    result: Some(result.clone()),
+                });
             }
         }
     }

@@ -62,7 +62,8 @@ impl Settle {
         let others_have = SignedDuration::from_secs(OTHERS_HAVE_S);
         let grace = SignedDuration::from_secs(self.shared.config.wake.deadline_grace_s.into());
         let late_since = wake.state.run().map(|run| run.deadline_at + grace);
-        !self.shared.store.is_shared() || late_since.is_none_or(|since| now.duration_since(since) >= others_have)
+        !self.shared.store.is_shared()
+            || late_since.is_none_or(|since| now.duration_since(since) >= others_have)
     }
 
     /// Looks for the visit each ended wake was for.
