@@ -9,6 +9,7 @@ pub mod crash;
 pub mod experiment;
 pub mod fault;
 pub mod history;
+pub mod machine;
 pub mod oracle;
 pub mod play;
 pub mod sandbox;

@@ -33,6 +33,9 @@ pub enum Command {
     Sandbox(SandboxArgs),
     /// Plays one instance as a process: burns CPU, then serves.
     Instance(InstanceArgs),
+    /// Uses a share of this machine until it is killed.
+    #[command(hide = true)]
+    Burn(BurnArgs),
     /// Measures what no demonstration can show.
     Bench(BenchArgs),
 }
@@ -133,6 +136,33 @@ pub enum Bench {
     Crash(CrashArgs),
     /// Plays storms of wakes on simulated hosts, with the throttle and with what it is compared to.
     Throttle(ThrottleArgs),
+    /// Fills this very machine with real instances, and looks at its CPU from outside.
+    Host(HostArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct HostArgs {
+    #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u16).range(1..=500))]
+    pub instances: u16,
+    /// CPU each instance burns while it starts, in seconds.
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=600))]
+    pub work_s: u32,
+    /// CPU of this machine that must not be passed, in percent of its cores.
+    #[arg(long, default_value_t = 70.0, value_parser = percent)]
+    pub ceiling: f64,
+    /// Share of this machine the background uses while it is on.
+    #[arg(long, default_value_t = 0.2, value_parser = share)]
+    pub background: f64,
+    /// Leave out fixed-2 and all at once.
+    #[arg(long)]
+    pub no_peers: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct BurnArgs {
+    /// Cores to use, until it is killed.
+    #[arg(long)]
+    pub cores: f64,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -168,6 +198,10 @@ fn within(text: &str, low: f64, high: f64) -> Result<f64, String> {
 
 fn speed(text: &str) -> Result<f64, String> {
     within(text, 1.0, 20_000.0)
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    within(text, 1.0, 95.0)
 }
 
 fn share(text: &str) -> Result<f64, String> {

@@ -7,16 +7,18 @@ use indicatif::{ProgressBar, ProgressStyle};
 use reveille_controller::report::plot::Format;
 use serde::Serialize;
 
-use super::args::{Bench, BenchArgs, CrashArgs, Output, ThrottleArgs};
+use super::args::{Bench, BenchArgs, CrashArgs, HostArgs, Output, ThrottleArgs};
 use crate::{
     crash::{CrashSpec, crash_watched},
     experiment::Verdict,
+    machine::{self, HostSpec},
     storm::{self, bench::steps},
 };
 
 pub(super) async fn bench(args: BenchArgs, output: Output) -> anyhow::Result<Verdict> {
     match args.bench {
         Bench::Crash(args) => crash(args, output).await,
+        Bench::Host(args) => host(args, output).await,
         Bench::Throttle(args) => tokio::task::spawn_blocking(move || throttle(&args, output)).await?,
     }
 }
@@ -31,6 +33,27 @@ async fn crash(args: CrashArgs, output: Output) -> anyhow::Result<Verdict> {
     let outcome = outcome?;
     tell(output, &outcome, || outcome.render())?;
     Ok(outcome.verdict)
+}
+
+async fn host(args: HostArgs, output: Output) -> anyhow::Result<Verdict> {
+    let spec = HostSpec {
+        program: std::env::current_exe().context("failed to find this program")?,
+        instances: args.instances,
+        work_s: args.work_s,
+        ceiling_percent: args.ceiling,
+        background_share: args.background,
+        with_peers: !args.no_peers,
+    };
+    let bar = progress(spec.instances.into(), "{elapsed_precise} {bar:30} {msg}: {pos} of {len} serve");
+    let bench = machine::bench(&spec, &mut |policy, serving| {
+        bar.set_message(policy);
+        bar.set_position(serving as u64);
+    })
+    .await;
+    bar.finish_and_clear();
+    let bench = bench?;
+    tell(output, &bench, || bench.render())?;
+    Ok(if bench.missed().is_empty() { Verdict::Held } else { Verdict::Deviated })
 }
 
 fn throttle(args: &ThrottleArgs, output: Output) -> anyhow::Result<Verdict> {

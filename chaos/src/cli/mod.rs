@@ -35,6 +35,10 @@ pub async fn main_with(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Run(run) => play::run(run, args.output).await,
         Command::Sandbox(sandbox) => sandbox::write(sandbox, args.output),
         Command::Instance(instance) => sandbox::serve(instance).await,
+        Command::Burn(burn) => {
+            crate::machine::burn_share(burn.cores);
+            Ok(Verdict::Held)
+        }
         Command::Bench(bench) => bench::bench(bench, args.output).await,
     };
     ended.map_or_else(

@@ -13,5 +13,6 @@ pub mod page;
 pub mod run;
 pub mod wanted;
 
+pub use node::NODE;
 pub use outcome::CrashOutcome;
 pub use run::{CrashSpec, crash, crash_watched};

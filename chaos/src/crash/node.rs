@@ -28,6 +28,10 @@ enum Node {
         config: PathBuf,
         seed: u64,
     },
+    /// The agent as `reveille-agent` runs it, measuring this machine.
+    HostAgent {
+        config: PathBuf,
+    },
     Endpoint {
         name: String,
         listen: SocketAddr,
@@ -53,6 +57,10 @@ async fn run(node: Node) -> ExitCode {
         Node::Controller { config } => {
             let args: [OsString; 4] = ["reveille".into(), "serve".into(), "--config".into(), config.into()];
             return reveille_controller::cli::main_with(args).await;
+        }
+        Node::HostAgent { config } => {
+            let args: [OsString; 3] = ["reveille-agent".into(), "--config".into(), config.into()];
+            return reveille_agent::cli::main_with(args).await;
         }
         Node::Agent { config, seed } => agent(config, seed).await,
         Node::Endpoint { name, listen, effects, seed } => {
