@@ -28,7 +28,7 @@ struct Idle;
 
 impl Source for Idle {
     fn sample(&mut self) -> Result<Sample, LoadError> {
-        Ok(Sample { cpu_percent: 12.0, cores: 4.0, pressures: None })
+        Ok(Sample { cpu_percent: 12.0, cores: 4.0, ..Sample::default() })
     }
 }
 
@@ -100,7 +100,7 @@ struct Running {
 
 impl Running {
     async fn start(config: Config, clock: &Clock) -> Self {
-        let seams = Seams { clock: clock.clone(), load: Box::new(Idle), seed: 7 };
+        let seams = Seams::new(clock.clone(), Box::new(Idle), 7);
         let agent = Agent::build(config, seams).await.expect("built");
         let metrics = agent.metrics_addr().expect("configured");
         let shutdown = CancellationToken::new();
@@ -251,7 +251,7 @@ async fn a_refused_agent_comes_back_later_and_a_bad_command_breaks_nothing() {
 async fn a_second_agent_on_the_same_state_is_told_so() {
     let dir = tempfile::tempdir().expect("a directory");
     let config = config("http://127.0.0.1:9", "http://127.0.0.1:9", dir.path());
-    let seams = || Seams { clock: fast(), load: Box::new(Idle), seed: 7 };
+    let seams = || Seams::new(fast(), Box::new(Idle), 7);
     let _first = Agent::build(config.clone(), seams()).await.expect("built");
     let error = Agent::build(config, seams()).await.expect_err("locked");
     assert!(matches!(error, AgentError::Journal(JournalError::Locked { .. })), "{error:?}");

@@ -64,6 +64,7 @@ impl Config {
         within("guard.cpu_ceiling_percent", self.guard.cpu_ceiling_percent, 1.0, 100.0)?;
         within("load.smoothing_s", self.load.smoothing_s, 0.0, 3600.0)?;
         within("load.interval_ms", self.load.interval_ms as f64, 1.0, 60_000.0)?;
+        within("cpu_group.interval_ms", self.cpu_group.interval_ms as f64, 100.0, 10_000.0)?;
         if self.guard.wakes_max == Some(0) {
             return Err(ConfigError::key("guard.wakes_max", "is 0: nothing could ever be woken"));
         }

@@ -26,6 +26,7 @@ pub struct Config {
     pub controller: Controller,
     pub guard: Guard,
     pub load: LoadSection,
+    pub cpu_group: CpuGroup,
     pub metrics: MetricsSection,
     pub instances: Vec<Instance>,
     pub instance_templates: Vec<InstanceTemplate>,
@@ -77,6 +78,36 @@ pub struct LoadSection {
 impl Default for LoadSection {
     fn default() -> Self {
         Self { interval_ms: 1000, smoothing_s: 5.0, cgroup: None }
+    }
+}
+
+/// Whether instances of the `process` driver run in a capped CPU group while they start.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CpuGroup {
+    pub mode: CpuGroupMode,
+    /// Control group below which they are made, as `/proc/self/cgroup` writes it. Default: the agent's own.
+    pub base: Option<PathBuf>,
+    /// Between two looks at what the host has left for them.
+    pub interval_ms: u64,
+}
+
+/// What to do where there can be no such group.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CpuGroupMode {
+    /// Start without.
+    #[default]
+    Auto,
+    /// Never use one.
+    Off,
+    /// Do not run.
+    Required,
+}
+
+impl Default for CpuGroup {
+    fn default() -> Self {
+        Self { mode: CpuGroupMode::Auto, base: None, interval_ms: 250 }
     }
 }
 

@@ -39,6 +39,11 @@ pub trait Driver: Send + Sync {
 
     /// Takes back what a call of this wake started, where that can be done.
     fn cancel<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, ()>;
+
+    /// Its wake is over, however it ended: what was held back while it started is let go.
+    fn over(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
 }
 
 /// Looks whether one instance serves.

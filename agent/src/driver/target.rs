@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, path::Path, time::Duration};
 use reveille_proto::{InstanceId, clock::Clock};
 
 use super::{Driver, Probe, http::HttpDriver, process::ProcessDriver, readiness};
-use crate::config;
+use crate::{config, group::Groups};
 
 /// All the agent may wake.
 pub type Targets = BTreeMap<InstanceId, Target>;
@@ -42,11 +42,13 @@ pub enum TargetError {
 }
 
 impl Target {
-    /// From the configuration, the drivers of which keep what they must remember in `state_dir`.
+    /// From the configuration, the drivers of which keep what they must remember in `state_dir`. Processes start in
+    /// `groups`.
     pub fn all(
         instances: &[config::Instance],
         state_dir: &Path,
         clock: &Clock,
+        groups: Option<&Groups>,
     ) -> Result<Targets, TargetError> {
         let client = http_client()?;
         let pid_dir = state_dir.join("pids");
@@ -55,9 +57,13 @@ impl Target {
         let target = |instance: &config::Instance| {
             let driver: Box<dyn Driver> = match &instance.driver {
                 config::Driver::Http(endpoint) => Box::new(HttpDriver::new(client.clone(), endpoint.clone())),
-                config::Driver::Process(process) => {
-                    Box::new(ProcessDriver::new(process.clone(), &pid_dir, &instance.id, clock.clone()))
-                }
+                config::Driver::Process(process) => Box::new(ProcessDriver::new(
+                    process.clone(),
+                    &pid_dir,
+                    &instance.id,
+                    clock.clone(),
+                    groups.cloned(),
+                )),
             };
             let target = Self {
                 cohort: instance.cohort.clone(),

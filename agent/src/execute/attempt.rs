@@ -25,8 +25,15 @@ pub(super) struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// Carries it out. Dropping this at any point is a crash: the journal tells what may have happened.
+    /// Carries it out, and lets go of what the driver held back. Dropping this at any point is a crash: the journal
+    /// tells what may have happened.
     pub(super) async fn run(&self, next: Next, cancel: &CancellationToken) -> Ending {
+        let ending = self.until_over(next, cancel).await;
+        self.target.driver.over().await;
+        ending
+    }
+
+    async fn until_over(&self, next: Next, cancel: &CancellationToken) -> Ending {
         let work = async {
             match next {
                 Next::Go => self.go().await,

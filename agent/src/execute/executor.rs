@@ -17,7 +17,7 @@ use super::{
     report::{Reports, unfinished},
     running::{Inner, Running, State},
 };
-use crate::{driver::Targets, load::Reading, metrics::Metrics};
+use crate::{driver::Targets, group::Tally, load::Reading, metrics::Metrics};
 
 /// What an executor is made of.
 #[derive(Debug)]
@@ -29,6 +29,8 @@ pub struct Parts {
     pub book: Book,
     pub limits: Limits,
     pub load: watch::Receiver<Option<Reading>>,
+    /// Told whose wakes are in hand.
+    pub tally: Tally,
     pub metrics: Metrics,
     /// Ends all tasks where they are; the journal tells the next agent what is left.
     pub stop: CancellationToken,
@@ -40,7 +42,7 @@ pub struct Executor(Arc<Inner>);
 
 impl Executor {
     pub fn new(parts: Parts) -> Self {
-        let Parts { clock, host, targets, journal, book, limits, load, metrics, stop } = parts;
+        let Parts { clock, host, targets, journal, book, limits, load, tally, metrics, stop } = parts;
         let state = State { book, limits, running: BTreeMap::new(), active: BTreeMap::new() };
         Self(Arc::new(Inner {
             clock,
@@ -49,6 +51,7 @@ impl Executor {
             journal,
             own_limits: limits,
             load,
+            tally,
             metrics,
             stop,
             tasks: TaskTracker::new(),
@@ -144,6 +147,11 @@ impl Executor {
     /// What the agent's own configuration allows at most.
     pub fn own_limits(&self) -> Limits {
         self.0.own_limits
+    }
+
+    /// What holds now.
+    pub fn limits(&self) -> Limits {
+        self.0.state().limits
     }
 
     /// Settings of the controller; they only ever make the agent's own stricter.

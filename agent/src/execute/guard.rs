@@ -83,7 +83,7 @@ mod tests {
     const OWN: Limits = Limits { cpu_ceiling_percent: 80.0, wakes_max: 2 };
 
     fn reading(cpu_percent: f64) -> Reading {
-        Reading { measured_at: at(0), sample: Sample { cpu_percent, cores: 4.0, pressures: None } }
+        Reading { measured_at: at(0), sample: Sample { cpu_percent, cores: 4.0, ..Sample::default() } }
     }
 
     #[test]

@@ -28,6 +28,7 @@ use super::{
 };
 use crate::{
     driver::{Call, CallOutcome, Driver, Probe, Target},
+    group::Tally,
     load::{Reading, Sample},
     metrics::Metrics,
 };
@@ -183,7 +184,7 @@ impl Rig {
         wakes_max: u32,
     ) -> Self {
         let (journal, writer) = Journal::start(file);
-        let sample = Sample { cpu_percent: 10.0, cores: 4.0, pressures: None };
+        let sample = Sample { cpu_percent: 10.0, cores: 4.0, ..Sample::default() };
         let far = at(1_000_000); // fresh for every test, unless it says otherwise
         let load = watch::Sender::new(Some(Reading { measured_at: far, sample }));
         let target = |booting: &Arc<Booting>| Target {
@@ -203,6 +204,7 @@ impl Rig {
             book,
             limits: Limits { cpu_ceiling_percent: 80.0, wakes_max },
             load: load.subscribe(),
+            tally: Tally::default(),
             metrics: Metrics::default(),
             stop: stop.clone(),
         });

@@ -16,7 +16,7 @@ use super::{
     journal::{Journal, JournalError},
     report::Reports,
 };
-use crate::{chain::Chain, driver::Targets, load::Reading, metrics::Metrics};
+use crate::{chain::Chain, driver::Targets, group::Tally, load::Reading, metrics::Metrics};
 
 #[derive(Debug)]
 pub(super) struct Inner {
@@ -26,6 +26,7 @@ pub(super) struct Inner {
     pub(super) journal: Journal,
     pub(super) own_limits: Limits,
     pub(super) load: watch::Receiver<Option<Reading>>,
+    pub(super) tally: Tally,
     pub(super) metrics: Metrics,
     pub(super) stop: CancellationToken,
     pub(super) tasks: TaskTracker,
@@ -126,6 +127,7 @@ impl Inner {
             state.limits.admit(reading, self.clock.now(), state.active.len())?;
         }
         state.active.insert(order.wake, order.instance.clone());
+        self.tally.begin(order.wake, &order.instance);
         self.metrics.active_wakes.set(state.active.len() as i64);
         Ok(Slot { inner: Arc::clone(self), wake: order.wake })
     }
@@ -202,6 +204,7 @@ impl Drop for Slot {
     fn drop(&mut self) {
         let mut state = self.inner.state();
         state.active.remove(&self.wake);
+        self.inner.tally.end(self.wake);
         self.inner.metrics.active_wakes.set(state.active.len() as i64);
     }
 }

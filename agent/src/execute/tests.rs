@@ -256,7 +256,7 @@ async fn the_guard_refuses_whatever_the_controller_says() {
 
     assert_eq!(rig.result().await.outcome(), Outcome::Woken);
     assert_eq!(rig.result().await.outcome(), Outcome::Woken);
-    let hot = Sample { cpu_percent: 81.0, cores: 4.0, pressures: None };
+    let hot = Sample { cpu_percent: 81.0, cores: 4.0, ..Sample::default() };
     rig.load.send_replace(Some(Reading { measured_at: at(1_000_000), sample: hot }));
     rig.executor.wake(order(3, 2));
     assert!(rig.result().await.detail.contains("81 %"), "ceiling");
@@ -313,7 +313,7 @@ async fn a_preflight_that_grew_old_is_done_again() {
     let dev = Arc::new(Booting::new(&clock, CallOutcome::Accepted, 0));
     let rig = Rig::open(dir.path(), &clock, std::slice::from_ref(&dev), 1);
     // Far enough in the future for the clock's pace, and the load with it.
-    let sample = Sample { cpu_percent: 1.0, cores: 1.0, pressures: None };
+    let sample = Sample { cpu_percent: 1.0, cores: 1.0, ..Sample::default() };
     rig.load.send_replace(Some(Reading { measured_at: at(4_000_000_000), sample }));
     rig.executor.wake(Order { deadline: at(4_000_000_000), ..order(1, 1) });
     dev.called.notified().await;

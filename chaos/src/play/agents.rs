@@ -48,11 +48,8 @@ impl Agents {
         for host in 0..spec.world.hosts {
             let config = config(spec, dir, reach, host);
             config.check().with_context(|| format!("failed to configure the agent of {}", host_id(host)))?;
-            let seams = Seams {
-                clock: live.clock().clone(),
-                load: Box::new(HostLoad::new(live.clone(), host)),
-                seed: spec.world.seed + host as u64,
-            };
+            let load = Box::new(HostLoad::new(live.clone(), host));
+            let seams = Seams::new(live.clock().clone(), load, spec.world.seed + host as u64);
             let agent = Agent::build(config, seams).await.context("failed to start an agent")?;
             let stop = stop.clone();
             agents.spawn(async move { agent.run(stop).await.context("an agent failed") });

@@ -1,0 +1,96 @@
+//! The loop that gives starting instances what is left of the host, a few times a second.
+
+use std::{fmt, time::Duration};
+
+use reveille_proto::clock::Clock;
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use super::{GroupError, Groups, Headroom, Measured, Room};
+use crate::{chain::Chain, load::CpuMeter};
+
+/// Smaller raises are not worth a write, as a share of the host: at each the kernel fills the quota up anew.
+const RAISE_SHARE_MIN: f64 = 0.01;
+/// Groups that are empty are removed this often, in looks.
+const SWEEP_LOOKS: u32 = 40;
+
+/// What a governor is made of.
+pub struct GovernorParts {
+    pub clock: Clock,
+    pub groups: Groups,
+    /// Its own: what others measure is not disturbed.
+    pub host: CpuMeter,
+    /// The ceiling that holds now, in percent of the host.
+    pub cpu_ceiling_percent: Box<dyn Fn() -> f64 + Send>,
+    pub interval_ms: u64,
+}
+
+impl fmt::Debug for GovernorParts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GovernorParts").field("groups", &self.groups).finish_non_exhaustive()
+    }
+}
+
+/// Sets the quota of the starting instances.
+#[derive(Debug)]
+pub struct Governor {
+    parts: GovernorParts,
+    headroom: Headroom,
+    looked_at: Instant,
+    used_s: f64,
+    /// What it gave last.
+    cores: f64,
+}
+
+impl Governor {
+    pub fn new(parts: GovernorParts) -> Self {
+        let used_s = parts.groups.used_s().unwrap_or(0.0);
+        Self { parts, headroom: Headroom::default(), looked_at: Instant::now(), used_s, cores: 0.0 }
+    }
+
+    /// Runs until it is dropped. What it gave last then stands.
+    pub async fn run(mut self) {
+        let (mut failing, mut looks) = (false, 0);
+        loop {
+            self.parts.clock.sleep(Duration::from_millis(self.parts.interval_ms)).await;
+            match self.look() {
+                Ok(()) if failing => {
+                    info!("the CPU group of starting instances is looked after again");
+                    failing = false;
+                }
+                Ok(()) | Err(GroupError::Load(crate::load::LoadError::TooSoon)) => {}
+                Err(error) if !failing => {
+                    warn!(error = %Chain(&error), "the CPU group of starting instances cannot be looked after; what it was given last stands");
+                    failing = true;
+                }
+                Err(_) => {}
+            }
+            looks += 1;
+            if looks % SWEEP_LOOKS == 0 {
+                self.parts.groups.sweep();
+            }
+        }
+    }
+
+    fn look(&mut self) -> Result<(), GroupError> {
+        let (cpu_percent, cores) = self.parts.host.since_last()?;
+        let (used_s, now) = (self.parts.groups.used_s()?, Instant::now());
+        let elapsed_s = now.duration_since(self.looked_at).as_secs_f64();
+        self.headroom.measured(Measured {
+            elapsed_s,
+            host_cores_used: cpu_percent / 100.0 * cores,
+            group_cores_used: (used_s - self.used_s).max(0.0) / elapsed_s.max(1e-3),
+        });
+        (self.looked_at, self.used_s) = (now, used_s);
+        self.give(&Room { cores, cpu_ceiling_percent: (self.parts.cpu_ceiling_percent)() })
+    }
+
+    fn give(&mut self, room: &Room) -> Result<(), GroupError> {
+        let cores = self.headroom.group_cores(room);
+        if cores < self.cores || cores > self.cores + RAISE_SHARE_MIN * room.cores {
+            self.parts.groups.set_cores(cores)?;
+            self.cores = cores;
+        }
+        Ok(())
+    }
+}
