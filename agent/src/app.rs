@@ -171,6 +171,7 @@ impl Agent {
             identity,
             executor: executor.clone(),
             load: sampler.readings(),
+            tally: sampler.tally(),
             metrics: metrics.clone(),
         };
         let link = Link::new(session, rng.next_u64());

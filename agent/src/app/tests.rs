@@ -161,6 +161,8 @@ async fn a_wake_from_hello_to_an_acknowledged_result() {
 
     let load = session.load().await;
     assert!((load.cpu_percent - 12.0).abs() < 1e-9 && load.active_wakes == 0);
+    assert_eq!(load.instances.len(), 2, "all instances are in the first report");
+    assert!(load.cpu_percent_now.is_some() && load.group_cores.is_none());
     assert!(session.load().await.measured_at_ms > load.measured_at_ms, "each load is a new one");
 
     session.send(agent.wake(1)).await;

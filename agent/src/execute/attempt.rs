@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use reveille_proto::v1::{Effect, Outcome};
+use reveille_proto::v1::{Effect, Observed, Outcome};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -55,6 +55,7 @@ impl Attempt<'_> {
         if self.looks_awake().await {
             return self.already_awake();
         }
+        self.inner.state().seen.saw(&self.order.instance, Observed::Asleep);
         self.note(|wake, attempt, at| Record::Eligible { wake, attempt, at }).await;
         // The intent is on disk before the call: after a crash nobody calls again.
         let intent = Record::Calling { wake: self.order.wake, attempt: self.order.attempt, at: self.now() };
@@ -182,6 +183,7 @@ impl Attempt<'_> {
             serving_at: None,
             retry_after_s: None,
             retryable: false,
+            code: String::new(),
         }
     }
 
@@ -213,5 +215,6 @@ pub(super) fn refused(refusal: &Refusal, effect: Effect, at: Timestamp) -> Endin
         serving_at: None,
         retry_after_s: None,
         retryable: refusal.retryable(),
+        code: refusal.code().into(),
     }
 }

@@ -1,11 +1,11 @@
 //! All wakes in hand: takes the controller's commands without waiting and answers from the book.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
 };
 
-use reveille_proto::{HostId, InstanceId, WakeId, clock::Clock, v1};
+use reveille_proto::{HostId, InstanceId, WakeId, clock::Clock, edge::Observed, v1};
 use tokio::sync::{mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, info, warn};
@@ -16,6 +16,7 @@ use super::{
     journal::Journal,
     report::{Reports, unfinished},
     running::{Inner, Running, State},
+    seen::Seen,
 };
 use crate::{driver::Targets, group::Tally, load::Reading, metrics::Metrics};
 
@@ -43,7 +44,8 @@ pub struct Executor(Arc<Inner>);
 impl Executor {
     pub fn new(parts: Parts) -> Self {
         let Parts { clock, host, targets, journal, book, limits, load, tally, metrics, stop } = parts;
-        let state = State { book, limits, running: BTreeMap::new(), active: BTreeMap::new() };
+        let (running, active) = (BTreeMap::new(), BTreeMap::new());
+        let state = State { book, limits, running, active, seen: Seen::default() };
         Self(Arc::new(Inner {
             clock,
             host,
@@ -197,6 +199,14 @@ impl Executor {
             driver: target.kind.into(),
         };
         self.0.targets.iter().map(item).collect()
+    }
+
+    /// What was last seen of each instance, in the order of the inventory.
+    pub fn observed(&self) -> Vec<(&InstanceId, Observed)> {
+        let state = self.0.state();
+        let starting: BTreeSet<&InstanceId> = state.active.values().collect();
+        let seen = |id| if starting.contains(id) { Observed::Starting } else { state.seen.get(id) };
+        self.0.targets.keys().map(|id| (id, seen(id))).collect()
     }
 
     /// Wakes being carried out.

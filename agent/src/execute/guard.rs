@@ -69,6 +69,18 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// In a word, for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotListed => "not_listed",
+            Self::LoadUnknown => "no_load",
+            Self::TooHot { .. } => "hot",
+            Self::TooMany { .. } => "full",
+            Self::Busy { .. } => "busy",
+            Self::Journal => "journal",
+        }
+    }
+
     /// Whether another attempt may not meet it.
     pub fn retryable(&self) -> bool {
         !matches!(self, Self::NotListed)

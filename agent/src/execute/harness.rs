@@ -69,6 +69,7 @@ pub(super) fn ending(outcome: v1::Outcome, effect: v1::Effect, at: Timestamp) ->
         serving_at: None,
         retry_after_s: None,
         retryable: true,
+        code: String::new(),
     }
 }
 

@@ -18,6 +18,7 @@ mod order;
 mod record;
 mod report;
 mod running;
+mod seen;
 #[cfg(test)]
 mod tests;
 

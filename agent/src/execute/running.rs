@@ -15,6 +15,7 @@ use super::{
     attempt::{Attempt, refused},
     journal::{Journal, JournalError},
     report::Reports,
+    seen::Seen,
 };
 use crate::{chain::Chain, driver::Targets, group::Tally, load::Reading, metrics::Metrics};
 
@@ -40,6 +41,7 @@ pub(super) struct State {
     pub(super) limits: Limits,
     pub(super) running: BTreeMap<WakeId, Running>,
     pub(super) active: BTreeMap<WakeId, InstanceId>,
+    pub(super) seen: Seen,
 }
 
 /// The task of one attempt, and how to reach it.
@@ -180,6 +182,7 @@ impl Inner {
             "wake ended"
         );
         self.metrics.count(ending.outcome);
+        self.state().seen.ended(instance, &ending);
         if let Err(error) = self.record(Record::Done { wake: *wake, attempt: *attempt, ending }).await {
             error!(wake_id = %wake, error = %Chain(&error), "the end of a wake is not in the journal");
         }

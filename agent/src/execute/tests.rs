@@ -9,6 +9,7 @@ use std::{
 use jiff::SignedDuration;
 use reveille_proto::{
     clock::Clock,
+    edge::Observed,
     v1::{self, Effect, Outcome, Phase, agent_message::Kind},
 };
 
@@ -239,6 +240,7 @@ async fn the_guard_refuses_whatever_the_controller_says() {
     rig.executor.wake(Order { instance: instance(9), ..order(9, 1) });
     let result = rig.result().await;
     assert_eq!((ended(&result), result.retryable), ((Outcome::Refused, Effect::None), false), "not listed");
+    assert_eq!(result.code, "not_listed");
 
     rig.executor.wake(order(1, 1));
     rig.phase(Phase::Accepted).await;
@@ -246,6 +248,7 @@ async fn the_guard_refuses_whatever_the_controller_says() {
     let result = rig.result().await;
     assert_eq!((ended(&result), result.retryable), ((Outcome::Refused, Effect::None), true), "busy");
     assert!(result.detail.contains(&wake(1).to_string()), "{}", result.detail);
+    assert_eq!(result.code, "busy");
 
     rig.executor.wake(order(2, 1));
     rig.phase(Phase::Accepted).await;
@@ -253,14 +256,32 @@ async fn the_guard_refuses_whatever_the_controller_says() {
     rig.executor.wake(order(3, 1));
     let result = rig.result().await;
     assert_eq!((ended(&result), result.retryable), ((Outcome::Refused, Effect::None), true), "count");
+    assert_eq!(result.code, "full");
 
     assert_eq!(rig.result().await.outcome(), Outcome::Woken);
     assert_eq!(rig.result().await.outcome(), Outcome::Woken);
     let hot = Sample { cpu_percent: 81.0, cores: 4.0, ..Sample::default() };
     rig.load.send_replace(Some(Reading { measured_at: at(1_000_000), sample: hot }));
     rig.executor.wake(order(3, 2));
-    assert!(rig.result().await.detail.contains("81 %"), "ceiling");
+    let result = rig.result().await;
+    assert!(result.detail.contains("81 %") && result.code == "hot", "ceiling: {result:?}");
     assert_eq!(devs[2].calls(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_last_seen_of_an_instance_is_known_without_a_look() {
+    let world = World::new();
+    let devs = [world.instance(CallOutcome::Accepted, 3), world.instance(refused(), 0)];
+    let mut rig = world.rig(&devs);
+    let observed = |rig: &Rig| rig.executor.observed().into_iter().map(|(_, seen)| seen).collect::<Vec<_>>();
+    assert_eq!(observed(&rig), [Observed::Unknown; 2]);
+    rig.executor.wake(order(1, 1));
+    rig.phase(Phase::Accepted).await;
+    assert_eq!(observed(&rig), [Observed::Starting, Observed::Unknown]);
+    rig.result().await;
+    rig.executor.wake(order(2, 1));
+    rig.result().await;
+    assert_eq!(observed(&rig), [Observed::Serving, Observed::Asleep], "preflight said so");
 }
 
 #[tokio::test(start_paused = true)]

@@ -74,23 +74,26 @@ impl Tally {
         sums.instances = sample.cores;
     }
 
-    /// What was added since the last [`Tally::told`].
-    pub fn since(&self) -> Since {
-        let sums = self.sums();
-        let per_second = |sum: f64| if sums.elapsed_s > 0.0 { sum / sums.elapsed_s } else { 0.0 };
-        Since {
-            wakes: sums.used.iter().map(|(wake, used)| (*wake, per_second(*used))).collect(),
-            instances: sums.instances.clone(),
-            group_cores: sums.group_cores,
-            throttled_share: sums.throttled_s.map(|s| per_second(s).clamp(0.0, 1.0)),
+    /// Hands `send` what was added since the last report; if it says that this one is on its way, the next begins at
+    /// nothing.
+    pub fn report(&self, send: impl FnOnce(&Since) -> bool) {
+        let mut sums = self.sums();
+        if send(&sums.since()) {
+            (sums.elapsed_s, sums.throttled_s) = (0.0, None);
+            sums.used.clear();
         }
     }
+}
 
-    /// A report is on its way: the next begins at nothing.
-    pub fn told(&self) {
-        let mut sums = self.sums();
-        (sums.elapsed_s, sums.throttled_s) = (0.0, None);
-        sums.used.clear();
+impl Sums {
+    fn since(&self) -> Since {
+        let per_second = |sum: f64| if self.elapsed_s > 0.0 { sum / self.elapsed_s } else { 0.0 };
+        Since {
+            wakes: self.used.iter().map(|(wake, used)| (*wake, per_second(*used))).collect(),
+            instances: self.instances.clone(),
+            group_cores: self.group_cores,
+            throttled_share: self.throttled_s.map(|s| per_second(s).clamp(0.0, 1.0)),
+        }
     }
 }
 
@@ -111,6 +114,16 @@ mod tests {
         StartsSample { cores, group_cores: Some(1.5), throttled_share: Some(throttled) }
     }
 
+    /// What a report says that is sent, or not.
+    fn since(tally: &Tally, is_sent: bool) -> Since {
+        let mut told = None;
+        tally.report(|since| {
+            told = Some(since.clone());
+            is_sent
+        });
+        told.expect("asked")
+    }
+
     fn close(a: f64, b: f64) -> bool {
         (a - b).abs() < 1e-9
     }
@@ -120,14 +133,14 @@ mod tests {
         let tally = Tally::default();
         tally.begin(wake(1), &dev(1));
         tally.add(sample(&[(1, 1.0), (2, 0.5)], 1.0), 1.0);
-        assert!(close(tally.since().wakes[&wake(1)], 1.0));
+        assert!(close(since(&tally, false).wakes[&wake(1)], 1.0));
         tally.add(sample(&[(1, 0.0), (2, 0.5)], 0.0), 3.0);
-        let since = tally.since();
-        assert!(close(since.wakes[&wake(1)], 0.25) && since.wakes.len() == 1, "{since:?}");
-        assert!(close(since.throttled_share.expect("measured"), 0.25));
-        assert!(close(since.instances[&dev(2)], 0.5), "one that serves is no wake");
-        tally.told();
-        assert!(tally.since().wakes.is_empty());
+        let report = since(&tally, false);
+        assert!(close(report.wakes[&wake(1)], 0.25) && report.wakes.len() == 1, "{report:?}");
+        assert!(close(report.throttled_share.expect("measured"), 0.25));
+        assert!(close(report.instances[&dev(2)], 0.5), "one that serves is no wake");
+        since(&tally, true);
+        assert!(since(&tally, false).wakes.is_empty());
     }
 
     #[test]
@@ -137,11 +150,11 @@ mod tests {
         tally.end(wake(1));
         tally.add(sample(&[(1, 0.8)], 0.0), 1.0);
         tally.add(sample(&[(1, 0.8)], 0.0), 1.0);
-        assert!(close(tally.since().wakes[&wake(1)], 0.4), "what it uses later is not the wake's");
-        tally.told();
+        assert!(close(since(&tally, false).wakes[&wake(1)], 0.4), "what it uses later is not the wake's");
+        since(&tally, true);
         tally.begin(wake(2), &dev(1));
         tally.add(sample(&[(1, 0.3)], 0.0), 1.0);
-        assert_eq!(tally.since().wakes.into_iter().map(|(w, _)| w).collect::<Vec<_>>(), [wake(2)]);
+        assert_eq!(since(&tally, false).wakes.into_iter().map(|(w, _)| w).collect::<Vec<_>>(), [wake(2)]);
     }
 
     #[test]
@@ -152,6 +165,6 @@ mod tests {
         tally.begin(wake(1), &dev(1));
         tally.add(sample(&[(1, 0.8)], 0.0), 1.0);
         tally.add(sample(&[(1, 0.8)], 0.0), 1.0);
-        assert!(close(tally.since().wakes[&wake(1)], 0.8));
+        assert!(close(since(&tally, false).wakes[&wake(1)], 0.8));
     }
 }

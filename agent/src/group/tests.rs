@@ -6,6 +6,10 @@ use std::{
     time::Duration,
 };
 
+use nix::{
+    sys::signal::{Signal, killpg},
+    unistd::Pid,
+};
 use reveille_proto::{HostId, InstanceId};
 use tokio::{io::AsyncReadExt, process::Child};
 
@@ -144,7 +148,8 @@ impl Real {
     async fn start(&mut self, instance: &InstanceId, script: &str) -> u32 {
         let mut command = tokio::process::Command::new("sh");
         command.args(["-c", &format!("echo; {script}")]).stdin(Stdio::null()).stdout(Stdio::piped());
-        command.kill_on_drop(true);
+        // Its children end with it, also when a test fails.
+        command.process_group(0);
         self.groups.place(instance).expect("placed").lead(&mut command);
         let mut child = command.spawn().expect("started");
         let mut out = child.stdout.take().expect("piped");
@@ -154,9 +159,17 @@ impl Real {
         pid
     }
 
+    fn kill(&self) {
+        for pid in self.children.iter().filter_map(Child::id) {
+            let leader = Pid::from_raw(pid.try_into().expect("small"));
+            killpg(leader, Signal::SIGKILL).expect("it is not reaped yet");
+        }
+    }
+
     async fn end(mut self) {
+        self.kill();
         for child in &mut self.children {
-            child.kill().await.expect("killed");
+            child.wait().await.expect("reaped");
         }
         self.groups.adopt(&[].into());
         let home = self.groups.rooms().starting.clone();
@@ -168,6 +181,14 @@ impl Real {
         };
         tokio::time::timeout(Duration::from_secs(20), all_gone).await.expect("empty groups can be removed");
         self.groups.remove_all();
+    }
+}
+
+impl Drop for Real {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.kill();
+        }
     }
 }
 
