@@ -136,7 +136,7 @@ impl Agent {
         let cores = sampler.first().await?.sample.cores;
         let metrics = Metrics::default();
         metrics.journal_bad_lines.inc_by(file.bad_lines());
-        let targets = Target::all(&instances, &state_dir, &clock, groups.as_ref())?;
+        let targets = Target::all(&instances, &config.endpoints, &state_dir, &clock, groups.as_ref())?;
         let listener = listen(config.metrics.listen).await?;
         let identity = Identity {
             host: host.clone(),

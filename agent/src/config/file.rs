@@ -65,6 +65,12 @@ impl Config {
         within("load.smoothing_s", self.load.smoothing_s, 0.0, 3600.0)?;
         within("load.interval_ms", self.load.interval_ms as f64, 1.0, 60_000.0)?;
         within("cpu_group.interval_ms", self.cpu_group.interval_ms as f64, 100.0, 10_000.0)?;
+        let endpoints = &self.endpoints;
+        within("endpoints.breaker_failures", endpoints.breaker_failures.into(), 1.0, 1000.0)?;
+        within("endpoints.breaker_calls", endpoints.breaker_calls.into(), 1.0, 1000.0)?;
+        within("endpoints.breaker_share_percent", endpoints.breaker_share_percent, 1.0, 100.0)?;
+        within("endpoints.breaker_open_s", endpoints.breaker_open_s.into(), 1.0, 86_400.0)?;
+        within("endpoints.breaker_open_max_s", endpoints.breaker_open_max_s.into(), 1.0, 86_400.0)?;
         if self.guard.wakes_max == Some(0) {
             return Err(ConfigError::key("guard.wakes_max", "is 0: nothing could ever be woken"));
         }

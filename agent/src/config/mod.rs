@@ -12,5 +12,5 @@ pub use self::{
     error::ConfigError,
     instance::{IdRange, Ids, Instance, InstanceTemplate},
     secret::{FromEnv, FromFile, SecretText},
-    sections::{Config, Controller, CpuGroup, CpuGroupMode, Guard, LoadSection, MetricsSection},
+    sections::{Config, Controller, CpuGroup, CpuGroupMode, Endpoints, Guard, LoadSection, MetricsSection},
 };

@@ -12,7 +12,7 @@ pub struct Call {
     pub idempotency_key: String,
 }
 
-/// What is known after a call. Two of four say that another call is safe.
+/// What is known after a call. Three of five say that another call is safe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CallOutcome {
     /// The endpoint said yes.
@@ -23,12 +23,14 @@ pub enum CallOutcome {
     Unknown { detail: String },
     /// It never left this host.
     NotSent { detail: String, retryable: bool },
+    /// All endpoints failed too often lately to be asked now.
+    PassedOver { retry_after_s: u32 },
 }
 
 impl CallOutcome {
     /// Whether another call cannot be a second one.
     pub fn had_no_effect(&self) -> bool {
-        matches!(self, Self::Refused { .. } | Self::NotSent { .. })
+        matches!(self, Self::Refused { .. } | Self::NotSent { .. } | Self::PassedOver { .. })
     }
 }
 

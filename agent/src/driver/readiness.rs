@@ -7,7 +7,8 @@ use tokio::net::TcpStream;
 
 use super::{
     Probe,
-    http::{answers, headers},
+    body::{self, Body},
+    endpoint::headers,
 };
 use crate::config::{HttpReadiness, Readiness, TcpReadiness};
 
@@ -37,9 +38,13 @@ impl Probe for HttpProbe {
                 .await
                 .map_err(|e| e.without_url().to_string())?;
             let status = response.status().as_u16();
-            match answers(expect, response).await {
-                Ok(true) => Ok(()),
-                Ok(false) => Err(format!("it answered {status}, not as itself")),
+            let not_itself = format!("it answered {status}, not as itself");
+            if !expect.status.iter().any(|range| range.holds(status)) {
+                return Err(not_itself);
+            }
+            match body::judge(expect, response).await {
+                Ok(Body::Expected) => Ok(()),
+                Ok(Body::Odd | Body::Page) => Err(not_itself),
                 Err(e) => Err(e.without_url().to_string()),
             }
         })

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, path::Path, time::Duration};
 
 use reveille_proto::{InstanceId, clock::Clock};
 
-use super::{Driver, Probe, http::HttpDriver, process::ProcessDriver, readiness};
+use super::{Driver, Probe, endpoint::Breakers, http::HttpDriver, process::ProcessDriver, readiness};
 use crate::{config, group::Groups};
 
 /// All the agent may wake.
@@ -46,17 +46,21 @@ impl Target {
     /// `groups`.
     pub fn all(
         instances: &[config::Instance],
+        endpoints: &config::Endpoints,
         state_dir: &Path,
         clock: &Clock,
         groups: Option<&Groups>,
     ) -> Result<Targets, TargetError> {
         let client = http_client()?;
+        let mut breakers = Breakers::new(endpoints);
         let pid_dir = state_dir.join("pids");
         std::fs::create_dir_all(&pid_dir)
             .map_err(|source| TargetError::Dir { dir: pid_dir.clone(), source })?;
-        let target = |instance: &config::Instance| {
+        let mut target = |instance: &config::Instance| {
             let driver: Box<dyn Driver> = match &instance.driver {
-                config::Driver::Http(endpoint) => Box::new(HttpDriver::new(client.clone(), endpoint.clone())),
+                config::Driver::Http(endpoint) => {
+                    Box::new(HttpDriver::new(&client, endpoint, clock, &mut breakers))
+                }
                 config::Driver::Process(process) => Box::new(ProcessDriver::new(
                     process.clone(),
                     &pid_dir,
@@ -75,7 +79,7 @@ impl Target {
             };
             (instance.id.clone(), target)
         };
-        Ok(instances.iter().map(target).collect())
+        Ok(instances.iter().map(&mut target).collect())
     }
 }
 

@@ -100,6 +100,10 @@ impl Attempt<'_> {
                 Ending { retry_after_s, ..no(detail, retryable, Some(called_at)) }
             }
             CallOutcome::NotSent { detail, retryable } => no(detail, retryable, None),
+            CallOutcome::PassedOver { retry_after_s } => Ending {
+                retry_after_s: Some(retry_after_s),
+                ..refused(&Refusal::BreakerOpen, Effect::None, self.now())
+            },
         }
     }
 

@@ -66,6 +66,8 @@ pub enum Refusal {
     Busy { other: WakeId },
     #[error("the journal cannot be written")]
     Journal,
+    #[error("its endpoints failed too often lately to be asked now")]
+    BreakerOpen,
 }
 
 impl Refusal {
@@ -78,6 +80,7 @@ impl Refusal {
             Self::TooMany { .. } => "full",
             Self::Busy { .. } => "busy",
             Self::Journal => "journal",
+            Self::BreakerOpen => "breaker_open",
         }
     }
 
