@@ -6,6 +6,7 @@ mod file;
 mod instance;
 mod secret;
 mod sections;
+mod status;
 
 pub use self::{
     driver::{Driver, Endpoint, Expect, HttpReadiness, ProcessDriver, Readiness, StatusRange, TcpReadiness},
@@ -13,4 +14,5 @@ pub use self::{
     instance::{IdRange, Ids, Instance, InstanceTemplate},
     secret::{FromEnv, FromFile, SecretText},
     sections::{Config, Controller, CpuGroup, CpuGroupMode, Endpoints, Guard, LoadSection, MetricsSection},
+    status::{Status, StatusWord},
 };

@@ -3,6 +3,8 @@
 use futures::future::BoxFuture;
 use reveille_proto::{InstanceId, WakeId};
 
+use crate::config::StatusWord;
+
 /// What a driver is told of the wake it serves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
@@ -52,4 +54,10 @@ pub trait Driver: Send + Sync {
 pub trait Probe: Send + Sync {
     /// One look; the error says in a line what was seen instead.
     fn look(&self) -> BoxFuture<'_, Result<(), String>>;
+}
+
+/// Asks the platform how one instance is.
+pub trait Platform: Send + Sync {
+    /// Its word now; the error says in a line why there is none.
+    fn word(&self) -> BoxFuture<'_, Result<StatusWord, String>>;
 }

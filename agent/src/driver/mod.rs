@@ -10,9 +10,10 @@ mod pid_file;
 mod process;
 mod readiness;
 mod retry_after;
+mod status;
 mod target;
 
 pub use self::{
-    call::{Call, CallOutcome, Driver, Probe},
+    call::{Call, CallOutcome, Driver, Platform, Probe},
     target::{Target, TargetError, Targets},
 };

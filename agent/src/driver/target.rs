@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, fmt, path::Path, time::Duration};
 
 use reveille_proto::{InstanceId, clock::Clock};
 
-use super::{Driver, Probe, endpoint::Breakers, http::HttpDriver, process::ProcessDriver, readiness};
+use super::{
+    Driver, Platform, Probe, endpoint::Breakers, http::HttpDriver, process::ProcessDriver, readiness,
+    status::HttpStatus,
+};
 use crate::{config, group::Groups};
 
 /// All the agent may wake.
@@ -17,6 +20,8 @@ pub struct Target {
     pub kind: &'static str,
     pub driver: Box<dyn Driver>,
     pub probe: Box<dyn Probe>,
+    /// Who knows more of it than it says itself.
+    pub platform: Option<Box<dyn Platform>>,
     /// Looks in a row that count as serving.
     pub successes: u32,
     /// Between two looks.
@@ -74,6 +79,10 @@ impl Target {
                 kind: instance.driver.kind(),
                 driver,
                 probe: readiness::probe(&client, &instance.readiness),
+                platform: instance
+                    .status
+                    .clone()
+                    .map(|status| -> Box<dyn Platform> { Box::new(HttpStatus::new(client.clone(), status)) }),
                 successes: instance.readiness.successes(),
                 interval: Duration::from_millis(instance.readiness.interval_ms()),
             };

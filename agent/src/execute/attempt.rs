@@ -7,7 +7,11 @@ use reveille_proto::v1::{Effect, Observed, Outcome};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{Ending, Next, Order, Record, Refusal, running::Inner};
+use super::{
+    Ending, Next, Order, Record, Refusal,
+    preflight::{Finding, finding},
+    running::Inner,
+};
 use crate::chain::Chain;
 use crate::driver::{Call, CallOutcome, Target};
 
@@ -52,8 +56,8 @@ impl Attempt<'_> {
     async fn go(&self) -> Ending {
         // A look is as old as its question: the answer may have been long on its way.
         let mut looked_at = self.now();
-        if self.looks_awake().await {
-            return self.already_awake();
+        if let Some(ending) = self.preflight().await {
+            return ending;
         }
         self.inner.state().seen.saw(&self.order.instance, Observed::Asleep);
         self.note(|wake, attempt, at| Record::Eligible { wake, attempt, at }).await;
@@ -64,8 +68,8 @@ impl Attempt<'_> {
         }
         while self.now().duration_since(looked_at) > SignedDuration::from_secs(PREFLIGHT_AGE_MAX_S) {
             looked_at = self.now();
-            if self.looks_awake().await {
-                return self.already_awake();
+            if let Some(ending) = self.preflight().await {
+                return ending;
             }
         }
         if self.now() >= self.order.deadline {
@@ -75,6 +79,34 @@ impl Attempt<'_> {
             };
         }
         self.call().await
+    }
+
+    /// How it ends without a call; `None` when it is to be called.
+    async fn preflight(&self) -> Option<Ending> {
+        let word = async {
+            match &self.target.platform {
+                None => None,
+                Some(platform) => Some(platform.word().await),
+            }
+        };
+        let (answers, word) = tokio::join!(self.looks_awake(), word);
+        match finding(answers, word) {
+            Finding::Call => None,
+            Finding::Awake => Some(self.already_awake()),
+            Finding::Wait => Some(self.comes_up_alone().await),
+            Finding::No(refusal) => {
+                self.inner.state().seen.saw(&self.order.instance, Observed::Unknown);
+                Some(refused(&refusal, Effect::None, self.now()))
+            }
+        }
+    }
+
+    /// Nobody here has called, and nobody will: if it does not come up by itself, the next attempt asks anew.
+    async fn comes_up_alone(&self) -> Ending {
+        info!(wake_id = %self.order.wake, instance_id = %self.order.instance, "its platform says that it is up or starting; waiting without a call");
+        self.inner.state().seen.saw(&self.order.instance, Observed::Unknown);
+        let serving_at = self.wait().await.serving_at;
+        Ending { serving_at, detail: "it came up without a call".into(), ..self.already_awake() }
     }
 
     async fn call(&self) -> Ending {

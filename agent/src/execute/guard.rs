@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use reveille_proto::{WakeId, v1};
 
-use crate::load::Reading;
+use crate::{config::StatusWord, load::Reading};
 
 /// What the host bears.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -68,6 +68,10 @@ pub enum Refusal {
     Journal,
     #[error("its endpoints failed too often lately to be asked now")]
     BreakerOpen,
+    #[error("its platform says: {}", word.as_str())]
+    Platform { word: StatusWord },
+    #[error("its platform does not say how it is: {problem}")]
+    StatusUnknown { problem: String },
 }
 
 impl Refusal {
@@ -81,12 +85,18 @@ impl Refusal {
             Self::Busy { .. } => "busy",
             Self::Journal => "journal",
             Self::BreakerOpen => "breaker_open",
+            Self::Platform { word } => word.as_str(),
+            Self::StatusUnknown { .. } => "status_unknown",
         }
     }
 
     /// Whether another attempt may not meet it.
     pub fn retryable(&self) -> bool {
-        !matches!(self, Self::NotListed)
+        match self {
+            Self::NotListed => false,
+            Self::Platform { word } => *word == StatusWord::Upgrading,
+            _ => true,
+        }
     }
 }
 

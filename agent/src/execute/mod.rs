@@ -15,6 +15,7 @@ mod guard;
 mod harness;
 pub mod journal;
 mod order;
+mod preflight;
 mod record;
 mod report;
 mod running;

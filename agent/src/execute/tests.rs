@@ -18,6 +18,7 @@ use super::{
     harness::{Booting, Rig, at, instance, order, wake},
 };
 use crate::{
+    config::StatusWord,
     driver::CallOutcome,
     load::{Reading, Sample},
 };
@@ -282,6 +283,67 @@ async fn what_was_last_seen_of_an_instance_is_known_without_a_look() {
     rig.executor.wake(order(2, 1));
     rig.result().await;
     assert_eq!(observed(&rig), [Observed::Serving, Observed::Asleep], "preflight said so");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_platform_is_asked_before_a_call_and_its_no_is_a_refusal() {
+    let world = World::new();
+    let asked = |word| Arc::new(Booting::new(&world.clock, CallOutcome::Accepted, 1).with_platform(word));
+    let devs = [
+        asked(Ok(StatusWord::Asleep)),
+        asked(Ok(StatusWord::OptedOut)),
+        asked(Ok(StatusWord::Upgrading)),
+        asked(Err("it answered 500".into())),
+    ];
+    let mut rig = world.rig(&devs);
+    rig.executor.wake(order(1, 1));
+    assert_eq!(rig.result().await.outcome(), Outcome::Woken);
+    for (n, code, retryable) in [(2, "opted_out", false), (3, "upgrading", true), (4, "status_unknown", true)]
+    {
+        rig.executor.wake(order(n, 1));
+        let result = rig.result().await;
+        assert_eq!((ended(&result), result.code.as_str()), ((Outcome::Refused, Effect::None), code));
+        assert_eq!((result.retryable, devs[usize::from(n) - 1].calls()), (retryable, 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_platform_says_is_starting_is_waited_for_without_a_call() {
+    let world = World::new();
+    let dev = Booting::new(&world.clock, CallOutcome::Accepted, 0).with_platform(Ok(StatusWord::Starting));
+    let dev = Arc::new(dev);
+    let mut rig = world.rig(std::slice::from_ref(&dev));
+    rig.executor.wake(order(1, 1));
+    rig.phase(Phase::Received).await;
+    world.clock.sleep(Duration::from_secs(20)).await;
+    dev.awake.store(true, SeqCst);
+    let result = rig.result().await;
+    assert_eq!(ended(&result), (Outcome::AlreadyAwake, Effect::None));
+    assert_eq!(result.serving_at_ms, Some(at(20).as_millisecond()));
+
+    dev.awake.store(false, SeqCst);
+    rig.executor.wake(Order { wake: wake(2), ..order(1, 1) });
+    let result = rig.result().await;
+    assert_eq!((ended(&result), result.retryable), ((Outcome::TimedOut, Effect::None), true));
+    *dev.word.lock().expect("free") = Ok(StatusWord::Asleep);
+    dev.looks_left.store(2, SeqCst);
+    rig.executor.wake(Order { wake: wake(2), deadline: at(900), ..order(1, 2) });
+    assert_eq!(
+        (rig.result().await.outcome(), dev.calls()),
+        (Outcome::Woken, 1),
+        "the next attempt asks anew"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn endpoints_that_are_all_passed_over_refuse_for_a_while() {
+    let world = World::new();
+    let dev = world.instance(CallOutcome::PassedOver { retry_after_s: 12 }, 0);
+    let mut rig = world.rig(std::slice::from_ref(&dev));
+    rig.executor.wake(order(1, 1));
+    let result = rig.result().await;
+    assert_eq!((ended(&result), result.code.as_str()), ((Outcome::Refused, Effect::None), "breaker_open"));
+    assert_eq!((result.retry_after_s, result.retryable, result.called_at_ms), (Some(12), true, None));
 }
 
 #[tokio::test(start_paused = true)]

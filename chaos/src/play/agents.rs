@@ -100,5 +100,6 @@ fn instance(id: InstanceId, endpoints: SocketAddr) -> Instance {
         interval_ms: READINESS_INTERVAL_MS,
         request_timeout_s: 5,
     };
-    Instance { id, cohort: "dev".into(), driver: Driver::Http(portal), readiness: Readiness::Http(readiness) }
+    let (driver, readiness) = (Driver::Http(portal), Readiness::Http(readiness));
+    Instance { id, cohort: "dev".into(), driver, readiness, status: None }
 }
