@@ -266,4 +266,31 @@ mod tests {
         let outcome = missing.call(&call(1)).await;
         assert!(matches!(outcome, CallOutcome::NotSent { retryable: false, .. }), "{outcome:?}");
     }
+
+    #[tokio::test]
+    async fn it_starts_in_its_cpu_group_and_leaves_it_when_the_wake_is_over() {
+        let host = format!("test-driver-{}", std::process::id()).parse().expect("valid");
+        let groups = match Groups::open(Path::new("/"), None, &host, true) {
+            Ok(groups) => groups,
+            Err(error) => return eprintln!("SKIPPED: {error}: no control group can be written here"),
+        };
+        let dir = tempfile::tempdir().expect("a directory");
+        let script =
+            "while read -r line; do echo \"in $line\"; done </proc/self/cgroup; echo began; exec sleep 600";
+        let started = ProcessDriver { groups: Some(groups.clone()), ..driver(dir.path(), script) };
+        assert_eq!(started.call(&call(1)).await, CallOutcome::Accepted);
+        log_holds(dir.path(), "began").await;
+        log_holds(dir.path(), "/starting/instance-dev7").await;
+        started.over().await;
+        let pid = started.pid_file.living().expect("it lives").group().as_raw();
+        let now = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).expect("it lives");
+        assert!(now.contains("/serving/instance-dev7") && !now.contains("/starting/"), "{now}");
+        started.cancel(&call(1)).await;
+        let empty = async {
+            while !groups.remove_all() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), empty).await.expect("nothing is left behind");
+    }
 }

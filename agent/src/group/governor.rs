@@ -6,7 +6,7 @@ use reveille_proto::clock::Clock;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::{GroupError, Groups, Headroom, Measured, Room};
+use super::{GroupError, Groups, Headroom, Measured, Room, leak::Leak};
 use crate::{chain::Chain, load::CpuMeter};
 
 /// Smaller raises are not worth a write, as a share of the host: at each the kernel fills the quota up anew.
@@ -38,14 +38,18 @@ pub struct Governor {
     headroom: Headroom,
     looked_at: Instant,
     used_s: f64,
-    /// What it gave last.
-    cores: f64,
+    periods: (f64, f64),
+    leak: Leak,
+    /// The quota it gave last, in cores.
+    quota: f64,
 }
 
 impl Governor {
     pub fn new(parts: GovernorParts) -> Self {
         let used_s = parts.groups.used_s().unwrap_or(0.0);
-        Self { parts, headroom: Headroom::default(), looked_at: Instant::now(), used_s, cores: 0.0 }
+        let periods = parts.groups.periods().unwrap_or_default();
+        let (headroom, leak, looked_at) = (Headroom::default(), Leak::default(), Instant::now());
+        Self { parts, headroom, looked_at, used_s, periods, leak, quota: 0.0 }
     }
 
     /// Runs until it is dropped. What it gave last then stands.
@@ -76,20 +80,28 @@ impl Governor {
         let (cpu_percent, cores) = self.parts.host.since_last()?;
         let (used_s, now) = (self.parts.groups.used_s()?, Instant::now());
         let elapsed_s = now.duration_since(self.looked_at).as_secs_f64();
-        self.headroom.measured(Measured {
-            elapsed_s,
-            host_cores_used: cpu_percent / 100.0 * cores,
-            group_cores_used: (used_s - self.used_s).max(0.0) / elapsed_s.max(1e-3),
-        });
+        let group_cores_used = (used_s - self.used_s).max(0.0) / elapsed_s.max(1e-3);
+        let host_cores_used = cpu_percent / 100.0 * cores;
+        self.headroom.measured(Measured { elapsed_s, host_cores_used, group_cores_used });
+        let throttled_share = self.throttled_share();
+        self.leak.saw(self.quota, group_cores_used, throttled_share, elapsed_s);
         (self.looked_at, self.used_s) = (now, used_s);
         self.give(&Room { cores, cpu_ceiling_percent: (self.parts.cpu_ceiling_percent)() })
     }
 
+    fn throttled_share(&mut self) -> f64 {
+        let Ok(now) = self.parts.groups.periods() else { return 0.0 };
+        let (periods, throttled) = (now.0 - self.periods.0, now.1 - self.periods.1);
+        self.periods = now;
+        if periods > 0.0 { throttled / periods } else { 0.0 }
+    }
+
     fn give(&mut self, room: &Room) -> Result<(), GroupError> {
         let cores = self.headroom.group_cores(room);
-        if cores < self.cores || cores > self.cores + RAISE_SHARE_MIN * room.cores {
-            self.parts.groups.set_cores(cores)?;
-            self.cores = cores;
+        let quota = self.leak.quota(cores);
+        if quota < self.quota || quota > self.quota + RAISE_SHARE_MIN * room.cores {
+            self.parts.groups.set_cores(cores, quota)?;
+            self.quota = quota;
         }
         Ok(())
     }

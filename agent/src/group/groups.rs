@@ -129,9 +129,9 @@ impl Groups {
         }
     }
 
-    /// Lets all starting instances together use so many cores.
-    pub fn set_cores(&self, cores: f64) -> Result<(), GroupError> {
-        self.0.rooms.starting.set_cores(cores)?;
+    /// Lets all starting instances together use so many cores, by a quota of so many.
+    pub fn set_cores(&self, cores: f64, quota: f64) -> Result<(), GroupError> {
+        self.0.rooms.starting.set_cores(quota)?;
         self.state().cores = Some(cores);
         Ok(())
     }
@@ -158,10 +158,10 @@ impl Groups {
         self.0.rooms.serving.child(&group_name(instance))
     }
 
-    /// Leaves nothing behind, if they are empty.
-    pub fn remove_all(&self) {
+    /// Removes all of them that are empty; says whether nothing is left.
+    pub fn remove_all(&self) -> bool {
         self.sweep();
-        self.0.rooms.remove();
+        self.0.rooms.remove()
     }
 
     #[cfg(test)]

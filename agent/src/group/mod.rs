@@ -14,6 +14,7 @@ mod error;
 mod governor;
 mod groups;
 mod headroom;
+mod leak;
 mod meters;
 mod setup;
 mod site;

@@ -13,11 +13,9 @@ pub(super) struct Rooms {
 }
 
 impl Rooms {
-    /// Removes them, if nobody is in them.
-    pub(super) fn remove(&self) {
-        for group in [&self.starting, &self.serving, &self.home] {
-            group.remove();
-        }
+    /// Removes them, if nobody is in them; says whether they are gone.
+    pub(super) fn remove(&self) -> bool {
+        [&self.starting, &self.serving, &self.home].map(Cgroup::remove) == [true; 3]
     }
 }
 

@@ -172,15 +172,12 @@ impl Real {
             child.wait().await.expect("reaped");
         }
         self.groups.adopt(&[].into());
-        let home = self.groups.rooms().starting.clone();
         let all_gone = async {
-            while !home.children().is_empty() || !self.groups.rooms().serving.children().is_empty() {
-                self.groups.sweep();
+            while !self.groups.remove_all() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
         tokio::time::timeout(Duration::from_secs(20), all_gone).await.expect("empty groups can be removed");
-        self.groups.remove_all();
     }
 }
 
@@ -236,7 +233,7 @@ async fn a_new_agent_keeps_what_is_still_starting_and_lifts_the_rest() {
 #[tokio::test]
 async fn starts_share_the_quota_are_measured_apart_and_lose_nothing_when_lifted() {
     let Some(mut real) = Real::open("quota") else { return };
-    real.groups.set_cores(0.2).expect("set");
+    real.groups.set_cores(0.2, 0.2).expect("set");
     let mut starts = real.groups.starts();
     let spin = "while :; do :; done";
     for n in [1, 2] {
