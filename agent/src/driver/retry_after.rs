@@ -10,15 +10,18 @@ use reqwest::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
 /// A date is taken against the answer's own `Date`: the endpoint's clock need not be ours.
 pub(super) fn retry_after_s(headers: &HeaderMap, now: Timestamp, max_s: u32) -> Option<u32> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let wanted_s = match text.parse::<u64>() {
-        Ok(seconds) => seconds,
-        Err(_) => {
-            let at = httpdate::parse_http_date(text).ok()?;
-            let now = date(headers, &DATE).unwrap_or_else(|| system_time(now));
-            at.duration_since(now).map_or(0, |wait| wait.as_secs())
-        }
+    let wanted_s = match text.parse::<u64>().ok() {
+        Some(seconds) => seconds,
+        None => until_s(headers, text, now)?,
     };
     Some(u32::try_from(wanted_s).unwrap_or(u32::MAX).min(max_s))
+}
+
+fn until_s(headers: &HeaderMap, date_text: &str, now: Timestamp) -> Option<u64> {
+    let at = httpdate::parse_http_date(date_text).ok()?;
+    let now = date(headers, &DATE).unwrap_or_else(|| system_time(now));
+    // A date that is past is no time to wait.
+    Some(at.duration_since(now).map_or(0, |wait| wait.as_secs()))
 }
 
 fn date(headers: &HeaderMap, name: &HeaderName) -> Option<SystemTime> {

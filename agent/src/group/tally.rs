@@ -154,7 +154,7 @@ mod tests {
         since(&tally, true);
         tally.begin(wake(2), &dev(1));
         tally.add(sample(&[(1, 0.3)], 0.0), 1.0);
-        assert_eq!(since(&tally, false).wakes.into_iter().map(|(w, _)| w).collect::<Vec<_>>(), [wake(2)]);
+        assert_eq!(since(&tally, false).wakes.into_keys().collect::<Vec<_>>(), [wake(2)]);
     }
 
     #[test]
