@@ -5,7 +5,7 @@ use reqwest::Response;
 
 use super::{
     CallOutcome,
-    body::{self, Body},
+    body::{self, Body, Who},
     retry_after::retry_after_s,
 };
 use crate::{chain::Chain, config::Endpoint};
@@ -53,7 +53,7 @@ impl Answer {
         };
         let status = response.status().as_u16();
         if endpoint.expect.status.iter().any(|range| range.holds(status)) {
-            return match body::judge(&endpoint.expect, response).await {
+            return match body::judge(&endpoint.expect, response, Who::Endpoint).await {
                 Ok(Body::Expected) => Self::Yes,
                 Ok(Body::Odd) => Self::Odd { status },
                 Ok(Body::Page) => Self::Page { status },

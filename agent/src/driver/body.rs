@@ -29,10 +29,18 @@ pub(super) async fn read(mut response: Response) -> reqwest::Result<Vec<u8>> {
     Ok(body)
 }
 
-/// Reads it only if something is expected of it, or if it is a page.
-pub(super) async fn judge(expect: &Expect, response: Response) -> reqwest::Result<Body> {
+/// Who has answered: an instance may greet its users with a login, a wake endpoint that does is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Who {
+    Endpoint,
+    Instance,
+}
+
+/// Reads it only if something is expected of it, or if it may be a login in place of an endpoint.
+pub(super) async fn judge(expect: &Expect, response: Response, who: Who) -> reqwest::Result<Body> {
     let is_page = is_html(&response);
-    if expect.body_contains.is_none() && !expect.json && !is_page {
+    let is_open = expect.body_contains.is_none() && !expect.json;
+    if is_open && !(is_page && who == Who::Endpoint) {
         return Ok(Body::Expected);
     }
     let body = read(response).await?;
@@ -43,8 +51,7 @@ pub(super) async fn judge(expect: &Expect, response: Response) -> reqwest::Resul
     Ok(match (has_text && is_json, is_page) {
         (false, true) => Body::Page,
         (false, false) => Body::Odd,
-        // A form that asks for a password is no answer to a wake, even where nothing was said of the body.
-        (true, true) if expect.body_contains.is_none() && asks_for_password(&text) => Body::Page,
+        (true, true) if is_open && asks_for_password(&text) => Body::Page,
         (true, _) => Body::Expected,
     })
 }
