@@ -6,7 +6,7 @@ use etcetera::BaseStrategy;
 use reveille_proto::HostId;
 use serde::Deserialize;
 
-use super::{ConfigError, Instance, InstanceTemplate};
+use super::{ConfigError, CpuGroup, Endpoints, Instance, InstanceTemplate};
 
 /// Port of the controller's gRPC face.
 const CONTROLLER_DEFAULT: &str = "http://127.0.0.1:7412";
@@ -79,66 +79,6 @@ pub struct LoadSection {
 impl Default for LoadSection {
     fn default() -> Self {
         Self { interval_ms: 1000, smoothing_s: 5.0, cgroup: None }
-    }
-}
-
-/// Whether instances of the `process` driver run in a capped CPU group while they start.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct CpuGroup {
-    pub mode: CpuGroupMode,
-    /// Control group below which they are made, as `/proc/self/cgroup` writes it. Default: the agent's own.
-    pub base: Option<PathBuf>,
-    /// Between two looks at what the host has left for them.
-    pub interval_ms: u64,
-}
-
-/// What to do where there can be no such group.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CpuGroupMode {
-    /// Start without.
-    #[default]
-    Auto,
-    /// Never use one.
-    Off,
-    /// Do not run.
-    Required,
-}
-
-impl Default for CpuGroup {
-    fn default() -> Self {
-        Self { mode: CpuGroupMode::Auto, base: None, interval_ms: 250 }
-    }
-}
-
-/// What holds for all wake endpoints.
-///
-/// An endpoint that fails `breaker_failures` times in a row, or in `breaker_share_percent` of the last `breaker_calls`, is
-/// passed over for `breaker_open_s`, and each time longer if it then fails again. Counted by authority for all instances,
-/// and for each instance.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Endpoints {
-    /// No `Retry-After` is taken to be longer.
-    pub retry_after_max_s: u32,
-    pub breaker_failures: u32,
-    pub breaker_calls: u32,
-    pub breaker_share_percent: f64,
-    pub breaker_open_s: u32,
-    pub breaker_open_max_s: u32,
-}
-
-impl Default for Endpoints {
-    fn default() -> Self {
-        Self {
-            retry_after_max_s: 3600,
-            breaker_failures: 5,
-            breaker_calls: 20,
-            breaker_share_percent: 60.0,
-            breaker_open_s: 15,
-            breaker_open_max_s: 300,
-        }
     }
 }
 

@@ -9,8 +9,8 @@ use tracing::{info, warn};
 use super::{GroupError, Groups, Headroom, Measured, Room, leak::Leak};
 use crate::{chain::Chain, load::CpuMeter};
 
-/// Smaller raises are not worth a write, as a share of the host: at each the kernel fills the quota up anew.
-const RAISE_SHARE_MIN: f64 = 0.01;
+/// Smaller raises are not worth a write, as a share of the quota: at each the kernel fills it up anew.
+const RAISE_MIN: f64 = 0.02;
 /// Groups that are empty are removed this often, in looks.
 const SWEEP_LOOKS: u32 = 40;
 
@@ -48,24 +48,27 @@ impl Governor {
     pub fn new(parts: GovernorParts) -> Self {
         let used_s = parts.groups.used_s().unwrap_or(0.0);
         let periods = parts.groups.periods().unwrap_or_default();
-        let (headroom, leak, looked_at) = (Headroom::default(), Leak::default(), Instant::now());
+        let headroom = Headroom::new(parts.host.cores());
+        let (leak, looked_at) = (Leak::default(), Instant::now());
         Self { parts, headroom, looked_at, used_s, periods, leak, quota: 0.0 }
     }
 
     /// Runs until it is dropped. What it gave last then stands.
     pub async fn run(mut self) {
         let (mut failing, mut looks) = (false, 0);
+        // Before the first look, as little as may be.
+        let mut looked = self.give(&self.room(self.parts.host.cores()));
         loop {
-            self.parts.clock.sleep(Duration::from_millis(self.parts.interval_ms)).await;
-            match self.look() {
+            match looked {
                 Ok(()) if failing => {
                     info!("the CPU group of starting instances is looked after again");
                     failing = false;
                 }
                 Ok(()) | Err(GroupError::Load(crate::load::LoadError::TooSoon)) => {}
                 Err(error) if !failing => {
-                    warn!(error = %Chain(&error), "the CPU group of starting instances cannot be looked after; what it was given last stands");
+                    warn!(error = %Chain(&error), "the CPU group of starting instances cannot be looked after; it gets as little as may be");
                     failing = true;
+                    self.give_least();
                 }
                 Err(_) => {}
             }
@@ -73,6 +76,8 @@ impl Governor {
             if looks % SWEEP_LOOKS == 0 {
                 self.parts.groups.sweep();
             }
+            self.parts.clock.sleep(Duration::from_millis(self.parts.interval_ms)).await;
+            looked = self.look();
         }
     }
 
@@ -86,7 +91,11 @@ impl Governor {
         let throttled_share = self.throttled_share();
         self.leak.saw(self.quota, group_cores_used, throttled_share, elapsed_s);
         (self.looked_at, self.used_s) = (now, used_s);
-        self.give(&Room { cores, cpu_ceiling_percent: (self.parts.cpu_ceiling_percent)() })
+        self.give(&self.room(cores))
+    }
+
+    fn room(&self, cores: f64) -> Room {
+        Room { cores, cpu_ceiling_percent: (self.parts.cpu_ceiling_percent)() }
     }
 
     fn throttled_share(&mut self) -> f64 {
@@ -96,10 +105,20 @@ impl Governor {
         if periods > 0.0 { throttled / periods } else { 0.0 }
     }
 
+    /// Load that is not known may be any.
+    fn give_least(&mut self) {
+        self.headroom = Headroom::new(self.parts.host.cores());
+        let least = self.room(self.parts.host.cores()).least_cores();
+        // If this fails too, it was the group that could not be written, and that has been said.
+        if self.parts.groups.set_cores(least, least).is_ok() {
+            self.quota = least;
+        }
+    }
+
     fn give(&mut self, room: &Room) -> Result<(), GroupError> {
         let cores = self.headroom.group_cores(room);
         let quota = self.leak.quota(cores);
-        if quota < self.quota || quota > self.quota + RAISE_SHARE_MIN * room.cores {
+        if quota < self.quota || quota > self.quota * (1.0 + RAISE_MIN) {
             self.parts.groups.set_cores(cores, quota)?;
             self.quota = quota;
         }

@@ -45,6 +45,11 @@ impl CpuMeter {
         Ok(since)
     }
 
+    /// How many cores there were at the last look.
+    pub fn cores(&self) -> f64 {
+        self.before.limited.map_or(self.before.host_cores, |(cores, _)| cores)
+    }
+
     /// The cgroup whose quota was the measure of the last look.
     pub(super) fn limiting(&self) -> Option<&Cgroup> {
         self.before.limited.and(self.cgroup.as_ref())
