@@ -1,6 +1,6 @@
 //! All wiring: configuration -> build -> run -> drain.
 
-use std::{fmt, io, net::SocketAddr, path::Path, time::Duration};
+use std::{collections::BTreeSet, fmt, io, net::SocketAddr, path::Path, time::Duration};
 
 use axum::{Router, routing::get};
 use rand::{Rng, SeedableRng, rngs::StdRng};
@@ -14,14 +14,16 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
-    config::{Config, ConfigError},
+    chain::Chain,
+    config::{Config, ConfigError, CpuGroup, CpuGroupMode, Driver, LoadSection},
     driver::{Target, TargetError},
     execute::{
-        Executor, Limits, Parts,
+        Book, Executor, Limits, Next, Parts,
         journal::{Journal, JournalError, JournalFile},
     },
+    group::{Governor, GovernorParts, GroupError, Groups, Starts, Unmeasured},
     link::{Identity, Link, Session},
-    load::{HostSource, LoadError, Reading, Sampler, Source},
+    load::{CpuMeter, HostSource, LoadError, Reading, Sampler, Source},
     metrics::Metrics,
     notify,
 };
@@ -35,6 +37,10 @@ pub struct Seams {
     pub clock: Clock,
     pub load: Box<dyn Source>,
     pub seed: u64,
+    /// What instances use; where none is given, what their CPU groups say, if there are any.
+    pub starts: Option<Box<dyn Starts>>,
+    /// Where processes start.
+    pub groups: Option<Groups>,
 }
 
 impl fmt::Debug for Seams {
@@ -44,13 +50,37 @@ impl fmt::Debug for Seams {
 }
 
 impl Seams {
-    /// The system's clock, the kernel's counters, a seed from the operating system.
+    /// Only the whole host is measured, and nothing is capped.
+    pub fn new(clock: Clock, load: Box<dyn Source>, seed: u64) -> Self {
+        Self { clock, load, seed, starts: None, groups: None }
+    }
+
+    /// The system's clock, the kernel's counters and CPU groups, a seed from the operating system.
     pub fn production(config: &Config) -> Result<Self, AgentError> {
         use std::hash::{BuildHasher, RandomState};
         let load = HostSource::new(Path::new("/"), config.load.cgroup.as_deref())?;
         // The standard library seeds its hasher from the operating system.
         let seed = RandomState::new().hash_one(std::process::id());
-        Ok(Self { clock: Clock::system(), load: Box::new(load), seed })
+        Ok(Self { groups: groups(config)?, ..Self::new(Clock::system(), Box::new(load), seed) })
+    }
+}
+
+/// CPU groups where they are wanted and can be had.
+fn groups(config: &Config) -> Result<Option<Groups>, AgentError> {
+    let mode = config.cpu_group.mode;
+    let is_process = |driver: &Driver| matches!(driver, Driver::Process(_));
+    // Other drivers start nothing on this host that could be put into a group.
+    if mode == CpuGroupMode::Off || !config.listed_instances()?.iter().any(|i| is_process(&i.driver)) {
+        return Ok(None);
+    }
+    let is_required = mode == CpuGroupMode::Required;
+    match Groups::open(Path::new("/"), config.cpu_group.base.as_deref(), &config.host_id()?, is_required) {
+        Ok(groups) => Ok(Some(groups)),
+        Err(error) if is_required => Err(AgentError::Group(error)),
+        Err(error) => {
+            info!(reason = %Chain(&error), "there is no CPU group here: instances start without a cap");
+            Ok(None)
+        }
     }
 }
 
@@ -61,6 +91,8 @@ pub enum AgentError {
     Config(#[from] ConfigError),
     #[error("failed to measure the load of this host")]
     Load(#[from] LoadError),
+    #[error("failed to make the CPU groups that are required")]
+    Group(#[source] GroupError),
     #[error("failed to open the journal")]
     Journal(#[from] JournalError),
     #[error("failed to prepare the drivers")]
@@ -77,6 +109,7 @@ pub struct Agent {
     executor: Executor,
     sampler: Sampler,
     link: Link,
+    governor: Option<Governor>,
     metrics: Metrics,
     listener: Option<TcpListener>,
     stop: CancellationToken,
@@ -86,7 +119,7 @@ pub struct Agent {
 impl Agent {
     /// Opens the journal, measures for the first time, binds the port of the metrics. Nothing is woken yet.
     pub async fn build(config: Config, seams: Seams) -> Result<Self, AgentError> {
-        let Seams { clock, load, seed } = seams;
+        let Seams { clock, load, seed, starts, groups } = seams;
         config.check()?;
         let (host, state_dir, instances) =
             (config.host_id()?, config.state_dir()?, config.listed_instances()?);
@@ -94,11 +127,16 @@ impl Agent {
         // Time and chance: the same seed at another time is another journal.
         let journal_id = format!("{:x}-{:016x}", clock.now().as_millisecond(), rng.next_u64());
         let (file, book) = open_journal(&state_dir, &journal_id, &clock).await?;
-        let mut sampler = Sampler::new(clock.clone(), load, config.load.smoothing_s, config.load.interval_ms);
+        let starts = starts.unwrap_or_else(|| measured_by(groups.as_ref()));
+        if let Some(groups) = &groups {
+            groups.adopt(&going_on(&book));
+        }
+        let LoadSection { smoothing_s, interval_ms, cgroup } = config.load;
+        let mut sampler = Sampler::new(clock.clone(), load, starts, smoothing_s, interval_ms);
         let cores = sampler.first().await?.sample.cores;
         let metrics = Metrics::default();
         metrics.journal_bad_lines.inc_by(file.bad_lines());
-        let targets = Target::all(&instances, &state_dir, &clock)?;
+        let targets = Target::all(&instances, &config.endpoints, &state_dir, &clock, groups.as_ref())?;
         let listener = listen(config.metrics.listen).await?;
         let identity = Identity {
             host: host.clone(),
@@ -119,19 +157,25 @@ impl Agent {
             book,
             limits: Limits { cpu_ceiling_percent: config.guard.cpu_ceiling_percent, wakes_max },
             load: sampler.readings(),
+            tally: sampler.tally(),
             metrics: metrics.clone(),
             stop: stop.clone(),
         });
+        let governor = match groups {
+            None => None,
+            Some(groups) => Some(governor(&clock, groups, &executor, &config.cpu_group, cgroup.as_deref())?),
+        };
         let session = Session {
             clock,
             controller: config.controller,
             identity,
             executor: executor.clone(),
             load: sampler.readings(),
+            tally: sampler.tally(),
             metrics: metrics.clone(),
         };
         let link = Link::new(session, rng.next_u64());
-        Ok(Self { executor, sampler, link, metrics, listener, stop, writer })
+        Ok(Self { executor, sampler, link, governor, metrics, listener, stop, writer })
     }
 
     /// Where `/metrics` is served.
@@ -143,12 +187,15 @@ impl Agent {
     ///
     /// Dropping the future does the same at the next await of each task: for the journal it is a crash.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), AgentError> {
-        let Self { executor, sampler, link, metrics, listener, stop, writer } = self;
+        let Self { executor, sampler, link, governor, metrics, listener, stop, writer } = self;
         let _stop_when_dropped = stop.clone().drop_guard();
         executor.resume();
         let mut parts = JoinSet::new();
         if let Some(listener) = listener {
             parts.spawn(serve_metrics(listener, metrics, sampler.readings()));
+        }
+        if let Some(governor) = governor {
+            parts.spawn(governor.run());
         }
         parts.spawn(sampler.run());
         parts.spawn(link.run());
@@ -170,12 +217,42 @@ impl Agent {
     }
 }
 
+fn measured_by(groups: Option<&Groups>) -> Box<dyn Starts> {
+    match groups {
+        Some(groups) => Box::new(groups.starts()),
+        None => Box::new(Unmeasured),
+    }
+}
+
+/// Instances whose wake the journal says is not over.
+fn going_on(book: &Book) -> BTreeSet<InstanceId> {
+    let left = book.entries().filter(|entry| entry.next() != Next::Over);
+    left.map(|entry| entry.order.instance.clone()).collect()
+}
+
+fn governor(
+    clock: &Clock,
+    groups: Groups,
+    executor: &Executor,
+    section: &CpuGroup,
+    cgroup: Option<&str>,
+) -> Result<Governor, LoadError> {
+    let executor = executor.clone();
+    Ok(Governor::new(GovernorParts {
+        clock: clock.clone(),
+        groups,
+        host: CpuMeter::new(Path::new("/"), cgroup)?,
+        cpu_ceiling_percent: Box::new(move || executor.limits().cpu_ceiling_percent),
+        interval_ms: section.interval_ms,
+    }))
+}
+
 /// An agent that is just ending is waited for.
 async fn open_journal(
     state_dir: &Path,
     new_id: &str,
     clock: &Clock,
-) -> Result<(JournalFile, crate::execute::Book), AgentError> {
+) -> Result<(JournalFile, Book), AgentError> {
     for _ in 1..LOCK_TRIES_MAX {
         match JournalFile::open(state_dir, new_id, clock.now()) {
             Err(JournalError::Locked { .. }) => tokio::time::sleep(Duration::from_millis(LOCK_TRY_MS)).await,

@@ -148,7 +148,7 @@ fn log(format: LogFormat) {
 
 fn exit_code(error: &AgentError) -> u8 {
     match error {
-        AgentError::Config(_) => EXIT_USAGE,
+        AgentError::Config(_) | AgentError::Group(_) => EXIT_USAGE,
         AgentError::Journal(JournalError::Locked { .. }) | AgentError::Listen { .. } => EXIT_TEMPORARY,
         AgentError::Load(_) | AgentError::Journal(_) | AgentError::Target(_) | AgentError::Part(_) => {
             EXIT_INTERNAL

@@ -5,6 +5,8 @@
 
 pub mod config;
 
+pub mod group;
+
 pub mod load;
 
 pub mod driver;

@@ -18,6 +18,7 @@ use wiremock::{
 
 use super::*;
 use crate::{
+    group::StartsSample,
     link::fleet::{FakeController, FakeSession, welcome},
     load::Sample,
 };
@@ -28,7 +29,7 @@ struct Idle;
 
 impl Source for Idle {
     fn sample(&mut self) -> Result<Sample, LoadError> {
-        Ok(Sample { cpu_percent: 12.0, cores: 4.0, pressures: None })
+        Ok(Sample { cpu_percent: 12.0, cores: 4.0, ..Sample::default() })
     }
 }
 
@@ -100,7 +101,10 @@ struct Running {
 
 impl Running {
     async fn start(config: Config, clock: &Clock) -> Self {
-        let seams = Seams { clock: clock.clone(), load: Box::new(Idle), seed: 7 };
+        Self::with(config, Seams::new(clock.clone(), Box::new(Idle), 7), clock).await
+    }
+
+    async fn with(config: Config, seams: Seams, clock: &Clock) -> Self {
         let agent = Agent::build(config, seams).await.expect("built");
         let metrics = agent.metrics_addr().expect("configured");
         let shutdown = CancellationToken::new();
@@ -161,6 +165,8 @@ async fn a_wake_from_hello_to_an_acknowledged_result() {
 
     let load = session.load().await;
     assert!((load.cpu_percent - 12.0).abs() < 1e-9 && load.active_wakes == 0);
+    assert_eq!(load.instances.len(), 2, "all instances are in the first report");
+    assert!(load.cpu_percent_now.is_some() && load.group_cores.is_none());
     assert!(session.load().await.measured_at_ms > load.measured_at_ms, "each load is a new one");
 
     session.send(agent.wake(1)).await;
@@ -184,6 +190,40 @@ async fn a_wake_from_hello_to_an_acknowledged_result() {
     drop(session);
     let (_session, hello) = controller.welcomed(3).await;
     assert_eq!(hello.unfinished, [], "an acknowledged result is not told again");
+    agent.stop().await;
+}
+
+/// Both instances use a core each, whatever they do.
+struct Busy;
+
+impl Starts for Busy {
+    fn sample(&mut self) -> StartsSample {
+        let cores = [1, 2].map(|n| (format!("dev{n}").parse().expect("valid"), 1.0));
+        StartsSample { cores: cores.into(), group_cores: Some(2.5), throttled_share: Some(0.5) }
+    }
+}
+
+#[tokio::test]
+async fn what_a_start_uses_is_told_while_its_wake_is_in_hand() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (platform, _) = platform(200).await;
+    let mut controller = FakeController::start().await;
+    let clock = fast();
+    let seams = Seams { starts: Some(Box::new(Busy)), ..Seams::new(clock.clone(), Box::new(Idle), 7) };
+    let agent = Running::with(config(&controller.url(), &platform.uri(), dir.path()), seams, &clock).await;
+    let (mut session, _) = controller.welcomed(3).await;
+    let load = session.load().await;
+    assert!(load.wakes.is_empty() && load.group_cores == Some(2.5), "{load:?}");
+    assert_eq!(load.instances.len(), 2);
+    session.send(agent.wake(1)).await;
+    let load = loop {
+        let load = session.load().await;
+        if load.wakes.first().is_some_and(|wake| wake.cores > 0.99) {
+            break load;
+        }
+    };
+    assert_eq!((load.wakes.len(), load.wakes[0].wake_id.as_str()), (1, WAKE), "dev2 is no wake's");
+    assert!((load.group_throttled_share.expect("measured") - 0.5).abs() < 1e-9);
     agent.stop().await;
 }
 
@@ -251,7 +291,7 @@ async fn a_refused_agent_comes_back_later_and_a_bad_command_breaks_nothing() {
 async fn a_second_agent_on_the_same_state_is_told_so() {
     let dir = tempfile::tempdir().expect("a directory");
     let config = config("http://127.0.0.1:9", "http://127.0.0.1:9", dir.path());
-    let seams = || Seams { clock: fast(), load: Box::new(Idle), seed: 7 };
+    let seams = || Seams::new(fast(), Box::new(Idle), 7);
     let _first = Agent::build(config.clone(), seams()).await.expect("built");
     let error = Agent::build(config, seams()).await.expect_err("locked");
     assert!(matches!(error, AgentError::Journal(JournalError::Locked { .. })), "{error:?}");

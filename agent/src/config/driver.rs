@@ -39,7 +39,7 @@ pub struct Endpoint {
     /// Statuses that say the call had no effect, so that another call is safe. Redirects always say so.
     /// By default all of 4xx, 500, 501 and 503; 502 and 504 come from a gateway that may have passed the call on.
     pub no_effect_status: Vec<StatusRange>,
-    /// Real seconds until an answer is given up.
+    /// Real seconds until an answer is given up, its body included.
     pub request_timeout_s: u64,
     /// Called only when the first call certainly had no effect.
     pub fallback: Option<Box<Endpoint>>,
@@ -67,11 +67,13 @@ pub struct Expect {
     pub status: Vec<StatusRange>,
     /// Text the first 64 KiB of the body must hold.
     pub body_contains: Option<String>,
+    /// The body must be JSON: a page is none, whatever its status.
+    pub json: bool,
 }
 
 impl Default for Expect {
     fn default() -> Self {
-        Self { status: vec![StatusRange { low: 200, high: 299 }], body_contains: None }
+        Self { status: vec![StatusRange { low: 200, high: 299 }], body_contains: None, json: false }
     }
 }
 

@@ -7,7 +7,9 @@ use figment::{
     providers::{Env, Format, Toml},
 };
 
-use super::{Config, ConfigError, Driver, Endpoint, HttpReadiness, Instance, Readiness, TcpReadiness};
+use super::{
+    Config, ConfigError, Driver, Endpoint, HttpReadiness, Instance, Readiness, Status, TcpReadiness,
+};
 
 const ENV_PREFIX: &str = "REVEILLE_AGENT__";
 /// Less than a preflight lives (30 s): an instance whose looks take longer could never be called.
@@ -64,6 +66,13 @@ impl Config {
         within("guard.cpu_ceiling_percent", self.guard.cpu_ceiling_percent, 1.0, 100.0)?;
         within("load.smoothing_s", self.load.smoothing_s, 0.0, 3600.0)?;
         within("load.interval_ms", self.load.interval_ms as f64, 1.0, 60_000.0)?;
+        within("cpu_group.interval_ms", self.cpu_group.interval_ms as f64, 100.0, 10_000.0)?;
+        let endpoints = &self.endpoints;
+        within("endpoints.breaker_failures", endpoints.breaker_failures.into(), 1.0, 1000.0)?;
+        within("endpoints.breaker_calls", endpoints.breaker_calls.into(), 1.0, 1000.0)?;
+        within("endpoints.breaker_share_percent", endpoints.breaker_share_percent, 1.0, 100.0)?;
+        within("endpoints.breaker_open_s", endpoints.breaker_open_s.into(), 1.0, 86_400.0)?;
+        within("endpoints.breaker_open_max_s", endpoints.breaker_open_max_s.into(), 1.0, 86_400.0)?;
         if self.guard.wakes_max == Some(0) {
             return Err(ConfigError::key("guard.wakes_max", "is 0: nothing could ever be woken"));
         }
@@ -117,6 +126,9 @@ fn check_instance(instance: &Instance) -> Result<(), ConfigError> {
             }
         }
     }
+    if let Some(status) = &instance.status {
+        check_status(status, &at("status"))?;
+    }
     within(&at("readiness.successes"), f64::from(instance.readiness.successes()), 1.0, 1000.0)?;
     within(&at("readiness.interval_ms"), instance.readiness.interval_ms() as f64, 1.0, 3_600_000.0)?;
     let timeout = match instance.readiness {
@@ -137,6 +149,20 @@ fn check_instance(instance: &Instance) -> Result<(), ConfigError> {
             Err(ConfigError::key(at("readiness.address"), format!("is {address:?}, not host:port")))
         }
     }
+}
+
+fn check_status(status: &Status, key: &str) -> Result<(), ConfigError> {
+    check_url(&status.url, &format!("{key}.url"))?;
+    check_headers(&status.headers, &format!("{key}.headers"))?;
+    within(&format!("{key}.request_timeout_s"), status.request_timeout_s as f64, 1.0, LOOK_S_MAX)?;
+    if !(status.field.is_empty() || status.field.starts_with('/')) {
+        let problem = format!("is {:?}, not a JSON pointer such as \"/state\"", status.field);
+        return Err(ConfigError::key(format!("{key}.field"), problem));
+    }
+    if status.values.is_empty() {
+        return Err(ConfigError::key(format!("{key}.values"), "is empty: nothing could ever be called"));
+    }
+    Ok(())
 }
 
 fn check_endpoint(endpoint: &Endpoint, key: &str) -> Result<(), ConfigError> {
@@ -264,6 +290,15 @@ readiness = { kind = "http", url = "http://127.0.0.1:{port}/ready/{instance}", e
         assert!(refused(&good.replace("127.0.0.1:80", "nowhere")).contains("readiness.address"));
         let long = good.replace("127.0.0.1:80\"", "127.0.0.1:80\", connect_timeout_s = 30");
         assert!(refused(&long).contains("instances[dev7].readiness.connect_timeout_s"));
+        let status = |field: &str, more: &str| {
+            format!("{good}[instances.status]\nurl = \"http://s.test/\"\nfield = \"{field}\"\n{more}")
+        };
+        assert!(parse(&status("/state", "values = { on = \"awake\", off = \"asleep\" }")).is_ok());
+        assert!(
+            refused(&status("state", "values = { on = \"awake\" }")).contains("instances[dev7].status.field")
+        );
+        assert!(refused(&status("/state", "values = {}")).contains("status.values"));
+        assert!(refused(&status("/state", "values = { on = \"up\" }")).contains("up"));
         assert!(refused("[guard]\nwakes_max = 0\n").contains("guard.wakes_max"));
         assert!(refused("[controller]\naddress = \"https://c.test\"\n").contains("controller.address"));
         // A token that is not there yet may be made by a controller that starts at the same time.

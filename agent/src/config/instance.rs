@@ -6,7 +6,8 @@ use reveille_proto::InstanceId;
 use serde::Deserialize;
 
 use super::{
-    ConfigError, Driver, Endpoint, Expect, HttpReadiness, ProcessDriver, Readiness, SecretText, TcpReadiness,
+    ConfigError, Driver, Endpoint, Expect, HttpReadiness, ProcessDriver, Readiness, SecretText, Status,
+    TcpReadiness,
 };
 
 /// Most instances one template may name.
@@ -21,6 +22,9 @@ pub struct Instance {
     pub cohort: String,
     pub driver: Driver,
     pub readiness: Readiness,
+    /// Where its platform says how it is; asked before each call.
+    #[serde(default)]
+    pub status: Option<Status>,
 }
 
 /// Many instances that differ in their number: `{instance}`, `{number}` and `{port}` are replaced in every text.
@@ -35,6 +39,9 @@ pub struct InstanceTemplate {
     pub cohort: String,
     pub driver: Driver,
     pub readiness: Readiness,
+    /// Where its platform says how it is; asked before each call.
+    #[serde(default)]
+    pub status: Option<Status>,
 }
 
 /// `["dev1", "dev2"]` or `{ prefix = "dev", from = 1, to = 20 }`.
@@ -83,6 +90,7 @@ impl Instance {
             &self.cohort,
             &self.driver,
             &self.readiness,
+            self.status.as_ref(),
         )
     }
 }
@@ -99,7 +107,7 @@ impl InstanceTemplate {
                     ConfigError::key(format!("{key}.port_base"), format!("leaves no port for {id}"))
                 })?;
                 let fill = Fill { instance: id, number: Some(*number), port };
-                Ok(fill.instance(&self.cohort, &self.driver, &self.readiness))
+                Ok(fill.instance(&self.cohort, &self.driver, &self.readiness, self.status.as_ref()))
             })
             .collect()
     }
@@ -123,7 +131,13 @@ impl Fill<'_> {
         text
     }
 
-    fn instance(&self, cohort: &str, driver: &Driver, readiness: &Readiness) -> Instance {
+    fn instance(
+        &self,
+        cohort: &str,
+        driver: &Driver,
+        readiness: &Readiness,
+        status: Option<&Status>,
+    ) -> Instance {
         let driver = match driver {
             Driver::Http(endpoint) => Driver::Http(self.endpoint(endpoint)),
             Driver::Process(process) => Driver::Process(self.process(process)),
@@ -133,7 +147,12 @@ impl Fill<'_> {
             cohort: self.text(cohort),
             driver,
             readiness: self.readiness(readiness),
+            status: status.map(|status| self.status(status)),
         }
+    }
+
+    fn status(&self, status: &Status) -> Status {
+        Status { url: self.text(&status.url), headers: self.secrets(&status.headers), ..status.clone() }
     }
 
     fn endpoint(&self, endpoint: &Endpoint) -> Endpoint {

@@ -6,7 +6,7 @@ use etcetera::BaseStrategy;
 use reveille_proto::HostId;
 use serde::Deserialize;
 
-use super::{ConfigError, Instance, InstanceTemplate};
+use super::{ConfigError, CpuGroup, Endpoints, Instance, InstanceTemplate};
 
 /// Port of the controller's gRPC face.
 const CONTROLLER_DEFAULT: &str = "http://127.0.0.1:7412";
@@ -26,6 +26,8 @@ pub struct Config {
     pub controller: Controller,
     pub guard: Guard,
     pub load: LoadSection,
+    pub cpu_group: CpuGroup,
+    pub endpoints: Endpoints,
     pub metrics: MetricsSection,
     pub instances: Vec<Instance>,
     pub instance_templates: Vec<InstanceTemplate>,

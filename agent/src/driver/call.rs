@@ -3,6 +3,8 @@
 use futures::future::BoxFuture;
 use reveille_proto::{InstanceId, WakeId};
 
+use crate::config::StatusWord;
+
 /// What a driver is told of the wake it serves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
@@ -12,7 +14,7 @@ pub struct Call {
     pub idempotency_key: String,
 }
 
-/// What is known after a call. Two of four say that another call is safe.
+/// What is known after a call. Three of five say that another call is safe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CallOutcome {
     /// The endpoint said yes.
@@ -23,12 +25,14 @@ pub enum CallOutcome {
     Unknown { detail: String },
     /// It never left this host.
     NotSent { detail: String, retryable: bool },
+    /// All endpoints failed too often lately to be asked now.
+    PassedOver { retry_after_s: u32 },
 }
 
 impl CallOutcome {
     /// Whether another call cannot be a second one.
     pub fn had_no_effect(&self) -> bool {
-        matches!(self, Self::Refused { .. } | Self::NotSent { .. })
+        matches!(self, Self::Refused { .. } | Self::NotSent { .. } | Self::PassedOver { .. })
     }
 }
 
@@ -39,10 +43,21 @@ pub trait Driver: Send + Sync {
 
     /// Takes back what a call of this wake started, where that can be done.
     fn cancel<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, ()>;
+
+    /// Its wake is over, however it ended: what was held back while it started is let go.
+    fn over(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
 }
 
 /// Looks whether one instance serves.
 pub trait Probe: Send + Sync {
     /// One look; the error says in a line what was seen instead.
     fn look(&self) -> BoxFuture<'_, Result<(), String>>;
+}
+
+/// Asks the platform how one instance is.
+pub trait Platform: Send + Sync {
+    /// Its word now; the error says in a line why there is none.
+    fn word(&self) -> BoxFuture<'_, Result<StatusWord, String>>;
 }

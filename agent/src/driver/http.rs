@@ -1,139 +1,71 @@
-//! Wakes by calling the endpoint the instance's platform offers, and says soberly what the answer proves.
-
-use std::{collections::BTreeMap, time::Duration};
+//! Wakes by calling the endpoint the instance's platform offers, or the other one where the first certainly did nothing.
 
 use futures::future::BoxFuture;
-use reqwest::{
-    Client, Response,
-    header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
-};
+use reqwest::Client;
+use reveille_proto::clock::Clock;
 use tracing::info;
 
-use super::{Call, CallOutcome, Driver};
-use crate::chain::Chain;
-use crate::config::{Endpoint, Expect, SecretText};
-
-/// As much of a body as is looked at.
-const BODY_BYTES_MAX: usize = 64 * 1024;
+use super::{
+    Call, CallOutcome, Driver,
+    endpoint::{Breakers, Endpoint},
+};
+use crate::config;
 
 pub(super) struct HttpDriver {
-    client: Client,
-    endpoint: Endpoint,
+    clock: Clock,
+    first: Endpoint,
+    fallback: Option<Endpoint>,
 }
 
 impl HttpDriver {
-    pub(super) fn new(client: Client, endpoint: Endpoint) -> Self {
-        Self { client, endpoint }
+    /// Endpoints of the same authority share a breaker among `breakers`.
+    pub(super) fn new(
+        client: &Client,
+        endpoint: &config::Endpoint,
+        clock: &Clock,
+        breakers: &mut Breakers,
+    ) -> Self {
+        let mut guarded = |config: &config::Endpoint| {
+            Endpoint::new(client.clone(), config.clone(), clock.clone(), breakers)
+        };
+        let (first, fallback) = (guarded(endpoint), endpoint.fallback.as_deref().map(guarded));
+        Self { clock: clock.clone(), first, fallback }
     }
 
-    async fn once(&self, endpoint: &Endpoint, call: &Call) -> CallOutcome {
-        let request = match request(&self.client, endpoint, call) {
-            Ok(request) => request,
-            Err(detail) => return CallOutcome::NotSent { detail, retryable: false },
+    async fn call(&self, call: &Call) -> CallOutcome {
+        let first = self.first.call(call).await;
+        let (first, passed_over_until) = match first {
+            Ok(outcome) if !outcome.had_no_effect() => return outcome,
+            Ok(outcome) => (Some(outcome), None),
+            Err(until) => (None, Some(until)),
         };
-        match self.client.execute(request).await {
-            Ok(response) => judge(endpoint, response).await,
-            // The connection was never made: name not found, refused, no TLS.
-            Err(e) if e.is_connect() => CallOutcome::NotSent { detail: describe(e), retryable: true },
-            Err(e) => CallOutcome::Unknown { detail: describe(e) },
+        let second = match &self.fallback {
+            None => None,
+            Some(fallback) => {
+                info!(wake_id = %call.wake, instance_id = %call.instance, "the first endpoint said no or is passed over; the fallback's turn");
+                Some(fallback.call(call).await)
+            }
+        };
+        match (first, second) {
+            (_, Some(Ok(outcome))) | (Some(outcome), _) => outcome,
+            (None, second) => {
+                let until = second.and_then(Result::err).into_iter().chain(passed_over_until).min();
+                let wait = until.map_or(0, |until| until.duration_since(self.clock.now()).as_secs());
+                CallOutcome::PassedOver { retry_after_s: u32::try_from(wait).unwrap_or(0) + 1 }
+            }
         }
     }
 }
 
 impl Driver for HttpDriver {
     fn call<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, CallOutcome> {
-        Box::pin(async move {
-            let first = self.once(&self.endpoint, call).await;
-            match &self.endpoint.fallback {
-                Some(fallback) if first.had_no_effect() => {
-                    info!(wake_id = %call.wake, instance_id = %call.instance, "the first endpoint said no; calling the fallback");
-                    self.once(fallback, call).await
-                }
-                _ => first,
-            }
-        })
+        Box::pin(self.call(call))
     }
 
     /// An endpoint offers no way back.
     fn cancel<'a>(&'a self, _call: &'a Call) -> BoxFuture<'a, ()> {
         Box::pin(async {})
     }
-}
-
-fn request(client: &Client, endpoint: &Endpoint, call: &Call) -> Result<reqwest::Request, String> {
-    let method = reqwest::Method::from_bytes(endpoint.method.as_bytes()).map_err(|e| e.to_string())?;
-    let wake_id = call.wake.to_string();
-    let mut request = client
-        .request(method, endpoint.url.replace("{wake_id}", &wake_id))
-        .headers(headers(&endpoint.headers)?)
-        .header(
-            "idempotency-key",
-            if call.idempotency_key.is_empty() { &wake_id } else { &call.idempotency_key },
-        )
-        .timeout(Duration::from_secs(endpoint.request_timeout_s));
-    if let Some(body) = &endpoint.body {
-        request = request.body(body.replace("{wake_id}", &wake_id));
-    }
-    request.build().map_err(describe)
-}
-
-/// The configured headers with their secrets, marked so that nothing prints them.
-pub(super) fn headers(wanted: &BTreeMap<String, SecretText>) -> Result<HeaderMap, String> {
-    let mut headers = HeaderMap::new();
-    for (name, value) in wanted {
-        let text = value.reveal(&format!("headers.{name}")).map_err(|e| e.to_string())?;
-        let bad = |_| format!("header {name} is malformed");
-        let mut value = HeaderValue::from_str(&text).map_err(|_| format!("header {name} is malformed"))?;
-        value.set_sensitive(true);
-        headers.insert(HeaderName::from_bytes(name.as_bytes()).map_err(bad)?, value);
-    }
-    Ok(headers)
-}
-
-async fn judge(endpoint: &Endpoint, response: Response) -> CallOutcome {
-    let status = response.status();
-    let code = status.as_u16();
-    if endpoint.expect.status.iter().any(|range| range.holds(code)) {
-        return match answers(&endpoint.expect, response).await {
-            Ok(true) => CallOutcome::Accepted,
-            Ok(false) => {
-                CallOutcome::Unknown { detail: format!("it answered {code} without the expected text") }
-            }
-            Err(e) => CallOutcome::Unknown { detail: format!("it answered {code}, then {}", describe(e)) },
-        };
-    }
-    let detail = format!("it answered {code}");
-    if status.is_redirection() || endpoint.no_effect_status.iter().any(|range| range.holds(code)) {
-        // What is wrong with the request stays wrong; what is wrong with the server may pass.
-        let retryable = status.is_server_error() || matches!(code, 408 | 409 | 423 | 425 | 429);
-        return CallOutcome::Refused { detail, retry_after_s: retry_after_s(&response), retryable };
-    }
-    CallOutcome::Unknown { detail }
-}
-
-/// Whether the answer is the expected one. At most [`BODY_BYTES_MAX`] are read.
-pub(super) async fn answers(expect: &Expect, mut response: Response) -> reqwest::Result<bool> {
-    if !expect.status.iter().any(|range| range.holds(response.status().as_u16())) {
-        return Ok(false);
-    }
-    let Some(marker) = &expect.body_contains else { return Ok(true) };
-    let mut body = Vec::new();
-    while body.len() < BODY_BYTES_MAX {
-        let Some(chunk) = response.chunk().await? else { break };
-        let room = BODY_BYTES_MAX - body.len();
-        body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-    }
-    Ok(String::from_utf8_lossy(&body).contains(marker.as_str()))
-}
-
-/// Seconds only; a date would need the endpoint's clock to be ours.
-fn retry_after_s(response: &Response) -> Option<u32> {
-    response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()
-}
-
-/// The whole chain in one line, without the URL and its credentials.
-fn describe(error: reqwest::Error) -> String {
-    Chain(&error.without_url()).to_string()
 }
 
 #[cfg(test)]
@@ -148,7 +80,10 @@ mod tests {
     };
 
     use super::*;
-    use crate::driver::target::client_for_tests;
+    use crate::{
+        config::{Endpoint, Endpoints, Expect, SecretText},
+        driver::target::client_for_tests,
+    };
 
     const WAKE: &str = "0190a1b2-0000-7000-8000-000000000001";
 
@@ -164,8 +99,13 @@ mod tests {
         Endpoint { url, request_timeout_s: 5, ..Endpoint::default() }
     }
 
+    fn driver(endpoint: &Endpoint) -> HttpDriver {
+        let settings = Endpoints { breaker_failures: 2, retry_after_max_s: 600, ..Endpoints::default() };
+        HttpDriver::new(&client_for_tests(), endpoint, &Clock::system(), &mut Breakers::new(&settings))
+    }
+
     async fn outcome(endpoint: Endpoint) -> CallOutcome {
-        HttpDriver::new(client_for_tests(), endpoint).call(&call()).await
+        driver(&endpoint).call(&call()).await
     }
 
     async fn answering(response: ResponseTemplate) -> (MockServer, CallOutcome) {
@@ -201,7 +141,11 @@ mod tests {
     async fn each_status_is_judged_by_what_it_proves() {
         let retryable = |status: u16| async move {
             match answering(ResponseTemplate::new(status).insert_header("retry-after", "7")).await.1 {
-                CallOutcome::Refused { retryable, retry_after_s: Some(7), .. } => Some(retryable),
+                CallOutcome::Refused { retryable, retry_after_s, .. } => {
+                    // A redirect and a refused credential are not a matter of time.
+                    assert_eq!(retry_after_s, (!matches!(status, 302 | 401)).then_some(7), "{status}");
+                    Some(retryable)
+                }
                 CallOutcome::Unknown { .. } => None,
                 other => panic!("{status}: {other:?}"),
             }
@@ -285,5 +229,97 @@ mod tests {
         Mock::given(method("POST")).respond_with(ResponseTemplate::new(200)).expect(1).mount(&second).await;
         let fallback = Some(Box::new(endpoint(second.uri())));
         assert_eq!(outcome(Endpoint { fallback, ..endpoint(first.uri()) }).await, CallOutcome::Accepted);
+    }
+
+    async fn server(status: u16, calls: impl Into<wiremock::Times>) -> MockServer {
+        let server = MockServer::start().await;
+        Mock::given(method("POST"))
+            .respond_with(ResponseTemplate::new(status))
+            .expect(calls)
+            .mount(&server)
+            .await;
+        server
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_that_keeps_failing_is_passed_over_for_all_instances() {
+        let (first, second) = (server(500, 2).await, server(200, 4).await);
+        let both = Endpoint {
+            fallback: Some(Box::new(endpoint(second.uri()))),
+            ..endpoint(format!("{}/{{wake_id}}", first.uri()))
+        };
+        let settings = Endpoints { breaker_failures: 2, ..Endpoints::default() };
+        let mut breakers = Breakers::new(&settings);
+        let client = client_for_tests();
+        let [one, other] = [(); 2].map(|()| HttpDriver::new(&client, &both, &Clock::system(), &mut breakers));
+        for driver in [&one, &one, &one, &other] {
+            assert_eq!(driver.call(&call()).await, CallOutcome::Accepted);
+        }
+    }
+
+    #[tokio::test]
+    async fn when_both_are_passed_over_nothing_is_called() {
+        let (first, second) = (server(500, 2).await, server(503, 2).await);
+        let fallback = Some(Box::new(endpoint(second.uri())));
+        let driver = driver(&Endpoint { fallback, ..endpoint(first.uri()) });
+        for _ in 0..2 {
+            let outcome = driver.call(&call()).await;
+            assert!(matches!(outcome, CallOutcome::Refused { retryable: true, .. }), "{outcome:?}");
+        }
+        let outcome = driver.call(&call()).await;
+        let CallOutcome::PassedOver { retry_after_s } = outcome else { panic!("{outcome:?}") };
+        assert!((1..=16).contains(&retry_after_s), "{retry_after_s}");
+        assert!(outcome.had_no_effect());
+    }
+
+    #[tokio::test]
+    async fn who_asks_to_wait_is_left_alone_for_as_long_within_bounds() {
+        let server = MockServer::start().await;
+        let date = ResponseTemplate::new(429)
+            .insert_header("date", "Mon, 02 Mar 2026 08:00:00 GMT")
+            .insert_header("retry-after", "Mon, 02 Mar 2026 18:00:00 GMT");
+        Mock::given(method("POST")).respond_with(date).expect(1).mount(&server).await;
+        let driver = driver(&endpoint(server.uri()));
+        let outcome = driver.call(&call()).await;
+        assert!(matches!(outcome, CallOutcome::Refused { retry_after_s: Some(600), .. }), "{outcome:?}");
+        let outcome = driver.call(&call()).await;
+        assert!(matches!(outcome, CallOutcome::PassedOver { retry_after_s: 590..=601 }), "{outcome:?}");
+    }
+
+    #[tokio::test]
+    async fn a_secret_that_has_rotated_is_read_again_once() {
+        let (server, dir) = (MockServer::start().await, tempfile::tempdir().expect("a directory"));
+        let path_of_key = dir.path().join("key");
+        std::fs::write(&path_of_key, "old").expect("written");
+        let rotated = path_of_key.clone();
+        Mock::given(header("x-key", "old"))
+            .respond_with(move |_: &wiremock::Request| {
+                std::fs::write(&rotated, "new").expect("written");
+                ResponseTemplate::new(401)
+            })
+            .expect(1)
+            .mount(&server)
+            .await;
+        Mock::given(header("x-key", "new"))
+            .respond_with(ResponseTemplate::new(202))
+            .expect(1)
+            .mount(&server)
+            .await;
+        let secret = SecretText::File(config::FromFile { from_file: path_of_key });
+        let endpoint = Endpoint { headers: [("X-Key".to_owned(), secret)].into(), ..endpoint(server.uri()) };
+        assert_eq!(outcome(endpoint).await, CallOutcome::Accepted);
+    }
+
+    #[tokio::test]
+    async fn a_refused_credential_is_not_tried_a_third_time_and_a_literal_not_a_second() {
+        let dir = tempfile::tempdir().expect("a directory");
+        std::fs::write(dir.path().join("key"), "wrong").expect("written");
+        let from_file = config::FromFile { from_file: dir.path().join("key") };
+        for (secret, calls) in [(SecretText::File(from_file), 2), (SecretText::from("wrong"), 1)] {
+            let server = server(401, calls).await;
+            let headers = [("X-Key".to_owned(), secret)].into();
+            let outcome = outcome(Endpoint { headers, ..endpoint(server.uri()) }).await;
+            assert!(matches!(outcome, CallOutcome::Refused { retryable: false, .. }), "{outcome:?}");
+        }
     }
 }

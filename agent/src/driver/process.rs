@@ -13,7 +13,11 @@ use super::{
     Call, CallOutcome, Driver,
     pid_file::{PidFile, Started},
 };
-use crate::config;
+use crate::{
+    chain::Chain,
+    config,
+    group::{Door, GroupError, Groups},
+};
 
 /// Seconds for the kernel to end what was killed.
 const KILL_GRACE_S: u64 = 10;
@@ -25,6 +29,8 @@ pub(super) struct ProcessDriver {
     process: config::ProcessDriver,
     pid_file: PidFile,
     clock: Clock,
+    instance: InstanceId,
+    groups: Option<Groups>,
 }
 
 impl ProcessDriver {
@@ -33,8 +39,10 @@ impl ProcessDriver {
         pid_dir: &Path,
         instance: &InstanceId,
         clock: Clock,
+        groups: Option<Groups>,
     ) -> Self {
-        Self { process, pid_file: PidFile::new(pid_dir, instance), clock }
+        let pid_file = PidFile::new(pid_dir, instance);
+        Self { process, pid_file, clock, instance: instance.clone(), groups }
     }
 
     fn start(&self, call: &Call) -> CallOutcome {
@@ -46,26 +54,48 @@ impl ProcessDriver {
             }
             Err(error) => return not_sent("hold its pid file", &error),
         };
-        let mut command = match self.command(hold) {
-            Ok(command) => command,
-            Err(detail) => return CallOutcome::NotSent { detail, retryable: false },
-        };
-        let child = match command.spawn() {
+        let child = match self.spawn(hold) {
             Ok(child) => child,
-            Err(error) => return not_sent("start its command", &error),
+            Err(outcome) => return outcome,
         };
         self.note(call, &child);
         tokio::spawn(reap(child, call.clone()));
         CallOutcome::Accepted
     }
 
-    fn command(&self, hold: File) -> Result<Command, String> {
+    /// In its CPU group from the first instruction on. Where that cannot be, it starts without, unless it must.
+    fn spawn(&self, hold: File) -> Result<Child, CallOutcome> {
+        if let Some(groups) = &self.groups {
+            let error = match groups.place(&self.instance) {
+                Ok(door) => match self.spawn_through(&hold, door) {
+                    Ok(child) => return Ok(child),
+                    Err(error) => GroupError::Enter { source: error },
+                },
+                Err(error) => error,
+            };
+            if groups.is_required() {
+                let detail = format!("failed to start in a CPU group: {}", Chain(&error));
+                return Err(CallOutcome::NotSent { detail, retryable: true });
+            }
+            warn!(instance_id = %self.instance, error = %Chain(&error), "it starts outside the CPU group");
+        }
+        let mut command = self.command(hold).map_err(|e| not_sent("prepare its command", &e))?;
+        command.spawn().map_err(|e| not_sent("start its command", &e))
+    }
+
+    fn spawn_through(&self, hold: &File, door: Door) -> io::Result<Child> {
+        let mut command = self.command(hold.try_clone()?)?;
+        door.lead(&mut command);
+        command.spawn()
+    }
+
+    fn command(&self, hold: File) -> io::Result<Command> {
         let process = &self.process;
         let output = || match &process.log_file {
             None => Ok(Stdio::null()),
             Some(path) => File::options().create(true).append(true).open(path).map(Stdio::from),
         };
-        let no_log = |e: io::Error| format!("its log file cannot be opened: {e}");
+        let no_log = |e: io::Error| io::Error::new(e.kind(), format!("its log file cannot be opened: {e}"));
         let mut command = Command::new(&process.command);
         command.args(&process.args).process_group(0).kill_on_drop(false);
         command.stdin(hold).stdout(output().map_err(no_log)?).stderr(output().map_err(no_log)?);
@@ -77,7 +107,10 @@ impl ProcessDriver {
             command.env_remove(name);
         }
         for (name, value) in &process.env {
-            command.env(name, value.reveal(&format!("env.{name}")).map_err(|e| e.to_string())?);
+            let value = value.reveal(&format!("env.{name}"));
+            // What is not configured will not be there soon.
+            let value = value.map_err(|e| io::Error::new(io::ErrorKind::NotFound, e.to_string()));
+            command.env(name, value?);
         }
         Ok(command)
     }
@@ -115,6 +148,18 @@ impl Driver for ProcessDriver {
         Box::pin(async move {
             if let Some(started) = self.pid_file.living().filter(|started| started.wake == call.wake) {
                 self.stop(&started).await;
+            }
+        })
+    }
+
+    fn over(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            let Some(groups) = self.groups.clone() else { return };
+            let instance = self.instance.clone();
+            // The kernel may take its time to move a process.
+            let lifted = tokio::task::spawn_blocking(move || groups.lift(&instance)).await;
+            if let Ok(Err(error)) = lifted {
+                warn!(instance_id = %self.instance, error = %Chain(&error), "it stays in the CPU group of starting instances");
             }
         })
     }
@@ -156,7 +201,7 @@ mod tests {
             stop_grace_s: 1,
             ..config::ProcessDriver::default()
         };
-        ProcessDriver::new(process, dir, &call(1).instance, Clock::system())
+        ProcessDriver::new(process, dir, &call(1).instance, Clock::system(), None)
     }
 
     async fn log_holds(dir: &Path, text: &str) {
@@ -220,5 +265,32 @@ mod tests {
         missing.process.command = "/nonexistent/command".into();
         let outcome = missing.call(&call(1)).await;
         assert!(matches!(outcome, CallOutcome::NotSent { retryable: false, .. }), "{outcome:?}");
+    }
+
+    #[tokio::test]
+    async fn it_starts_in_its_cpu_group_and_leaves_it_when_the_wake_is_over() {
+        let host = format!("test-driver-{}", std::process::id()).parse().expect("valid");
+        let groups = match Groups::open(Path::new("/"), None, &host, true) {
+            Ok(groups) => groups,
+            Err(error) => return eprintln!("SKIPPED: {error}: no control group can be written here"),
+        };
+        let dir = tempfile::tempdir().expect("a directory");
+        let script =
+            "while read -r line; do echo \"in $line\"; done </proc/self/cgroup; echo began; exec sleep 600";
+        let started = ProcessDriver { groups: Some(groups.clone()), ..driver(dir.path(), script) };
+        assert_eq!(started.call(&call(1)).await, CallOutcome::Accepted);
+        log_holds(dir.path(), "began").await;
+        log_holds(dir.path(), "/starting/instance-dev7").await;
+        started.over().await;
+        let pid = started.pid_file.living().expect("it lives").group().as_raw();
+        let now = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).expect("it lives");
+        assert!(now.contains("/serving/instance-dev7") && !now.contains("/starting/"), "{now}");
+        started.cancel(&call(1)).await;
+        let empty = async {
+            while !groups.remove_all() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), empty).await.expect("nothing is left behind");
     }
 }

@@ -7,7 +7,8 @@ use tokio::net::TcpStream;
 
 use super::{
     Probe,
-    http::{answers, headers},
+    body::{self, Body, Who},
+    endpoint::headers,
 };
 use crate::config::{HttpReadiness, Readiness, TcpReadiness};
 
@@ -37,9 +38,13 @@ impl Probe for HttpProbe {
                 .await
                 .map_err(|e| e.without_url().to_string())?;
             let status = response.status().as_u16();
-            match answers(expect, response).await {
-                Ok(true) => Ok(()),
-                Ok(false) => Err(format!("it answered {status}, not as itself")),
+            let not_itself = format!("it answered {status}, not as itself");
+            if !expect.status.iter().any(|range| range.holds(status)) {
+                return Err(not_itself);
+            }
+            match body::judge(expect, response, Who::Instance).await {
+                Ok(Body::Expected) => Ok(()),
+                Ok(Body::Odd | Body::Page) => Err(not_itself),
                 Err(e) => Err(e.without_url().to_string()),
             }
         })
@@ -95,6 +100,20 @@ mod tests {
         assert!(http(&server.uri(), "dev7").look().await.is_err(), "a redirect");
         assert!(http(&server.uri(), "dev8").look().await.is_err(), "somebody else");
         assert_eq!(http(&server.uri(), "dev7").look().await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn an_instance_may_greet_with_a_login_of_its_own() {
+        let server = MockServer::start().await;
+        let page = "<title>dev7</title><input type=\"password\">";
+        Mock::given(any())
+            .respond_with(ResponseTemplate::new(200).set_body_raw(page, "text/html"))
+            .mount(&server)
+            .await;
+        assert_eq!(http(&server.uri(), "dev7").look().await, Ok(()));
+        let readiness = format!("kind = \"http\"\nurl = \"{}\"", server.uri());
+        let readiness: Readiness = toml::from_str(&readiness).expect("valid");
+        assert_eq!(probe(&client_for_tests(), &readiness).look().await, Ok(()));
     }
 
     #[tokio::test]

@@ -4,8 +4,11 @@ use std::{collections::BTreeMap, fmt, path::Path, time::Duration};
 
 use reveille_proto::{InstanceId, clock::Clock};
 
-use super::{Driver, Probe, http::HttpDriver, process::ProcessDriver, readiness};
-use crate::config;
+use super::{
+    Driver, Platform, Probe, endpoint::Breakers, http::HttpDriver, process::ProcessDriver, readiness,
+    status::HttpStatus,
+};
+use crate::{config, group::Groups};
 
 /// All the agent may wake.
 pub type Targets = BTreeMap<InstanceId, Target>;
@@ -17,6 +20,8 @@ pub struct Target {
     pub kind: &'static str,
     pub driver: Box<dyn Driver>,
     pub probe: Box<dyn Probe>,
+    /// Who knows more of it than it says itself.
+    pub platform: Option<Box<dyn Platform>>,
     /// Looks in a row that count as serving.
     pub successes: u32,
     /// Between two looks.
@@ -42,34 +47,48 @@ pub enum TargetError {
 }
 
 impl Target {
-    /// From the configuration, the drivers of which keep what they must remember in `state_dir`.
+    /// From the configuration, the drivers of which keep what they must remember in `state_dir`. Processes start in
+    /// `groups`.
     pub fn all(
         instances: &[config::Instance],
+        endpoints: &config::Endpoints,
         state_dir: &Path,
         clock: &Clock,
+        groups: Option<&Groups>,
     ) -> Result<Targets, TargetError> {
         let client = http_client()?;
+        let mut breakers = Breakers::new(endpoints);
         let pid_dir = state_dir.join("pids");
         std::fs::create_dir_all(&pid_dir)
             .map_err(|source| TargetError::Dir { dir: pid_dir.clone(), source })?;
-        let target = |instance: &config::Instance| {
+        let mut target = |instance: &config::Instance| {
             let driver: Box<dyn Driver> = match &instance.driver {
-                config::Driver::Http(endpoint) => Box::new(HttpDriver::new(client.clone(), endpoint.clone())),
-                config::Driver::Process(process) => {
-                    Box::new(ProcessDriver::new(process.clone(), &pid_dir, &instance.id, clock.clone()))
+                config::Driver::Http(endpoint) => {
+                    Box::new(HttpDriver::new(&client, endpoint, clock, &mut breakers))
                 }
+                config::Driver::Process(process) => Box::new(ProcessDriver::new(
+                    process.clone(),
+                    &pid_dir,
+                    &instance.id,
+                    clock.clone(),
+                    groups.cloned(),
+                )),
             };
             let target = Self {
                 cohort: instance.cohort.clone(),
                 kind: instance.driver.kind(),
                 driver,
                 probe: readiness::probe(&client, &instance.readiness),
+                platform: instance
+                    .status
+                    .clone()
+                    .map(|status| -> Box<dyn Platform> { Box::new(HttpStatus::new(client.clone(), status)) }),
                 successes: instance.readiness.successes(),
                 interval: Duration::from_millis(instance.readiness.interval_ms()),
             };
             (instance.id.clone(), target)
         };
-        Ok(instances.iter().map(target).collect())
+        Ok(instances.iter().map(&mut target).collect())
     }
 }
 

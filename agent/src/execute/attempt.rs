@@ -3,11 +3,15 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use reveille_proto::v1::{Effect, Outcome};
+use reveille_proto::v1::{Effect, Observed, Outcome};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{Ending, Next, Order, Record, Refusal, running::Inner};
+use super::{
+    Ending, Next, Order, Record, Refusal,
+    preflight::{Finding, finding},
+    running::Inner,
+};
 use crate::chain::Chain;
 use crate::driver::{Call, CallOutcome, Target};
 
@@ -25,8 +29,15 @@ pub(super) struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// Carries it out. Dropping this at any point is a crash: the journal tells what may have happened.
+    /// Carries it out, and lets go of what the driver held back. Dropping this at any point is a crash: the journal
+    /// tells what may have happened.
     pub(super) async fn run(&self, next: Next, cancel: &CancellationToken) -> Ending {
+        let ending = self.until_over(next, cancel).await;
+        self.target.driver.over().await;
+        ending
+    }
+
+    async fn until_over(&self, next: Next, cancel: &CancellationToken) -> Ending {
         let work = async {
             match next {
                 Next::Go => self.go().await,
@@ -45,9 +56,10 @@ impl Attempt<'_> {
     async fn go(&self) -> Ending {
         // A look is as old as its question: the answer may have been long on its way.
         let mut looked_at = self.now();
-        if self.looks_awake().await {
-            return self.already_awake();
+        if let Some(ending) = self.preflight().await {
+            return ending;
         }
+        self.inner.state().seen.saw(&self.order.instance, Observed::Asleep);
         self.note(|wake, attempt, at| Record::Eligible { wake, attempt, at }).await;
         // The intent is on disk before the call: after a crash nobody calls again.
         let intent = Record::Calling { wake: self.order.wake, attempt: self.order.attempt, at: self.now() };
@@ -56,8 +68,8 @@ impl Attempt<'_> {
         }
         while self.now().duration_since(looked_at) > SignedDuration::from_secs(PREFLIGHT_AGE_MAX_S) {
             looked_at = self.now();
-            if self.looks_awake().await {
-                return self.already_awake();
+            if let Some(ending) = self.preflight().await {
+                return ending;
             }
         }
         if self.now() >= self.order.deadline {
@@ -67,6 +79,34 @@ impl Attempt<'_> {
             };
         }
         self.call().await
+    }
+
+    /// How it ends without a call; `None` when it is to be called.
+    async fn preflight(&self) -> Option<Ending> {
+        let word = async {
+            match &self.target.platform {
+                None => None,
+                Some(platform) => Some(platform.word().await),
+            }
+        };
+        let (answers, word) = tokio::join!(self.looks_awake(), word);
+        match finding(answers, word) {
+            Finding::Call => None,
+            Finding::Awake => Some(self.already_awake()),
+            Finding::Wait => Some(self.comes_up_alone().await),
+            Finding::No(refusal) => {
+                self.inner.state().seen.saw(&self.order.instance, Observed::Unknown);
+                Some(refused(&refusal, Effect::None, self.now()))
+            }
+        }
+    }
+
+    /// Nobody here has called, and nobody will: if it does not come up by itself, the next attempt asks anew.
+    async fn comes_up_alone(&self) -> Ending {
+        info!(wake_id = %self.order.wake, instance_id = %self.order.instance, "its platform says that it is up or starting; waiting without a call");
+        self.inner.state().seen.saw(&self.order.instance, Observed::Unknown);
+        let serving_at = self.wait().await.serving_at;
+        Ending { serving_at, detail: "it came up without a call".into(), ..self.already_awake() }
     }
 
     async fn call(&self) -> Ending {
@@ -92,6 +132,10 @@ impl Attempt<'_> {
                 Ending { retry_after_s, ..no(detail, retryable, Some(called_at)) }
             }
             CallOutcome::NotSent { detail, retryable } => no(detail, retryable, None),
+            CallOutcome::PassedOver { retry_after_s } => Ending {
+                retry_after_s: Some(retry_after_s),
+                ..refused(&Refusal::BreakerOpen, Effect::None, self.now())
+            },
         }
     }
 
@@ -175,6 +219,7 @@ impl Attempt<'_> {
             serving_at: None,
             retry_after_s: None,
             retryable: false,
+            code: String::new(),
         }
     }
 
@@ -206,5 +251,6 @@ pub(super) fn refused(refusal: &Refusal, effect: Effect, at: Timestamp) -> Endin
         serving_at: None,
         retry_after_s: None,
         retryable: refusal.retryable(),
+        code: refusal.code().into(),
     }
 }

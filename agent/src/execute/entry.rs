@@ -24,6 +24,9 @@ pub struct Ending {
     pub serving_at: Option<Timestamp>,
     pub retry_after_s: Option<u32>,
     pub retryable: bool,
+    /// One word for programs; may be empty.
+    #[serde(default)]
+    pub code: String,
 }
 
 /// One wake: its latest attempt, and what its calls did.

@@ -1,11 +1,11 @@
 //! All wakes in hand: takes the controller's commands without waiting and answers from the book.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
 };
 
-use reveille_proto::{HostId, InstanceId, WakeId, clock::Clock, v1};
+use reveille_proto::{HostId, InstanceId, WakeId, clock::Clock, edge::Observed, v1};
 use tokio::sync::{mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, info, warn};
@@ -16,8 +16,9 @@ use super::{
     journal::Journal,
     report::{Reports, unfinished},
     running::{Inner, Running, State},
+    seen::Seen,
 };
-use crate::{driver::Targets, load::Reading, metrics::Metrics};
+use crate::{driver::Targets, group::Tally, load::Reading, metrics::Metrics};
 
 /// What an executor is made of.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub struct Parts {
     pub book: Book,
     pub limits: Limits,
     pub load: watch::Receiver<Option<Reading>>,
+    /// Told whose wakes are in hand.
+    pub tally: Tally,
     pub metrics: Metrics,
     /// Ends all tasks where they are; the journal tells the next agent what is left.
     pub stop: CancellationToken,
@@ -40,8 +43,9 @@ pub struct Executor(Arc<Inner>);
 
 impl Executor {
     pub fn new(parts: Parts) -> Self {
-        let Parts { clock, host, targets, journal, book, limits, load, metrics, stop } = parts;
-        let state = State { book, limits, running: BTreeMap::new(), active: BTreeMap::new() };
+        let Parts { clock, host, targets, journal, book, limits, load, tally, metrics, stop } = parts;
+        let (running, active) = (BTreeMap::new(), BTreeMap::new());
+        let state = State { book, limits, running, active, seen: Seen::default() };
         Self(Arc::new(Inner {
             clock,
             host,
@@ -49,6 +53,7 @@ impl Executor {
             journal,
             own_limits: limits,
             load,
+            tally,
             metrics,
             stop,
             tasks: TaskTracker::new(),
@@ -146,6 +151,11 @@ impl Executor {
         self.0.own_limits
     }
 
+    /// What holds now.
+    pub fn limits(&self) -> Limits {
+        self.0.state().limits
+    }
+
     /// Settings of the controller; they only ever make the agent's own stricter.
     pub fn configure(&self, configure: &v1::Configure) {
         self.0.state().limits = self.0.own_limits.stricter(configure);
@@ -189,6 +199,14 @@ impl Executor {
             driver: target.kind.into(),
         };
         self.0.targets.iter().map(item).collect()
+    }
+
+    /// What was last seen of each instance, in the order of the inventory.
+    pub fn observed(&self) -> Vec<(&InstanceId, Observed)> {
+        let state = self.0.state();
+        let starting: BTreeSet<&InstanceId> = state.active.values().collect();
+        let seen = |id| if starting.contains(id) { Observed::Starting } else { state.seen.get(id) };
+        self.0.targets.keys().map(|id| (id, seen(id))).collect()
     }
 
     /// Wakes being carried out.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use reveille_proto::{WakeId, v1};
 
-use crate::load::Reading;
+use crate::{config::StatusWord, load::Reading};
 
 /// What the host bears.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -66,12 +66,37 @@ pub enum Refusal {
     Busy { other: WakeId },
     #[error("the journal cannot be written")]
     Journal,
+    #[error("its endpoints failed too often lately to be asked now")]
+    BreakerOpen,
+    #[error("its platform says: {}", word.as_str())]
+    Platform { word: StatusWord },
+    #[error("its platform does not say how it is: {problem}")]
+    StatusUnknown { problem: String },
 }
 
 impl Refusal {
+    /// In a word, for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotListed => "not_listed",
+            Self::LoadUnknown => "no_load",
+            Self::TooHot { .. } => "hot",
+            Self::TooMany { .. } => "full",
+            Self::Busy { .. } => "busy",
+            Self::Journal => "journal",
+            Self::BreakerOpen => "breaker_open",
+            Self::Platform { word } => word.as_str(),
+            Self::StatusUnknown { .. } => "status_unknown",
+        }
+    }
+
     /// Whether another attempt may not meet it.
     pub fn retryable(&self) -> bool {
-        !matches!(self, Self::NotListed)
+        match self {
+            Self::NotListed => false,
+            Self::Platform { word } => *word == StatusWord::Upgrading,
+            _ => true,
+        }
     }
 }
 
@@ -83,7 +108,7 @@ mod tests {
     const OWN: Limits = Limits { cpu_ceiling_percent: 80.0, wakes_max: 2 };
 
     fn reading(cpu_percent: f64) -> Reading {
-        Reading { measured_at: at(0), sample: Sample { cpu_percent, cores: 4.0, pressures: None } }
+        Reading { measured_at: at(0), sample: Sample { cpu_percent, cores: 4.0, ..Sample::default() } }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::{
     path::Path,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU32, Ordering::SeqCst},
     },
     time::Duration,
@@ -27,7 +27,9 @@ use super::{
     journal::{Journal, JournalFile},
 };
 use crate::{
-    driver::{Call, CallOutcome, Driver, Probe, Target},
+    config::StatusWord,
+    driver::{Call, CallOutcome, Driver, Platform, Probe, Target},
+    group::Tally,
     load::{Reading, Sample},
     metrics::Metrics,
 };
@@ -68,6 +70,7 @@ pub(super) fn ending(outcome: v1::Outcome, effect: v1::Effect, at: Timestamp) ->
         serving_at: None,
         retry_after_s: None,
         retryable: true,
+        code: String::new(),
     }
 }
 
@@ -86,6 +89,9 @@ pub(super) struct Booting {
     look_takes: Duration,
     /// Called and not to be answered.
     hang: bool,
+    /// Whether there is a platform to ask, and what it says.
+    asked: bool,
+    pub(super) word: Mutex<Result<StatusWord, String>>,
     pub(super) called: Notify,
     clock: Clock,
 }
@@ -101,6 +107,8 @@ impl Booting {
             outcome,
             look_takes: Duration::ZERO,
             hang: false,
+            asked: false,
+            word: Mutex::new(Err("nothing".into())),
             called: Notify::new(),
             clock: clock.clone(),
         }
@@ -112,6 +120,10 @@ impl Booting {
 
     pub(super) fn hanging(self) -> Self {
         Self { hang: true, ..self }
+    }
+
+    pub(super) fn with_platform(self, word: Result<StatusWord, String>) -> Self {
+        Self { asked: true, word: Mutex::new(word), ..self }
     }
 
     pub(super) fn calls(&self) -> u32 {
@@ -160,6 +172,12 @@ impl Probe for Handle {
     }
 }
 
+impl Platform for Handle {
+    fn word(&self) -> BoxFuture<'_, Result<StatusWord, String>> {
+        Box::pin(async { self.0.word.lock().expect("nobody panics while holding it").clone() })
+    }
+}
+
 /// An executor over a journal in `dir`, with what it reports.
 pub(super) struct Rig {
     pub(super) executor: Executor,
@@ -183,7 +201,7 @@ impl Rig {
         wakes_max: u32,
     ) -> Self {
         let (journal, writer) = Journal::start(file);
-        let sample = Sample { cpu_percent: 10.0, cores: 4.0, pressures: None };
+        let sample = Sample { cpu_percent: 10.0, cores: 4.0, ..Sample::default() };
         let far = at(1_000_000); // fresh for every test, unless it says otherwise
         let load = watch::Sender::new(Some(Reading { measured_at: far, sample }));
         let target = |booting: &Arc<Booting>| Target {
@@ -191,6 +209,7 @@ impl Rig {
             kind: "test",
             driver: Box::new(Handle(Arc::clone(booting))),
             probe: Box::new(Handle(Arc::clone(booting))),
+            platform: booting.asked.then(|| -> Box<dyn Platform> { Box::new(Handle(Arc::clone(booting))) }),
             successes: 2,
             interval: Duration::from_secs(1),
         };
@@ -203,6 +222,7 @@ impl Rig {
             book,
             limits: Limits { cpu_ceiling_percent: 80.0, wakes_max },
             load: load.subscribe(),
+            tally: Tally::default(),
             metrics: Metrics::default(),
             stop: stop.clone(),
         });

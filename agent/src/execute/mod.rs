@@ -15,9 +15,11 @@ mod guard;
 mod harness;
 pub mod journal;
 mod order;
+mod preflight;
 mod record;
 mod report;
 mod running;
+mod seen;
 #[cfg(test)]
 mod tests;
 

@@ -65,7 +65,7 @@ fn message(entry: &Entry, now: Timestamp) -> Kind {
             serving_at_ms: ending.serving_at.map(Timestamp::as_millisecond),
             retry_after_s: ending.retry_after_s,
             retryable: ending.retryable,
-            code: String::new(),
+            code: ending.code.clone(),
         }),
     }
 }

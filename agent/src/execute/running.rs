@@ -15,8 +15,9 @@ use super::{
     attempt::{Attempt, refused},
     journal::{Journal, JournalError},
     report::Reports,
+    seen::Seen,
 };
-use crate::{chain::Chain, driver::Targets, load::Reading, metrics::Metrics};
+use crate::{chain::Chain, driver::Targets, group::Tally, load::Reading, metrics::Metrics};
 
 #[derive(Debug)]
 pub(super) struct Inner {
@@ -26,6 +27,7 @@ pub(super) struct Inner {
     pub(super) journal: Journal,
     pub(super) own_limits: Limits,
     pub(super) load: watch::Receiver<Option<Reading>>,
+    pub(super) tally: Tally,
     pub(super) metrics: Metrics,
     pub(super) stop: CancellationToken,
     pub(super) tasks: TaskTracker,
@@ -39,6 +41,7 @@ pub(super) struct State {
     pub(super) limits: Limits,
     pub(super) running: BTreeMap<WakeId, Running>,
     pub(super) active: BTreeMap<WakeId, InstanceId>,
+    pub(super) seen: Seen,
 }
 
 /// The task of one attempt, and how to reach it.
@@ -126,6 +129,7 @@ impl Inner {
             state.limits.admit(reading, self.clock.now(), state.active.len())?;
         }
         state.active.insert(order.wake, order.instance.clone());
+        self.tally.begin(order.wake, &order.instance);
         self.metrics.active_wakes.set(state.active.len() as i64);
         Ok(Slot { inner: Arc::clone(self), wake: order.wake })
     }
@@ -178,6 +182,7 @@ impl Inner {
             "wake ended"
         );
         self.metrics.count(ending.outcome);
+        self.state().seen.ended(instance, &ending);
         if let Err(error) = self.record(Record::Done { wake: *wake, attempt: *attempt, ending }).await {
             error!(wake_id = %wake, error = %Chain(&error), "the end of a wake is not in the journal");
         }
@@ -202,6 +207,7 @@ impl Drop for Slot {
     fn drop(&mut self) {
         let mut state = self.inner.state();
         state.active.remove(&self.wake);
+        self.inner.tally.end(self.wake);
         self.inner.metrics.active_wakes.set(state.active.len() as i64);
     }
 }

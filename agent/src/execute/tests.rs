@@ -9,6 +9,7 @@ use std::{
 use jiff::SignedDuration;
 use reveille_proto::{
     clock::Clock,
+    edge::Observed,
     v1::{self, Effect, Outcome, Phase, agent_message::Kind},
 };
 
@@ -17,6 +18,7 @@ use super::{
     harness::{Booting, Rig, at, instance, order, wake},
 };
 use crate::{
+    config::StatusWord,
     driver::CallOutcome,
     load::{Reading, Sample},
 };
@@ -239,6 +241,7 @@ async fn the_guard_refuses_whatever_the_controller_says() {
     rig.executor.wake(Order { instance: instance(9), ..order(9, 1) });
     let result = rig.result().await;
     assert_eq!((ended(&result), result.retryable), ((Outcome::Refused, Effect::None), false), "not listed");
+    assert_eq!(result.code, "not_listed");
 
     rig.executor.wake(order(1, 1));
     rig.phase(Phase::Accepted).await;
@@ -246,6 +249,7 @@ async fn the_guard_refuses_whatever_the_controller_says() {
     let result = rig.result().await;
     assert_eq!((ended(&result), result.retryable), ((Outcome::Refused, Effect::None), true), "busy");
     assert!(result.detail.contains(&wake(1).to_string()), "{}", result.detail);
+    assert_eq!(result.code, "busy");
 
     rig.executor.wake(order(2, 1));
     rig.phase(Phase::Accepted).await;
@@ -253,14 +257,93 @@ async fn the_guard_refuses_whatever_the_controller_says() {
     rig.executor.wake(order(3, 1));
     let result = rig.result().await;
     assert_eq!((ended(&result), result.retryable), ((Outcome::Refused, Effect::None), true), "count");
+    assert_eq!(result.code, "full");
 
     assert_eq!(rig.result().await.outcome(), Outcome::Woken);
     assert_eq!(rig.result().await.outcome(), Outcome::Woken);
-    let hot = Sample { cpu_percent: 81.0, cores: 4.0, pressures: None };
+    let hot = Sample { cpu_percent: 81.0, cores: 4.0, ..Sample::default() };
     rig.load.send_replace(Some(Reading { measured_at: at(1_000_000), sample: hot }));
     rig.executor.wake(order(3, 2));
-    assert!(rig.result().await.detail.contains("81 %"), "ceiling");
+    let result = rig.result().await;
+    assert!(result.detail.contains("81 %") && result.code == "hot", "ceiling: {result:?}");
     assert_eq!(devs[2].calls(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_last_seen_of_an_instance_is_known_without_a_look() {
+    let world = World::new();
+    let devs = [world.instance(CallOutcome::Accepted, 3), world.instance(refused(), 0)];
+    let mut rig = world.rig(&devs);
+    let observed = |rig: &Rig| rig.executor.observed().into_iter().map(|(_, seen)| seen).collect::<Vec<_>>();
+    assert_eq!(observed(&rig), [Observed::Unknown; 2]);
+    rig.executor.wake(order(1, 1));
+    rig.phase(Phase::Accepted).await;
+    assert_eq!(observed(&rig), [Observed::Starting, Observed::Unknown]);
+    rig.result().await;
+    rig.executor.wake(order(2, 1));
+    rig.result().await;
+    assert_eq!(observed(&rig), [Observed::Serving, Observed::Asleep], "preflight said so");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_platform_is_asked_before_a_call_and_its_no_is_a_refusal() {
+    let world = World::new();
+    let asked = |word| Arc::new(Booting::new(&world.clock, CallOutcome::Accepted, 1).with_platform(word));
+    let devs = [
+        asked(Ok(StatusWord::Asleep)),
+        asked(Ok(StatusWord::OptedOut)),
+        asked(Ok(StatusWord::Upgrading)),
+        asked(Err("it answered 500".into())),
+    ];
+    let mut rig = world.rig(&devs);
+    rig.executor.wake(order(1, 1));
+    assert_eq!(rig.result().await.outcome(), Outcome::Woken);
+    for (n, code, retryable) in [(2, "opted_out", false), (3, "upgrading", true), (4, "status_unknown", true)]
+    {
+        rig.executor.wake(order(n, 1));
+        let result = rig.result().await;
+        assert_eq!((ended(&result), result.code.as_str()), ((Outcome::Refused, Effect::None), code));
+        assert_eq!((result.retryable, devs[usize::from(n) - 1].calls()), (retryable, 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_platform_says_is_starting_is_waited_for_without_a_call() {
+    let world = World::new();
+    let dev = Booting::new(&world.clock, CallOutcome::Accepted, 0).with_platform(Ok(StatusWord::Starting));
+    let dev = Arc::new(dev);
+    let mut rig = world.rig(std::slice::from_ref(&dev));
+    rig.executor.wake(order(1, 1));
+    rig.phase(Phase::Received).await;
+    world.clock.sleep(Duration::from_secs(20)).await;
+    dev.awake.store(true, SeqCst);
+    let result = rig.result().await;
+    assert_eq!(ended(&result), (Outcome::AlreadyAwake, Effect::None));
+    assert_eq!(result.serving_at_ms, Some(at(20).as_millisecond()));
+
+    dev.awake.store(false, SeqCst);
+    rig.executor.wake(Order { wake: wake(2), ..order(1, 1) });
+    let result = rig.result().await;
+    assert_eq!((ended(&result), result.retryable), ((Outcome::TimedOut, Effect::None), true));
+    *dev.word.lock().expect("free") = Ok(StatusWord::Asleep);
+    dev.looks_left.store(2, SeqCst);
+    rig.executor.wake(Order { wake: wake(2), deadline: at(900), ..order(1, 2) });
+    assert_eq!(
+        (rig.result().await.outcome(), dev.calls()),
+        (Outcome::Woken, 1),
+        "the next attempt asks anew"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn endpoints_that_are_all_passed_over_refuse_for_a_while() {
+    let world = World::new();
+    let dev = world.instance(CallOutcome::PassedOver { retry_after_s: 12 }, 0);
+    let mut rig = world.rig(std::slice::from_ref(&dev));
+    rig.executor.wake(order(1, 1));
+    let result = rig.result().await;
+    assert_eq!((ended(&result), result.code.as_str()), ((Outcome::Refused, Effect::None), "breaker_open"));
+    assert_eq!((result.retry_after_s, result.retryable, result.called_at_ms), (Some(12), true, None));
 }
 
 #[tokio::test(start_paused = true)]
@@ -313,7 +396,7 @@ async fn a_preflight_that_grew_old_is_done_again() {
     let dev = Arc::new(Booting::new(&clock, CallOutcome::Accepted, 0));
     let rig = Rig::open(dir.path(), &clock, std::slice::from_ref(&dev), 1);
     // Far enough in the future for the clock's pace, and the load with it.
-    let sample = Sample { cpu_percent: 1.0, cores: 1.0, pressures: None };
+    let sample = Sample { cpu_percent: 1.0, cores: 1.0, ..Sample::default() };
     rig.load.send_replace(Some(Reading { measured_at: at(4_000_000_000), sample }));
     rig.executor.wake(Order { deadline: at(4_000_000_000), ..order(1, 1) });
     dev.called.notified().await;

@@ -4,6 +4,7 @@ mod backoff;
 mod error;
 #[cfg(test)]
 pub(crate) mod fleet;
+mod load;
 mod redial;
 mod session;
 

@@ -15,8 +15,8 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Streaming, metadata::MetadataValue, transport::Endpoint};
 use tracing::{error, info, warn};
 
-use super::SessionError;
-use crate::{config::Controller, execute::Executor, load::Reading, metrics::Metrics};
+use super::{SessionError, load::Told};
+use crate::{config::Controller, execute::Executor, group::Tally, load::Reading, metrics::Metrics};
 
 /// Real seconds for the controller to accept a connection, and to answer a hello.
 const HANDSHAKE_S: u64 = 10;
@@ -47,6 +47,7 @@ pub struct Session {
     pub identity: Identity,
     pub executor: Executor,
     pub load: watch::Receiver<Option<Reading>>,
+    pub tally: Tally,
     pub metrics: Metrics,
 }
 
@@ -104,7 +105,7 @@ impl Session {
         let _attached = Attached::new(self, up.clone());
         self.executor.tell_all();
         let (mut load_at, mut again_at) = (self.clock.now(), later(self.clock.now(), RESULT_AGAIN_S));
-        let mut last_sent = None;
+        let mut told = Told::default();
         loop {
             tokio::select! {
                 biased;
@@ -117,7 +118,7 @@ impl Session {
                     Err(status) => return rpc(status),
                 },
                 () = self.clock.sleep_until(load_at) => {
-                    self.send_load(&up, &mut last_sent);
+                    self.send_load(&up, &mut told);
                     load_at = self.clock.now() + load_interval;
                 }
                 () = self.clock.sleep_until(again_at) => {
@@ -157,28 +158,6 @@ impl Session {
         match text.parse() {
             Ok(wake) => use_it(wake),
             Err(error) => error!(host_id = %self.identity.host, %error, "a message names no wake"),
-        }
-    }
-
-    /// Only the latest load, only when it is new, and only when nothing waits before it.
-    fn send_load(&self, up: &mpsc::Sender<v1::AgentMessage>, last_sent: &mut Option<Timestamp>) {
-        let Some(reading) = *self.load.borrow() else { return };
-        if *last_sent == Some(reading.measured_at) || up.capacity() < up.max_capacity() {
-            return;
-        }
-        let pressures = reading.sample.pressures.unwrap_or_default();
-        let load = v1::Load {
-            measured_at_ms: reading.measured_at.as_millisecond(),
-            cpu_percent: reading.sample.cpu_percent,
-            cores: reading.sample.cores,
-            cpu_pressure_percent: pressures.cpu_percent,
-            memory_pressure_percent: pressures.memory_percent,
-            io_pressure_percent: pressures.io_percent,
-            active_wakes: self.executor.active(),
-            ..v1::Load::default()
-        };
-        if up.try_send(v1::AgentMessage { kind: Some(agent_message::Kind::Load(load)) }).is_ok() {
-            *last_sent = Some(reading.measured_at);
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod cgroup;
 mod host;
+mod meter;
 mod pressure;
 mod sampler;
 mod smooth;
@@ -9,6 +10,7 @@ mod source;
 
 pub use self::{
     host::HostSource,
+    meter::CpuMeter,
     pressure::Pressures,
     sampler::{LOAD_AGE_MAX_S, Reading, Sampler},
     smooth::Smooth,

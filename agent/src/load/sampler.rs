@@ -8,7 +8,10 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::{LoadError, Sample, Smooth, Source};
-use crate::chain::Chain;
+use crate::{
+    chain::Chain,
+    group::{Starts, Tally},
+};
 
 /// Older readings say nothing about now.
 pub const LOAD_AGE_MAX_S: i64 = 30;
@@ -34,6 +37,8 @@ impl Reading {
 pub struct Sampler {
     clock: Clock,
     source: Box<dyn Source>,
+    starts: Box<dyn Starts>,
+    tally: Tally,
     smooth: Smooth,
     interval: Duration,
     readings: watch::Sender<Option<Reading>>,
@@ -46,10 +51,19 @@ impl fmt::Debug for Sampler {
 }
 
 impl Sampler {
-    pub fn new(clock: Clock, source: Box<dyn Source>, smoothing_s: f64, interval_ms: u64) -> Self {
+    /// Starting instances are measured together with the host, so that the difference means something.
+    pub fn new(
+        clock: Clock,
+        source: Box<dyn Source>,
+        starts: Box<dyn Starts>,
+        smoothing_s: f64,
+        interval_ms: u64,
+    ) -> Self {
         Self {
             clock,
             source,
+            starts,
+            tally: Tally::default(),
             smooth: Smooth::new(smoothing_s),
             interval: Duration::from_millis(interval_ms),
             readings: watch::Sender::new(None),
@@ -59,6 +73,11 @@ impl Sampler {
     /// The latest reading; `None` before the first.
     pub fn readings(&self) -> watch::Receiver<Option<Reading>> {
         self.readings.subscribe()
+    }
+
+    /// What instances used, added up for the next report.
+    pub fn tally(&self) -> Tally {
+        self.tally.clone()
     }
 
     /// The first reading, which also says how many cores there are.
@@ -77,6 +96,10 @@ impl Sampler {
     fn measure(&mut self) -> Result<Reading, LoadError> {
         let mut sample = self.source.sample()?;
         let measured_at = self.clock.now();
+        let before = self.readings.borrow().map(|reading| reading.measured_at);
+        let elapsed = before.map_or(SignedDuration::ZERO, |before| measured_at.duration_since(before));
+        self.tally.add(self.starts.sample(), elapsed.as_secs_f64().max(0.0));
+        sample.cpu_percent_now = sample.cpu_percent;
         sample.cpu_percent = self.smooth.add(measured_at, sample.cpu_percent);
         let reading = Reading { measured_at, sample };
         self.readings.send_replace(Some(reading));

@@ -11,10 +11,12 @@ pub trait Source: Send {
 }
 
 /// One measurement.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Sample {
-    /// Share of `cores` in use, 0-100.
+    /// Share of `cores` in use, 0-100; smoothed in a reading.
     pub cpu_percent: f64,
+    /// The same since the previous measurement only. A source need not say it: the sampler does.
+    pub cpu_percent_now: f64,
     pub cores: f64,
     /// Absent where the kernel has none.
     pub pressures: Option<Pressures>,

@@ -79,7 +79,7 @@ async fn run(node: Node) -> ExitCode {
 async fn agent(config: PathBuf, seed: u64) -> anyhow::Result<()> {
     drop(tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).try_init());
     let config = Config::load(Some(&config)).context("failed to configure the agent")?;
-    let seams = Seams { clock: Clock::system(), load: Box::new(Calm), seed };
+    let seams = Seams::new(Clock::system(), Box::new(Calm), seed);
     let agent = Agent::build(config, seams).await.context("failed to start the agent")?;
     agent.run(CancellationToken::new()).await.context("the agent failed")
 }
@@ -90,6 +90,6 @@ struct Calm;
 
 impl Source for Calm {
     fn sample(&mut self) -> Result<Sample, LoadError> {
-        Ok(Sample { cpu_percent: 5.0, cores: 64.0, pressures: None })
+        Ok(Sample { cpu_percent: 5.0, cores: 64.0, ..Sample::default() })
     }
 }

@@ -48,11 +48,8 @@ impl Agents {
         for host in 0..spec.world.hosts {
             let config = config(spec, dir, reach, host);
             config.check().with_context(|| format!("failed to configure the agent of {}", host_id(host)))?;
-            let seams = Seams {
-                clock: live.clock().clone(),
-                load: Box::new(HostLoad::new(live.clone(), host)),
-                seed: spec.world.seed + host as u64,
-            };
+            let load = Box::new(HostLoad::new(live.clone(), host));
+            let seams = Seams::new(live.clock().clone(), load, spec.world.seed + host as u64);
             let agent = Agent::build(config, seams).await.context("failed to start an agent")?;
             let stop = stop.clone();
             agents.spawn(async move { agent.run(stop).await.context("an agent failed") });
@@ -103,5 +100,6 @@ fn instance(id: InstanceId, endpoints: SocketAddr) -> Instance {
         interval_ms: READINESS_INTERVAL_MS,
         request_timeout_s: 5,
     };
-    Instance { id, cohort: "dev".into(), driver: Driver::Http(portal), readiness: Readiness::Http(readiness) }
+    let (driver, readiness) = (Driver::Http(portal), Readiness::Http(readiness));
+    Instance { id, cohort: "dev".into(), driver, readiness, status: None }
 }

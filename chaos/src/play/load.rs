@@ -21,6 +21,6 @@ impl Source for HostLoad {
     fn sample(&mut self) -> Result<Sample, LoadError> {
         let world = self.live.enter();
         let host = &world.hosts()[self.host];
-        Ok(Sample { cpu_percent: host.cpu_percent(), cores: host.cores, pressures: None })
+        Ok(Sample { cpu_percent: host.cpu_percent(), cores: host.cores, ..Sample::default() })
     }
 }
