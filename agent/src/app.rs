@@ -155,7 +155,11 @@ impl Agent {
             targets,
             journal,
             book,
-            limits: Limits { cpu_ceiling_percent: config.guard.cpu_ceiling_percent, wakes_max },
+            limits: Limits {
+                cpu_ceiling_percent: config.guard.cpu_ceiling_percent,
+                wakes_max,
+                stopped: false,
+            },
             load: sampler.readings(),
             tally: sampler.tally(),
             metrics: metrics.clone(),

@@ -78,6 +78,10 @@ impl Attempt<'_> {
                 ..self.ended(Outcome::TimedOut, Effect::None)
             };
         }
+        // The lever may have been pulled since the guard was asked.
+        if self.inner.state().limits.stopped {
+            return refused(&Refusal::Stopped, Effect::None, self.now());
+        }
         self.call().await
     }
 

@@ -146,6 +146,11 @@ impl Executor {
         }
     }
 
+    /// The highest epoch seen: commands of a lower one are ignored.
+    pub fn known_epoch(&self) -> u64 {
+        self.0.state().book.epoch()
+    }
+
     /// What the agent's own configuration allows at most.
     pub fn own_limits(&self) -> Limits {
         self.0.own_limits

@@ -10,6 +10,8 @@ use crate::{config::StatusWord, load::Reading};
 pub struct Limits {
     pub cpu_ceiling_percent: f64,
     pub wakes_max: u32,
+    /// Everything is stopped: nothing is called, whoever asks.
+    pub stopped: bool,
 }
 
 impl Limits {
@@ -28,6 +30,7 @@ impl Limits {
             } else {
                 self.wakes_max
             },
+            stopped: self.stopped || configure.stopped,
         }
     }
 
@@ -38,6 +41,9 @@ impl Limits {
         now: Timestamp,
         active: usize,
     ) -> Result<(), Refusal> {
+        if self.stopped {
+            return Err(Refusal::Stopped);
+        }
         if active >= self.wakes_max as usize {
             return Err(Refusal::TooMany { active, wakes_max: self.wakes_max });
         }
@@ -56,6 +62,8 @@ impl Limits {
 pub enum Refusal {
     #[error("the instance is not listed in this agent's configuration")]
     NotListed,
+    #[error("everything is stopped by the operator")]
+    Stopped,
     #[error("the load of the host is not known")]
     LoadUnknown,
     #[error("the host is at {cpu_percent:.0} % CPU, its ceiling is {cpu_ceiling_percent:.0} %")]
@@ -79,6 +87,7 @@ impl Refusal {
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotListed => "not_listed",
+            Self::Stopped => "stopped",
             Self::LoadUnknown => "no_load",
             Self::TooHot { .. } => "hot",
             Self::TooMany { .. } => "full",
@@ -105,7 +114,7 @@ mod tests {
     use super::*;
     use crate::{execute::harness::at, load::Sample};
 
-    const OWN: Limits = Limits { cpu_ceiling_percent: 80.0, wakes_max: 2 };
+    const OWN: Limits = Limits { cpu_ceiling_percent: 80.0, wakes_max: 2, stopped: false };
 
     fn reading(cpu_percent: f64) -> Reading {
         Reading { measured_at: at(0), sample: Sample { cpu_percent, cores: 4.0, ..Sample::default() } }
@@ -119,6 +128,8 @@ mod tests {
         assert!(matches!(OWN.admit(Some(reading(10.0)), at(0), 2), Err(Refusal::TooMany { .. })));
         assert_eq!(OWN.admit(Some(reading(10.0)), at(31), 0), Err(Refusal::LoadUnknown));
         assert_eq!(OWN.admit(None, at(0), 0), Err(Refusal::LoadUnknown));
+        let stopped = Limits { stopped: true, ..OWN };
+        assert_eq!(stopped.admit(Some(reading(10.0)), at(0), 0), Err(Refusal::Stopped));
     }
 
     #[test]
@@ -128,6 +139,6 @@ mod tests {
         };
         assert_eq!(with(90.0, 10), OWN);
         assert_eq!(with(0.0, 0), OWN);
-        assert_eq!(with(50.0, 1), Limits { cpu_ceiling_percent: 50.0, wakes_max: 1 });
+        assert_eq!(with(50.0, 1), Limits { cpu_ceiling_percent: 50.0, wakes_max: 1, stopped: false });
     }
 }

@@ -220,7 +220,7 @@ impl Rig {
             targets: (1..).map(instance).zip(instances.iter().map(target)).collect(),
             journal,
             book,
-            limits: Limits { cpu_ceiling_percent: 80.0, wakes_max },
+            limits: Limits { cpu_ceiling_percent: 80.0, wakes_max, stopped: false },
             load: load.subscribe(),
             tally: Tally::default(),
             metrics: Metrics::default(),

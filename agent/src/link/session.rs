@@ -175,6 +175,7 @@ impl Session {
             unfinished: self.executor.unfinished(),
             cpu_ceiling_percent: self.executor.own_limits().cpu_ceiling_percent,
             wakes_max: self.executor.own_limits().wakes_max,
+            epoch: self.executor.known_epoch(),
         }
     }
 }

@@ -43,7 +43,7 @@ fn burn_turns(share: f64) {
 
 /// The process, on or off.
 #[derive(Debug)]
-pub struct Background {
+pub(super) struct Background {
     program: std::path::PathBuf,
     cores: f64,
     on: Option<(Child, u32, Instant)>,
@@ -51,11 +51,11 @@ pub struct Background {
 }
 
 impl Background {
-    pub fn new(program: &Path, cores: f64) -> Self {
+    pub(super) fn new(program: &Path, cores: f64) -> Self {
         Self { program: program.into(), cores, on: None, used_s: 0.0 }
     }
 
-    pub fn switch_on(&mut self) -> anyhow::Result<()> {
+    pub(super) fn switch_on(&mut self) -> anyhow::Result<()> {
         let child = Command::new(&self.program)
             .args(["burn", "--cores", &self.cores.to_string()])
             .stdin(Stdio::null())
@@ -68,21 +68,21 @@ impl Background {
         Ok(())
     }
 
-    pub async fn switch_off(&mut self) -> anyhow::Result<()> {
+    pub(super) async fn switch_off(&mut self) -> anyhow::Result<()> {
         let Some((mut child, pid, _)) = self.on.take() else { return Ok(()) };
         self.used_s += cpu_s_of(pid).unwrap_or(0.0);
         child.kill().await.context("failed to stop the background")
     }
 
     /// CPU seconds it has used while it was on; it is off now.
-    pub async fn finish(mut self) -> anyhow::Result<f64> {
+    pub(super) async fn finish(mut self) -> anyhow::Result<f64> {
         self.switch_off().await?;
         Ok(self.used_s)
     }
 }
 
 /// Switches it on when a quarter of the instances serve, and off when three quarters do.
-pub async fn follow(background: &mut Background, served: usize, of: usize) -> anyhow::Result<()> {
+pub(super) async fn follow(background: &mut Background, served: usize, of: usize) -> anyhow::Result<()> {
     let is_wanted = served * 4 >= of && served * 4 < of * 3;
     match (is_wanted, background.on.is_some()) {
         (true, false) => background.switch_on(),

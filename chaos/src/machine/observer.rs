@@ -15,14 +15,14 @@ const TICKS_PER_S: f64 = 100.0;
 
 /// Busy and all ticks of all cores, and how many cores there are.
 #[derive(Debug, Clone, Copy)]
-pub struct Stat {
+pub(super) struct Stat {
     busy: u64,
     all: u64,
-    pub cores: u32,
+    pub(super) cores: u32,
 }
 
 impl Stat {
-    pub fn read() -> anyhow::Result<Self> {
+    pub(super) fn read() -> anyhow::Result<Self> {
         let text = std::fs::read_to_string("/proc/stat").context("failed to read /proc/stat")?;
         let total = text.lines().next().context("/proc/stat is empty")?;
         // user nice system idle iowait irq softirq steal; guests are part of user.
@@ -43,7 +43,7 @@ impl Stat {
 }
 
 /// CPU seconds a process has used, those of its threads together.
-pub fn cpu_s_of(pid: u32) -> anyhow::Result<f64> {
+pub(super) fn cpu_s_of(pid: u32) -> anyhow::Result<f64> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
     // The name may hold spaces; what follows its bracket does not.
     let rest = text.rsplit_once(')').map(|(_, rest)| rest).context("not a stat file")?;
@@ -54,20 +54,20 @@ pub fn cpu_s_of(pid: u32) -> anyhow::Result<f64> {
 
 /// One reading a second until it is stopped.
 #[derive(Debug)]
-pub struct Observer {
+pub(super) struct Observer {
     stop: Arc<AtomicBool>,
     thread: std::thread::JoinHandle<Vec<f64>>,
 }
 
 impl Observer {
-    pub fn start() -> Self {
+    pub(super) fn start() -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         Self { stop, thread: std::thread::spawn(move || observe(&stopped)) }
     }
 
     /// The share of all cores in use in each whole second.
-    pub fn finish(self) -> Vec<f64> {
+    pub(super) fn finish(self) -> Vec<f64> {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().unwrap_or_default()
     }

@@ -28,7 +28,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// A controller and an agent, and the instances the agent starts. Dropping it stops all of them.
 #[derive(Debug)]
-pub struct Ours {
+pub(super) struct Ours {
     _processes: Vec<Child>,
     control: Control,
     dir: PathBuf,
@@ -36,7 +36,7 @@ pub struct Ours {
 }
 
 impl Ours {
-    pub async fn start(
+    pub(super) async fn start(
         spec: &HostSpec,
         dir: &Path,
         [http, grpc]: [SocketAddr; 2],
@@ -62,7 +62,7 @@ impl Ours {
     }
 
     /// Asks for every instance at once and returns when all serve.
-    pub async fn wake_all(
+    pub(super) async fn wake_all(
         &mut self,
         background: &mut Background,
         told: &mut (dyn FnMut(usize) + Send),
@@ -89,7 +89,7 @@ impl Ours {
     }
 
     /// Why starts are not held back by a CPU group, by the agent's own words; `None` when they are.
-    pub fn uncapped(&self) -> Option<String> {
+    pub(super) fn uncapped(&self) -> Option<String> {
         let log = std::fs::read_to_string(self.dir.join("host-agent.log")).unwrap_or_default();
         log.lines().find(|line| line.contains("there is no CPU group here")).map(str::to_owned)
     }

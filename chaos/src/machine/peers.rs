@@ -17,7 +17,7 @@ use super::{
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Starts all instances, at most `at_once` at a time. They are stopped when it returns.
-pub async fn start_all(
+pub(super) async fn start_all(
     spec: &HostSpec,
     addresses: &[SocketAddr],
     at_once: usize,
