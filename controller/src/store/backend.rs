@@ -45,7 +45,8 @@ impl Backend {
     /// A table of the elements of the JSON array in parameter `number`; its column is `value`.
     pub(super) fn elements(self, number: u32) -> String {
         match self {
-            Self::Sqlite => format!("json_each(${number})"),
+            // Each element is parsed once, not once per column; the limit keeps the two queries from becoming one again.
+            Self::Sqlite => format!("(SELECT jsonb(value) AS value FROM json_each(${number}) LIMIT -1)"),
             Self::Postgres => format!("jsonb_array_elements(CAST(${number} AS JSONB))"),
         }
     }

@@ -301,9 +301,10 @@ async fn update(
     let mut columns = CHANGED.to_vec();
     columns.extend([("wake_id", Kind::Text), ("moves_before", Kind::Int)]);
     let set = CHANGED.map(|(name, _)| format!("{name} = changed.{name}")).join(", ");
+    // The plus keeps SQLite from going through all open wakes by their index, and for each through the whole batch.
     let sql = format!(
         "UPDATE wakes SET {set} FROM {} AS changed WHERE wakes.wake_id = changed.wake_id \
-         AND wakes.moves = changed.moves_before AND wakes.ended_at IS NULL RETURNING wakes.wake_id",
+         AND wakes.moves = changed.moves_before AND +wakes.ended_at IS NULL RETURNING wakes.wake_id",
         rows::table(backend, &columns)
     );
     let mut done = BTreeSet::new();

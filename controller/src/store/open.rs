@@ -4,7 +4,7 @@ use std::{path::Path, sync::Once, time::Duration};
 
 use jiff::Timestamp;
 use sqlx::{
-    AnyPool, Connection, Executor,
+    AnyPool, Executor,
     any::{AnyConnectOptions, AnyPoolOptions},
 };
 
@@ -20,6 +20,10 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 /// What every connection to a file is told first: a commit is on disk before anything depends on it.
 const FILE_SETTINGS: &str = "PRAGMA busy_timeout = 30000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
                              PRAGMA foreign_keys = ON";
+
+/// What every connection to a server is told first: a batch is planned for the tables as they are, not as they were when
+/// its statement was first used, perhaps empty.
+const SERVER_SETTINGS: &str = "SET plan_cache_mode = force_custom_plan";
 
 /// Makes a new database file for its owner only; SQLite gives its companions the same permissions.
 fn keep_private(path: &Path) -> std::io::Result<()> {
@@ -89,7 +93,7 @@ impl Store {
                 Box::pin(async move {
                     match backend {
                         Backend::Sqlite => connection.execute(FILE_SETTINGS).await.map(drop),
-                        Backend::Postgres => connection.ping().await,
+                        Backend::Postgres => connection.execute(SERVER_SETTINGS).await.map(drop),
                     }
                 })
             })
