@@ -1,6 +1,6 @@
 //! All wiring: configuration -> build -> run -> drain.
 
-use std::{collections::BTreeSet, fmt, io, net::SocketAddr, path::Path, time::Duration};
+use std::{collections::BTreeSet, io, net::SocketAddr, path::Path, time::Duration};
 
 use axum::{Router, routing::get};
 use rand::{Rng, SeedableRng, rngs::StdRng};
@@ -14,8 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
-    chain::Chain,
-    config::{Config, ConfigError, CpuGroup, CpuGroupMode, Driver, LoadSection},
+    config::{Config, ConfigError, CpuGroup, LoadSection},
     driver::{Target, TargetError},
     execute::{
         Book, Executor, Limits, Next, Parts,
@@ -23,66 +22,16 @@ use crate::{
     },
     group::{Governor, GovernorParts, GroupError, Groups, Starts, Unmeasured},
     link::{Identity, Link, Session},
-    load::{CpuMeter, HostSource, LoadError, Reading, Sampler, Source},
+    load::{CpuMeter, LoadError, Reading, Sampler},
     metrics::Metrics,
     notify,
 };
 
+pub use self::seams::Seams;
+
 /// How long an agent that is just ending may still hold the journal.
 const LOCK_TRIES_MAX: u32 = 40;
 const LOCK_TRY_MS: u64 = 50;
-
-/// Where the world comes in: time, load and chance.
-pub struct Seams {
-    pub clock: Clock,
-    pub load: Box<dyn Source>,
-    pub seed: u64,
-    /// What instances use; where none is given, what their CPU groups say, if there are any.
-    pub starts: Option<Box<dyn Starts>>,
-    /// Where processes start.
-    pub groups: Option<Groups>,
-}
-
-impl fmt::Debug for Seams {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Seams").field("clock", &self.clock).field("seed", &self.seed).finish_non_exhaustive()
-    }
-}
-
-impl Seams {
-    /// Only the whole host is measured, and nothing is capped.
-    pub fn new(clock: Clock, load: Box<dyn Source>, seed: u64) -> Self {
-        Self { clock, load, seed, starts: None, groups: None }
-    }
-
-    /// The system's clock, the kernel's counters and CPU groups, a seed from the operating system.
-    pub fn production(config: &Config) -> Result<Self, AgentError> {
-        use std::hash::{BuildHasher, RandomState};
-        let load = HostSource::new(Path::new("/"), config.load.cgroup.as_deref())?;
-        // The standard library seeds its hasher from the operating system.
-        let seed = RandomState::new().hash_one(std::process::id());
-        Ok(Self { groups: groups(config)?, ..Self::new(Clock::system(), Box::new(load), seed) })
-    }
-}
-
-/// CPU groups where they are wanted and can be had.
-fn groups(config: &Config) -> Result<Option<Groups>, AgentError> {
-    let mode = config.cpu_group.mode;
-    let is_process = |driver: &Driver| matches!(driver, Driver::Process(_));
-    // Other drivers start nothing on this host that could be put into a group.
-    if mode == CpuGroupMode::Off || !config.listed_instances()?.iter().any(|i| is_process(&i.driver)) {
-        return Ok(None);
-    }
-    let is_required = mode == CpuGroupMode::Required;
-    match Groups::open(Path::new("/"), config.cpu_group.base.as_deref(), &config.host_id()?, is_required) {
-        Ok(groups) => Ok(Some(groups)),
-        Err(error) if is_required => Err(AgentError::Group(error)),
-        Err(error) => {
-            info!(reason = %Chain(&error), "there is no CPU group here: instances start without a cap");
-            Ok(None)
-        }
-    }
-}
 
 /// An agent that cannot start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -296,5 +245,6 @@ fn log_start<'a>(identity: &Identity, state_dir: &Path, instances: impl Iterator
     );
 }
 
+mod seams;
 #[cfg(test)]
 mod tests;

@@ -20,7 +20,7 @@ use super::*;
 use crate::{
     group::StartsSample,
     link::fleet::{FakeController, FakeSession, welcome},
-    load::Sample,
+    load::{Sample, Source},
 };
 
 const WAKE: &str = "0190a1b2-0000-7000-8000-000000000001";
