@@ -72,14 +72,16 @@ pub fn admit(ask: &Admission<'_>) -> Result<Permit, Closed> {
     let load = ask.load.ok_or(Closed::NoLoad)?;
     check_load(load, ask)?;
     let known = ask.outlook.filter(Outlook::is_known);
-    let limit = gate.limit(&limits, known.is_some());
+    let base = gate.limit(&limits, known.is_some());
+    let limit = limit_for(base, ask);
     let active = ask.running.len() as u32;
     if active >= limit {
-        return Err(Closed::HostFull { active, limit });
-    }
-    let for_forecasts = limit.saturating_sub(limits.places_for_people).max(1);
-    if !ask.is_for_person && active >= for_forecasts {
-        return Err(Closed::KeptForPeople { active, limit });
+        let is_kept = !ask.is_for_person && active < base;
+        return Err(if is_kept {
+            Closed::KeptForPeople { active, limit: base }
+        } else {
+            Closed::HostFull { active, limit }
+        });
     }
     let cpu_percent_expected = match known {
         Some(outlook) => by_curve(load, &outlook, &limits)?,
@@ -88,6 +90,16 @@ pub fn admit(ask: &Admission<'_>) -> Result<Permit, Closed> {
         None => by_assumed_cost(load, ask)?,
     };
     Ok(Permit { cpu_percent_expected, limit })
+}
+
+/// People may go beyond the limit by the places that are kept for them; forecasts leave those free below the cap.
+fn limit_for(base: u32, ask: &Admission<'_>) -> u32 {
+    let HostLimits { wakes_max, places_for_people, .. } = ask.limits;
+    if ask.is_for_person {
+        base.saturating_add(places_for_people).min(wakes_max)
+    } else {
+        base.min(wakes_max.saturating_sub(places_for_people).max(1))
+    }
 }
 
 fn by_curve(load: &Load, outlook: &Outlook<'_>, limits: &HostLimits) -> Result<f64, Closed> {
@@ -264,7 +276,7 @@ mod tests {
 
     #[test]
     fn caps_of_host_and_fleet_hold() {
-        assert_eq!(ask(1.0, &[-999, -999], 2), Err(Closed::HostFull { active: 2, limit: 2 }));
+        assert_eq!(ask(1.0, &[-999, -999, -999], 2), Err(Closed::HostFull { active: 3, limit: 3 }));
         let rule = ThrottleRule::default();
         let limits = HostLimits { fleet_wakes_max: 5, ..limits() };
         let ask = Admission {
@@ -284,14 +296,14 @@ mod tests {
     }
 
     #[test]
-    fn the_last_place_is_kept_for_people_where_there_is_more_than_one() {
-        let rule = ThrottleRule { limit_start: 4, ..ThrottleRule::default() };
-        let (limits, gate, load) = (limits(), HostGate::new(&rule), load(1.0, t(0)));
-        let asked = |running: &[Running], is_for_person, limits: HostLimits| {
+    fn a_place_is_kept_for_people_beyond_the_limit_and_below_the_cap() {
+        let (limits, load) = (limits(), load(1.0, t(0)));
+        let asked = |active: usize, is_for_person, limit_start, limits: HostLimits| {
+            let rule = ThrottleRule { limit_start, ..ThrottleRule::default() };
             admit(&Admission {
-                gate: &gate,
+                gate: &HostGate::new(&rule),
                 load: Some(&load),
-                running,
+                running: &vec![Running { since: t(-999) }; active],
                 settling: &[],
                 outlook: None,
                 frozen_since: None,
@@ -302,11 +314,13 @@ mod tests {
                 now: t(0),
             })
         };
-        let three = [Running { since: t(-999) }; 3];
-        assert_eq!(asked(&three, false, limits), Err(Closed::KeptForPeople { active: 3, limit: 4 }));
-        assert!(asked(&three, true, limits).is_ok() && asked(&three[..2], false, limits).is_ok());
+        assert_eq!(asked(2, false, 2, limits), Err(Closed::HostFull { active: 2, limit: 2 }));
+        assert_eq!(asked(2, true, 2, limits).map(|permit| permit.limit), Ok(3));
+        assert_eq!(asked(3, true, 2, limits), Err(Closed::HostFull { active: 3, limit: 3 }));
+        assert_eq!(asked(7, false, 8, limits), Err(Closed::KeptForPeople { active: 7, limit: 8 }));
+        assert!(asked(7, true, 8, limits).is_ok() && asked(6, false, 8, limits).is_ok());
         let narrow = HostLimits { wakes_max: 1, ..limits };
-        assert!(asked(&[], false, narrow).is_ok(), "the only place is for all");
+        assert!(asked(0, false, 2, narrow).is_ok(), "the only place is for all");
     }
 
     /// A host of 16 cores, measured for ten minutes with 4 of them in use, and a class that burns 4 for a minute after
