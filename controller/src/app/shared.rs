@@ -18,6 +18,7 @@ use crate::{
     model::{DayCalendar, Profiles},
     policy::{Policy, PolicyError},
     store::{PolicyChange, Store, StoreError},
+    wake::Needs,
 };
 
 /// How long verdicts wait for a log that cannot be read.
@@ -53,6 +54,7 @@ pub struct Inner {
     pub board: SharedBoard,
     pub lead: Office,
     pub levers: Levers,
+    pub needs: Needs,
     pub signals: Signals,
     pub metrics: Metrics,
     pub calendars: Calendars,
@@ -108,6 +110,8 @@ impl Shared {
         let is_alone = !store.is_shared();
         let epoch = store.epoch_begin(now, env!("CARGO_PKG_VERSION")).await?;
         let policy = policy_in_force(&config, &store).await?;
+        // A configuration with cycles was refused before it came here.
+        let needs = config.needs().unwrap_or_default();
         let fleet = Registry::new(config.throttle);
         for (class, curve) in store.start_curves().await? {
             fleet.restore_curve(class, curve);
@@ -126,6 +130,7 @@ impl Shared {
             board: SharedBoard::default(),
             lead: Office::new(is_alone, crate::tasks::LEASE_TTL),
             levers: Levers::new(is_alone, now),
+            needs,
             signals: Signals::default(),
             metrics,
             calendars,

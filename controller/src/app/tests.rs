@@ -18,8 +18,9 @@ use tonic::{Request, Status, Streaming, transport::Channel};
 
 use super::{App, AppError, Seams, Shared};
 use crate::{
+    api::Control,
     calendars::{CalendarConfig, CalendarKind},
-    config::Config,
+    config::{Config, InstanceConfig},
     store::NewWake,
     wake::{End, Reason, State, Wake},
 };
@@ -389,5 +390,68 @@ async fn a_quiet_period_of_a_calendar_takes_back_what_was_planned_for_it() {
     agent.load(&controller, 10.0).await;
     let ended = controller.wake_when(id, |wake| wake.state.ended().is_some()).await;
     assert!(ended.detail.contains("quiet period"), "{}", ended.detail);
+    controller.crash().await;
+}
+
+#[tokio::test]
+async fn what_an_instance_needs_is_woken_first() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let id = |name: &str| InstanceId::new(name).expect("valid");
+    let mut config = config(dir.path());
+    config.instances = vec![InstanceConfig {
+        id: id("app"),
+        cohort: String::new(),
+        time_zone: String::new(),
+        needs: vec![id("db")],
+    }];
+    let controller = Running::start_with(dir.path(), config).await;
+    let mut hello = hello(PROTOCOL_VERSION);
+    let item = |name: &str| v1::InventoryItem { instance_id: name.into(), ..Default::default() };
+    hello.inventory = vec![item("app"), item("db")];
+    let mut agent = FakeAgent::connect(&controller, hello, &controller.token).await.expect("connects");
+    agent.load(&controller, 10.0).await;
+    Control::new(controller.shared.clone())
+        .wake_instance(&id("app"), "ann", Reason::Demand)
+        .await
+        .expect("asked for");
+    let first = agent.next_wake().await;
+    assert_eq!(first.instance_id, "db");
+    agent.load(&controller, 10.1).await;
+    controller.gate_closed("needs").await;
+    agent.served(&controller, &first).await;
+    let now = controller.shared.clock.now().as_millisecond();
+    let seen = v1::InstanceLoad { index: 1, observed: v1::Observed::Serving.into(), cores: None };
+    let load = v1::Load {
+        measured_at_ms: now,
+        cpu_percent: 10.2,
+        cores: 8.0,
+        instances: vec![seen],
+        ..Default::default()
+    };
+    agent.say(Up::Load(load)).await;
+    assert_eq!(agent.next_wake().await.instance_id, "app");
+    controller.crash().await;
+}
+
+#[tokio::test]
+async fn the_stop_lever_reaches_agents_and_nothing_is_sent_until_it_is_let_go() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let controller = Running::start(dir.path()).await;
+    let mut agent = FakeAgent::welcomed(&controller).await;
+    controller.shared.policy_set("stopped", "true", "ann").await.expect("allowed");
+    let configured = loop {
+        if let Down::Configure(configure) = agent.next().await {
+            break configure;
+        }
+    };
+    assert!(configured.stopped);
+    agent.load(&controller, 10.0).await;
+    let id = controller.request("dev1").await;
+    controller.gate_closed("stopped").await;
+    let queued = controller.shared.store.wake_get(id).await.expect("readable").expect("there");
+    assert_eq!(queued.last_attempt, 0);
+    controller.shared.policy_set("stopped", "false", "ann").await.expect("allowed");
+    agent.load(&controller, 10.1).await;
+    assert_eq!(agent.next_wake().await.wake_id, id.to_string());
     controller.crash().await;
 }

@@ -105,7 +105,7 @@ pub(super) enum Command {
     Plan(PlanArgs),
     /// Ask for an instance now
     Wake(WakeArgs),
-    /// List, show and cancel wakes
+    /// List, show, cancel, force and retry wakes
     Wakes(WakesArgs),
     /// List instances
     Instances(InstancesArgs),
@@ -201,6 +201,8 @@ mod tests {
             "wakes list --instance dev1",
             "wakes show 0195554f-7a00-7000-8000-000000000001",
             "wakes cancel 0195554f-7a00-7000-8000-000000000001",
+            "wakes force 0195554f-7a00-7000-8000-000000000001",
+            "wakes retry 0195554f-7a00-7000-8000-000000000001",
             "instances --limit 5",
             "hosts",
             "policy",

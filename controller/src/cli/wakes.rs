@@ -28,8 +28,12 @@ enum WakesCommand {
     List(ListArgs),
     /// Show a wake with every move it made
     Show { id: WakeId },
-    /// Call a wake off
+    /// Call a wake off; one that runs ends when its agent says so
     Cancel { id: WakeId },
+    /// End a wake now, without waiting for its agent
+    Force { id: WakeId },
+    /// Ask anew for the instance of a wake that did not end well
+    Retry { id: WakeId },
 }
 
 #[derive(Debug, Args)]
@@ -58,14 +62,18 @@ pub(super) async fn run(session: &Session, args: WakesArgs) -> Result<Exit, Fail
             let answer = session.client.get(&["wakes", &id.to_string()], &[]).await?;
             session.show(&answer, render_story)
         }
-        Some(WakesCommand::Cancel { id }) => {
-            let path = ["wakes", &id.to_string(), "cancel"];
-            let answer = session.client.send_body(Method::POST, &path, &()).await?;
-            session.show(&answer, |wake: &WakeView, _| {
-                format!("wake {} is {}: {}", wake.wake_id, wake.state, wake.detail)
-            })
-        }
+        Some(WakesCommand::Cancel { id }) => step_in(session, id, "cancel").await,
+        Some(WakesCommand::Force { id }) => step_in(session, id, "force").await,
+        Some(WakesCommand::Retry { id }) => step_in(session, id, "retry").await,
     }
+}
+
+/// A wake is answered with in each case; a retry's answer says more, which is passed over.
+async fn step_in(session: &Session, id: WakeId, what: &str) -> Result<Exit, Failure> {
+    let answer = session.client.send_body(Method::POST, &["wakes", &id.to_string(), what], &()).await?;
+    session.show(&answer, |wake: &WakeView, _| {
+        format!("wake {} is {}: {}", wake.wake_id, wake.state, wake.detail)
+    })
 }
 
 async fn list(session: &Session, args: ListArgs) -> Result<Exit, Failure> {
@@ -119,6 +127,8 @@ pub(super) fn render_story(story: &WakeStoryView, screen: &Screen) -> String {
         ("reason", format!("{}, by {}", wake.reason, wake.requested_by)),
         ("why here", wake.detail.clone()),
         ("due", screen.time(wake.due_at)),
+        ("place in the queue", or_dash(wake.queue_position.map(|place| place.to_string()).as_deref())),
+        ("expected to serve", screen.time_opt(wake.expected_serving_at)),
         ("to serve", screen.time_opt(wake.serve_at)),
         ("called", screen.time_opt(wake.called_at)),
         ("serving", screen.time_opt(wake.serving_at)),

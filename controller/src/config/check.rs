@@ -12,6 +12,7 @@ use super::{Config, ConfigError};
 use crate::{
     calendars::{self, Reach},
     logs::{SourceConfig, source_files},
+    wake::Needs,
 };
 
 impl Config {
@@ -34,6 +35,7 @@ impl Config {
         self.check_cohorts()?;
         self.check_places()?;
         self.check_shared_resources()?;
+        self.needs()?;
         let positive = [
             ("visits.idle_gap_s", self.visits.idle_gap_s),
             ("visits.poll_interval_ms", self.visits.poll_interval_ms),
@@ -60,6 +62,12 @@ impl Config {
         hold_out.map_err(|problem| ConfigError::value("plan.hold_out_share", problem))?;
         crate::logs::Miner::new(&self.logs).map_err(|e| ConfigError::value("logs", e.to_string()))?;
         Ok(())
+    }
+
+    /// Who needs whom.
+    pub fn needs(&self) -> Result<Needs, ConfigError> {
+        let needs = self.instances.iter().map(|instance| (instance.id.clone(), instance.needs.clone()));
+        Needs::new(needs).map_err(|cycle| ConfigError::value("instances", cycle.to_string()))
     }
 
     fn check_shared_resources(&self) -> Result<(), ConfigError> {
@@ -214,9 +222,22 @@ mod tests {
             id: id.parse().unwrap(),
             cohort: String::new(),
             time_zone: String::new(),
+            needs: Vec::new(),
         };
         let error = refused(|config| config.instances = ["a", "b", "a"].map(instance).into());
         assert!(error.contains("`instances[2].id` is a, which instances[0] is already"), "{error}");
+    }
+
+    #[test]
+    fn instances_that_need_each_other_are_refused_with_the_whole_round() {
+        let needing = |id: &str, needed: &str| InstanceConfig {
+            id: id.parse().unwrap(),
+            cohort: String::new(),
+            time_zone: String::new(),
+            needs: vec![needed.parse().unwrap()],
+        };
+        let error = refused(|config| config.instances = vec![needing("app", "db"), needing("db", "app")]);
+        assert!(error.contains("app -> db -> app wait for each other"), "{error}");
     }
 
     #[test]

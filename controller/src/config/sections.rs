@@ -275,6 +275,9 @@ pub struct InstanceConfig {
     pub cohort: String,
     #[serde(default)]
     pub time_zone: String,
+    /// Must serve before it is started; they are woken with it.
+    #[serde(default)]
+    pub needs: Vec<InstanceId>,
 }
 
 /// `[[shared_resources]]`: a database server, a storage array, a licence server. Wakes of these hosts and of these instances

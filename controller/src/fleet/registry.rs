@@ -261,6 +261,15 @@ impl Registry {
         self.lock().hosts.values().map(|entry| entry.starts.running().len() as u32).sum()
     }
 
+    /// Whether an agent saw the instance serve when it last looked.
+    pub fn is_serving(&self, instance: &InstanceId) -> bool {
+        let inner = self.lock();
+        inner.hosts.values().filter(|entry| entry.live.connected).any(|entry| {
+            let listed = entry.inventory.iter().find(|(id, _)| id == instance);
+            listed.is_some_and(|(_, observed)| *observed == Observed::Serving)
+        })
+    }
+
     /// What the host's agent last saw of an instance.
     pub fn observed(&self, host: &HostId, instance: &InstanceId) -> Option<Observed> {
         let inner = self.lock();

@@ -2,8 +2,10 @@
 
 mod backoff;
 mod board;
+mod budget;
 mod order;
 
 pub use backoff::backoff;
 pub use board::{Board, Queued};
+pub use budget::RetryBudget;
 pub use order::{Rank, rank};

@@ -15,7 +15,7 @@ use crate::{
     config::SharedResource,
     fleet::{Ask, Granted, LiveHost, Permitted},
     policy::{Mode, Policy},
-    queue::{Board, Queued},
+    queue::{Board, Queued, RetryBudget},
     store::InstanceRow,
     throttle::Closed,
     wake::{Event, Priority, Reason, Wake},
@@ -57,6 +57,7 @@ pub(super) struct Chooser<'a> {
     by_zone: BTreeMap<String, u32>,
     by_shared: BTreeMap<&'a str, u32>,
     by_owner: BTreeMap<String, u32>,
+    retries: &'a mut RetryBudget,
 }
 
 impl<'a> Chooser<'a> {
@@ -65,6 +66,7 @@ impl<'a> Chooser<'a> {
         policy: &'a Policy,
         now: Timestamp,
         most: usize,
+        retries: &'a mut RetryBudget,
     ) -> Result<Self, TaskError> {
         let zones = ZoneRules::of(&shared.config)?;
         let mut chooser = Self {
@@ -78,6 +80,7 @@ impl<'a> Chooser<'a> {
             by_zone: BTreeMap::new(),
             by_shared: BTreeMap::new(),
             by_owner: BTreeMap::new(),
+            retries,
         };
         for (host, wakes) in shared.fleet.running() {
             let zone = shared.fleet.live(&host).map_or_else(String::new, |live| live.zone);
@@ -149,7 +152,15 @@ impl<'a> Chooser<'a> {
         }
     }
 
-    fn grant(&self, host: &HostId, live: &LiveHost, queued: &Queued) -> Result<Granted, Closed> {
+    fn grant(&mut self, host: &HostId, live: &LiveHost, queued: &Queued) -> Result<Granted, Closed> {
+        if let Some(needed) =
+            self.shared.needs.of(&queued.wake.instance).iter().find(|id| !self.shared.fleet.is_serving(id))
+        {
+            return Err(Closed::Needs { instance: needed.clone() });
+        }
+        if queued.wake.last_attempt > 0 && !self.retries.allows(self.now) {
+            return Err(Closed::RetriesSpent);
+        }
         let max = self.policy.zone_wakes_max;
         let active = self.by_zone.get(&live.zone).copied().unwrap_or(0);
         if max > 0 && active >= max {
@@ -177,6 +188,7 @@ impl<'a> Chooser<'a> {
 
     fn choose(&mut self, host: &HostId, live: &LiveHost, queued: Queued, granted: &Granted) {
         self.count(host, &live.zone, &permitted(&queued, self.now));
+        self.retries.sent(queued.wake.last_attempt + 1, self.now);
         let event = dispatched(self.shared, host, live, grant_note(granted));
         self.choice.chosen.push(Chosen { host: host.clone(), epoch: live.epoch, queued, event });
     }

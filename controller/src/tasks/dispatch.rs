@@ -19,6 +19,7 @@ use crate::{
     app::Shared,
     fleet::{LiveHost, Over},
     policy::Policy,
+    queue::RetryBudget,
     store::{Moved, Sessions, StoreError, WakeMove},
     wake::{Event, Wake},
 };
@@ -38,12 +39,13 @@ pub struct Dispatch {
     denied: BTreeMap<HostId, (u64, usize, Timestamp)>,
     /// By which they were.
     policy: Arc<Policy>,
+    retries: RetryBudget,
 }
 
 impl Dispatch {
     pub fn new(shared: Shared) -> Self {
         let (reconcile, policy) = (Reconcile::new(shared.clone()), shared.policy());
-        Self { shared, reconcile, denied: BTreeMap::new(), policy }
+        Self { shared, reconcile, denied: BTreeMap::new(), policy, retries: RetryBudget::default() }
     }
 
     /// Chooses up to a batch of wakes; their permits count already.
@@ -54,7 +56,7 @@ impl Dispatch {
             self.denied.clear();
             self.policy = policy.clone();
         }
-        let mut chooser = Chooser::new(&self.shared, &policy, now, BATCH_MAX)?;
+        let mut chooser = Chooser::new(&self.shared, &policy, now, BATCH_MAX, &mut self.retries)?;
         let mut board = self.shared.board.lock();
         board.ripen(now);
         let hosts: Vec<HostId> = board.hosts().cloned().collect();

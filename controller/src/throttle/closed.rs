@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use reveille_proto::InstanceId;
+
 /// A no of the throttle.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Closed {
@@ -49,6 +51,12 @@ pub enum Closed {
         active: u32,
         max: u32,
     },
+    /// It would be a second attempt, and there were too many of those in the last minute.
+    RetriesSpent,
+    /// What it needs does not serve yet.
+    Needs {
+        instance: InstanceId,
+    },
 }
 
 impl Closed {
@@ -68,12 +76,21 @@ impl Closed {
             Self::ZoneFull { .. } => "zone_full",
             Self::SharedFull { .. } => "shared_full",
             Self::FleetFull { .. } => "fleet_full",
+            Self::RetriesSpent => "retries_spent",
+            Self::Needs { .. } => "needs",
         }
     }
 
     /// Whether another wake of the same host might start all the same: a no of the host, not of this one wake.
     pub fn is_of_the_host(&self) -> bool {
-        !matches!(self, Self::NoHeadroom { .. } | Self::KeptForPeople { .. } | Self::SharedFull { .. })
+        !matches!(
+            self,
+            Self::NoHeadroom { .. }
+                | Self::KeptForPeople { .. }
+                | Self::SharedFull { .. }
+                | Self::RetriesSpent
+                | Self::Needs { .. }
+        )
     }
 }
 
@@ -103,6 +120,8 @@ impl fmt::Display for Closed {
             Self::FleetFull { active, max } => {
                 write!(f, "{active} of {max} wakes of the fleet are in progress")
             }
+            Self::RetriesSpent => f.write_str("too many second attempts were made in the last minute"),
+            Self::Needs { instance } => write!(f, "{instance}, which it needs, does not serve yet"),
         }
     }
 }

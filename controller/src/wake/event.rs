@@ -46,6 +46,11 @@ pub enum Event {
         by: String,
         at: Timestamp,
     },
+    /// Ends it now, whatever its agent may still say.
+    Force {
+        by: String,
+        at: Timestamp,
+    },
     /// Looks at the time: expiry of a queued wake, deadline of a running one.
     Tick {
         at: Timestamp,
@@ -62,6 +67,7 @@ impl Event {
             Self::Reconnected { .. } => "reconnected",
             Self::Join { .. } => "join",
             Self::Cancel { .. } => "cancel",
+            Self::Force { .. } => "force",
             Self::Tick { .. } => "tick",
         }
     }
@@ -74,6 +80,7 @@ impl Event {
             | Self::Reconnected { at, .. }
             | Self::Join { at, .. }
             | Self::Cancel { at, .. }
+            | Self::Force { at, .. }
             | Self::Tick { at, .. } => *at,
         }
     }

@@ -35,6 +35,7 @@ pub fn step(wake: &Wake, event: &Event, rule: &RetryRule) -> Stepped {
         Event::Reconnected { epoch, journal_id, .. } => Ok(reconnected(next, *epoch, journal_id)),
         Event::Join { by, at, expires_at } => join(next, by, *at, *expires_at),
         Event::Cancel { by, at } => cancel(next, by, *at),
+        Event::Force { by, at } => force(next, by, *at),
         Event::Tick { at, host_connected } => Ok(tick(next, *at, *host_connected, rule)),
     }
 }
@@ -214,6 +215,20 @@ fn cancel(mut wake: Wake, by: &str, at: Timestamp) -> Stepped {
     run.cancel_requested = true;
     wake.detail = format!("cancel asked for by {by}");
     Ok((wake, vec![Effect::SendCancel]))
+}
+
+/// The agent is told to stop; what it did is known to the endpoint alone.
+fn force(wake: Wake, by: &str, at: Timestamp) -> Stepped {
+    if wake.state.ended().is_some() {
+        return Err(illegal(&wake, "force", "it is over already"));
+    }
+    let was_running = wake.state.run().is_some();
+    let detail = format!("ended by {by} while it was {}", wake.state.name());
+    let (wake, mut effects) = end(wake, End::Cancelled, at, detail);
+    if was_running {
+        effects.push(Effect::SendCancel);
+    }
+    Ok((wake, effects))
 }
 
 fn tick(wake: Wake, at: Timestamp, host_connected: bool, rule: &RetryRule) -> (Wake, Vec<Effect>) {

@@ -237,6 +237,7 @@ fn any_event() -> impl Strategy<Value = Event> {
             expires_at: t(at + 900),
         }),
         1 => at.clone().prop_map(|at| Event::Cancel { by: "ann".into(), at: t(at) }),
+        1 => at.clone().prop_map(|at| Event::Force { by: "ann".into(), at: t(at) }),
         1 => (at, any::<bool>()).prop_map(|(at, host_connected)| Event::Tick { at: t(at), host_connected }),
     ]
 }

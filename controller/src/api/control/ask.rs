@@ -37,6 +37,22 @@ impl Control {
             return Err(ControlError::invalid("reason", "cannot be forecast: those are made by plans"));
         }
         self.check_wakeable(instance).await?;
+        // What it needs is woken with it, in order; it waits until they serve.
+        for needed in self.shared.needs.all_of(instance) {
+            if !self.shared.fleet.is_serving(&needed) {
+                self.check_wakeable(&needed).await?;
+                self.queue_wake(&needed, by, reason).await?;
+            }
+        }
+        self.queue_wake(instance, by, reason).await
+    }
+
+    async fn queue_wake(
+        &self,
+        instance: &InstanceId,
+        by: &str,
+        reason: Reason,
+    ) -> Result<WakeAsked, ControlError> {
         let now = self.now();
         let config = &self.shared.config.wake;
         let expiry = SignedDuration::from_secs(config.demand_expiry_s.into());
@@ -56,7 +72,7 @@ impl Control {
         perform(&self.shared, &wake, &effects).await;
         self.shared.signals.dispatch.notify_one();
         tracing::info!(wake = %wake.id, %instance, by, %reason, joined = !created, "an instance was asked for");
-        Ok(WakeAsked { wake: WakeView::new(&wake, None), joined: !created })
+        Ok(WakeAsked { wake: self.with_place(WakeView::new(&wake, None), &wake), joined: !created })
     }
 
     async fn check_wakeable(&self, instance: &InstanceId) -> Result<(), ControlError> {

@@ -29,6 +29,8 @@ pub(super) fn routes() -> OpenApiRouter<Control> {
         .routes(routes!(wakes_list))
         .routes(routes!(wake_show))
         .routes(routes!(wake_cancel))
+        .routes(routes!(wake_force))
+        .routes(routes!(wake_retry))
 }
 
 /// Ask for an instance now. Joins a wake under way.
@@ -107,6 +109,40 @@ async fn wake_show(
     Named(id): Named<WakeId>,
 ) -> Result<Json<WakeStoryView>, ControlError> {
     control.wake(id).await.map(Json)
+}
+
+/// End a wake now, in whatever state it is, without waiting for its agent.
+#[utoipa::path(
+    post, path = "/v1/wakes/{wake_id}/force", tag = "wakes", params(("wake_id" = String, Path)),
+    responses(
+        (status = 200, body = WakeView),
+        (status = 404, body = Problem, content_type = "application/problem+json"),
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "It is over"),
+    )
+)]
+async fn wake_force(
+    State(control): State<Control>,
+    Named(id): Named<WakeId>,
+    By(by): By,
+) -> Result<Json<WakeView>, ControlError> {
+    control.force_wake(id, &by).await.map(Json)
+}
+
+/// Ask anew for the instance of a wake that failed, was refused, cancelled, or ran out of its time.
+#[utoipa::path(
+    post, path = "/v1/wakes/{wake_id}/retry", tag = "wakes", params(("wake_id" = String, Path)),
+    responses(
+        (status = 202, body = WakeAsked),
+        (status = 404, body = Problem, content_type = "application/problem+json"),
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "It goes on, or ended well"),
+    )
+)]
+async fn wake_retry(
+    State(control): State<Control>,
+    Named(id): Named<WakeId>,
+    By(by): By,
+) -> Result<(StatusCode, Json<WakeAsked>), ControlError> {
+    Ok((StatusCode::ACCEPTED, Json(control.retry_wake(id, &by).await?)))
 }
 
 /// Call a wake off. A running one goes on until its agent says it stopped.

@@ -54,6 +54,23 @@ async fn a_wake_is_called_off_once() {
 }
 
 #[tokio::test]
+async fn a_wake_is_ended_by_force_and_its_instance_asked_for_anew() {
+    let desk = Desk::open().await;
+    desk.host("h1", &["dev1"]).await;
+    let wake = desk.post("/v1/instances/dev1/wake").await.ok(202);
+    let path = |what: &str| format!("/v1/wakes/{}/{what}", wake["wake_id"].as_str().unwrap());
+    let problem = desk.post(&path("retry")).await.problem(409, "conflict");
+    assert!(problem["detail"].as_str().unwrap().contains("nothing to retry yet"), "{problem}");
+    let ended = desk.post(&path("force")).await.ok(200);
+    assert_eq!(ended["end"], "cancelled");
+    assert!(ended["detail"].as_str().unwrap().contains("ended by ada while it was queued"), "{ended}");
+    desk.post(&path("force")).await.problem(409, "conflict");
+    let again = desk.post(&path("retry")).await.ok(202);
+    assert_eq!((&again["reason"], &again["joined"]), (&"operator".into(), &false.into()));
+    assert_ne!(again["wake_id"], wake["wake_id"]);
+}
+
+#[tokio::test]
 async fn a_full_queue_takes_no_new_wake_but_lets_join() {
     let desk = Desk::with(|config| config.wake.queue_depth_max = 1).await;
     desk.host("h1", &["dev1", "dev2"]).await;

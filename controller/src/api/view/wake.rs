@@ -46,6 +46,13 @@ pub struct WakeView {
     pub serving_at: Option<Timestamp>,
     #[schema(value_type = Option<String>, format = DateTime)]
     pub ended_at: Option<Timestamp>,
+    /// Of a queued wake whose time has come: its place among those of its host, from 1.
+    #[serde(default)]
+    pub queue_position: Option<u32>,
+    /// About when it will serve, by its place and the host's present limit.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub expected_serving_at: Option<Timestamp>,
 }
 
 /// A page of wakes, newest first.
@@ -105,6 +112,8 @@ impl WakeView {
             called_at: wake.called_at,
             serving_at: wake.serving_at,
             ended_at,
+            queue_position: None,
+            expected_serving_at: None,
         }
     }
 }
