@@ -81,6 +81,7 @@ const COMMANDS: &[(&str, How)] = &[
         Here,
     ),
     ("reveille bench forecast --instances 10000 --repeats 1 --queries 20", Here),
+    ("reveille bench queue --hosts 50 --wakes 500 --later 200 --peer-s 1", Here),
     ("echo 'idle_budget_h = 4' > /tmp/reveille-sandbox/new.toml", Here),
     (
         "reveille whatif --config /tmp/reveille-sandbox/controller.toml --policy /tmp/reveille-sandbox/new.toml",
