@@ -25,6 +25,8 @@ use crate::{
     wake::{End, Reason, State, Wake},
 };
 
+mod several;
+
 /// Longer than anything here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 

@@ -1,0 +1,100 @@
+//! Two controllers on one PostgreSQL: whoever holds the session dispatches, one leads, and the other takes over.
+
+use super::*;
+use crate::{postgres::Server, store::DatabaseUrl};
+
+/// Longest failover that is promised.
+const FAILOVER: Duration = Duration::from_secs(10);
+
+/// A controller with a data directory of its own, on the shared database.
+async fn on(database: &DatabaseUrl, dir: &Path) -> Running {
+    let mut config = config(dir);
+    config.store.database_url = Some(database.clone());
+    Running::start_with(dir, config).await
+}
+
+fn is_leader(controller: &Running) -> bool {
+    controller.shared.lead.is_held(controller.shared.clock.now())
+}
+
+async fn until(what: &str, mut is_so: impl FnMut() -> bool) -> Duration {
+    let began = tokio::time::Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < PATIENCE, "waited in vain for {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    began.elapsed()
+}
+
+#[tokio::test]
+async fn a_wake_asked_of_one_is_sent_by_the_other_and_survives_its_death() {
+    let Some(server) = Server::start(false).expect("starts") else {
+        eprintln!("SKIPPED: two controllers on one database (PostgreSQL is not here)");
+        return;
+    };
+    let database = DatabaseUrl::new(server.url("postgres"));
+    let dirs = [(); 2].map(|()| tempfile::tempdir().expect("a directory"));
+    let first = on(&database, dirs[0].path()).await;
+    until("the first to lead", || is_leader(&first)).await;
+    let second = on(&database, dirs[1].path()).await;
+    let mut agent = FakeAgent::welcomed(&first).await;
+    agent.load(&first, 10.0).await;
+
+    // Asked of the second, which has no session of the host.
+    let asked = Control::new(second.shared.clone())
+        .wake_instance(&InstanceId::new("dev1").expect("valid"), "ann", Reason::Demand)
+        .await
+        .expect("taken down");
+    let command = agent.next_wake().await;
+    assert_eq!(command.wake_id, asked.wake.wake_id);
+    // The policy is one for both.
+    second.shared.policy_set("cpu_ceiling_percent", "61", "ann").await.expect("allowed");
+    until("the first to hear of it", || first.shared.policy().cpu_ceiling_percent < 62.0).await;
+    assert!(is_leader(&first) && !is_leader(&second), "one leads");
+
+    first.crash().await;
+    drop(agent);
+    let took = until("the second to lead", || is_leader(&second)).await;
+    assert!(took < FAILOVER, "{took:?}");
+    // The agent dials the other controller: its wake is sent again there, under a higher epoch.
+    let mut agent = FakeAgent::welcomed(&second).await;
+    let again = agent.next_wake().await;
+    assert_eq!((&again.wake_id, again.attempt, again.look_only), (&command.wake_id, command.attempt, false));
+    assert!(again.epoch > command.epoch, "{} {}", again.epoch, command.epoch);
+    agent.served(&second, &again).await;
+    assert_eq!(agent.next_ack().await.wake_id, command.wake_id);
+    let id = command.wake_id.parse().expect("an id");
+    let ended = second.wake_when(id, |wake| wake.state.ended().is_some()).await;
+    assert_eq!(ended.state.ended(), Some(End::Woken));
+    second.crash().await;
+}
+
+#[tokio::test]
+async fn a_controller_that_lost_the_session_cannot_dispatch_any_more() {
+    let Some(server) = Server::start(false).expect("starts") else {
+        eprintln!("SKIPPED: a session that moved on (PostgreSQL is not here)");
+        return;
+    };
+    let database = DatabaseUrl::new(server.url("postgres"));
+    let dirs = [(); 2].map(|()| tempfile::tempdir().expect("a directory"));
+    let (first, second) = (on(&database, dirs[0].path()).await, on(&database, dirs[1].path()).await);
+    // The first still believes in its session when the host has long opened another.
+    let stale = FakeAgent::welcomed(&first).await;
+    let mut agent = FakeAgent::welcomed(&second).await;
+    stale.load(&first, 10.0).await;
+    let id = first.request("dev1").await;
+    agent.load(&second, 10.0).await;
+    let command = agent.next_wake().await;
+    assert_eq!(command.wake_id, id.to_string());
+    let wake = second.shared.store.wake_get(id).await.expect("readable").expect("there");
+    assert_eq!(
+        wake.state.run().map(|run| run.epoch),
+        Some(command.epoch),
+        "sent once, by who holds the session"
+    );
+    let story = second.shared.store.transitions_of(id).await.expect("readable");
+    let sent: Vec<u64> = story.iter().filter(|m| m.event == "dispatch").map(|m| m.epoch).collect();
+    assert_eq!(sent, [command.epoch], "the first could not");
+    first.crash().await;
+    second.crash().await;
+}
