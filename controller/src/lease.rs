@@ -64,8 +64,8 @@ mod tests {
         Timestamp::from_second(1_772_000_000 + s).unwrap()
     }
 
-    fn seen(epoch: u64, beat: u64) -> Option<Seen> {
-        Some(Seen { epoch, beat, free: false })
+    fn seen(epoch: u64, beat: u64) -> Seen {
+        Seen { epoch, beat, free: false }
     }
 
     #[test]
@@ -81,27 +81,27 @@ mod tests {
         let mut contender = Contender::default();
         for s in 0..100 {
             let beat = seen(1, s as u64 / 9);
-            assert_eq!(contender.look(beat, t(s), TTL), Look::Wait, "{s}");
+            assert_eq!(contender.look(Some(beat), t(s), TTL), Look::Wait, "{s}");
         }
     }
 
     #[test]
     fn a_lease_that_stood_still_for_the_time_to_live_is_taken() {
         let mut contender = Contender::default();
-        assert_eq!(contender.look(seen(1, 5), t(0), TTL), Look::Wait);
-        assert_eq!(contender.look(seen(1, 5), t(9), TTL), Look::Wait);
-        assert_eq!(contender.look(seen(1, 5), t(10), TTL), Look::Take(Some((1, 5))));
+        assert_eq!(contender.look(Some(seen(1, 5)), t(0), TTL), Look::Wait);
+        assert_eq!(contender.look(Some(seen(1, 5)), t(9), TTL), Look::Wait);
+        assert_eq!(contender.look(Some(seen(1, 5)), t(10), TTL), Look::Take(Some((1, 5))));
         // Somebody else was faster: the wait begins anew.
-        assert_eq!(contender.look(seen(2, 0), t(11), TTL), Look::Wait);
-        assert_eq!(contender.look(seen(2, 0), t(20), TTL), Look::Wait);
-        assert_eq!(contender.look(seen(2, 0), t(21), TTL), Look::Take(Some((2, 0))));
+        assert_eq!(contender.look(Some(seen(2, 0)), t(11), TTL), Look::Wait);
+        assert_eq!(contender.look(Some(seen(2, 0)), t(20), TTL), Look::Wait);
+        assert_eq!(contender.look(Some(seen(2, 0)), t(21), TTL), Look::Take(Some((2, 0))));
     }
 
     #[test]
     fn a_clock_set_back_begins_the_wait_anew() {
         let mut contender = Contender::default();
-        assert_eq!(contender.look(seen(1, 5), t(1_000), TTL), Look::Wait);
-        assert_eq!(contender.look(seen(1, 5), t(0), TTL), Look::Wait);
-        assert_eq!(contender.look(seen(1, 5), t(10), TTL), Look::Take(Some((1, 5))));
+        assert_eq!(contender.look(Some(seen(1, 5)), t(1_000), TTL), Look::Wait);
+        assert_eq!(contender.look(Some(seen(1, 5)), t(0), TTL), Look::Wait);
+        assert_eq!(contender.look(Some(seen(1, 5)), t(10), TTL), Look::Take(Some((1, 5))));
     }
 }

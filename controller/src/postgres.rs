@@ -10,11 +10,12 @@ use std::{
     },
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 /// How long a new server may take until it takes connections.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(20);
 
 /// Makes a cluster and runs it until the standard input is closed, which happens however the owner ends; then nothing of
 /// it is left. The server is stopped hard: there is nothing to keep.
@@ -103,35 +104,41 @@ fn unprivileged() -> io::Result<Option<(u32, u32)>> {
         .ok_or_else(|| io::Error::other("no user but root is there"))
 }
 
+/// A new directory. One of a process that had the same number and was killed is left where it is.
 fn private_dir(user: Option<(u32, u32)>) -> io::Result<PathBuf> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let name = format!("reveille-postgres-{}-{}", std::process::id(), now.as_nanos());
-    let dir = std::env::temp_dir().join(name);
-    fs::create_dir(&dir)?;
+    let mut number = 0;
+    let dir = loop {
+        let dir = std::env::temp_dir().join(format!("reveille-postgres-{}-{number}", std::process::id()));
+        match fs::create_dir(&dir) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
+            made => break made.map(|()| dir)?,
+        }
+    };
     if let Some((uid, gid)) = user {
         chown(&dir, Some(uid), Some(gid))?;
     }
     Ok(dir)
 }
 
+#[expect(clippy::disallowed_methods, reason = "nothing but its log says when the server is ready")]
 fn wait_until_ready(life: &mut Child, log: &Path) -> io::Result<()> {
-    let began = Instant::now();
-    loop {
-        let told = fs::read_to_string(log).unwrap_or_default();
+    let mut told = String::new();
+    for _ in 0..START_TIMEOUT.as_millis() / POLL.as_millis() {
+        told = fs::read_to_string(log).unwrap_or_default();
         if told.contains("ready to accept connections") {
             return Ok(());
         }
-        let ended = told.contains("FATAL") || told.contains("initdb: error") || life.try_wait()?.is_some();
-        if ended || began.elapsed() > START_TIMEOUT {
-            let mut problem = String::from("the PostgreSQL server did not start");
-            for line in told.lines().rev().take(5) {
-                write!(problem, "; {line}").ok();
-            }
-            drop(life.stdin.take());
-            return Err(io::Error::other(problem));
+        if told.contains("FATAL") || told.contains("initdb: error") || life.try_wait()?.is_some() {
+            break;
         }
-        std::thread::sleep(Duration::from_millis(20));
+        std::thread::sleep(POLL);
     }
+    drop(life.stdin.take());
+    let mut problem = String::from("the PostgreSQL server did not start");
+    for line in told.lines().rev().take(5) {
+        write!(problem, "; {line}").ok();
+    }
+    Err(io::Error::other(problem))
 }
 
 #[cfg(test)]

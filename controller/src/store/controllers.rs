@@ -22,6 +22,8 @@ pub struct ControllerRow {
     pub version: String,
 }
 
+type Row = (String, i64, i64, i64, String, String, String);
+
 impl Store {
     /// Keeps what a controller says of itself.
     pub async fn controller_keep(&self, row: &ControllerRow) -> Result<(), StoreError> {
@@ -57,7 +59,6 @@ impl Store {
     pub async fn controllers_list(&self) -> Result<Vec<ControllerRow>, StoreError> {
         let sql = "SELECT controller_id, epoch, started_at, seen_at, grpc_address, http_address, version \
                    FROM controllers ORDER BY controller_id";
-        type Row = (String, i64, i64, i64, String, String, String);
         let rows: Vec<Row> = sqlx::query_as(sql).fetch_all(&self.pool).await.during("list controllers")?;
         let read = rows.into_iter().map(|(controller, epoch, started, seen, grpc, http, version)| {
             let at = Place { table: "controllers", row: &controller };

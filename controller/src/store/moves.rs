@@ -35,10 +35,12 @@ impl WakeMove {
     /// What `event` makes of `wake`, and what follows once that is committed. No move when it changes nothing.
     pub fn step(wake: Wake, event: &Event, rule: &RetryRule) -> Result<(Option<Self>, Vec<Effect>), Illegal> {
         let (after, effects) = step(&wake, event, rule)?;
+        if after == wake {
+            return Ok((None, effects));
+        }
         let epoch = after.state.run().or(wake.state.run()).map_or(0, |run| run.epoch);
         let (name, at, detail) = (event.name(), event.at(), after.detail.clone());
-        let moved = (after != wake).then(|| Self { before: wake, after, event: name, at, epoch, detail });
-        Ok((moved, effects))
+        Ok((Some(Self { before: wake, after, event: name, at, epoch, detail }), effects))
     }
 
     /// The host that runs the attempt, before or after.
@@ -64,7 +66,7 @@ impl WakeMove {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Moved {
     /// The wake as it stands now.
-    Done(Wake),
+    Done(Box<Wake>),
     /// Somebody else has moved the wake, or has its host's session: nothing was written.
     Lost,
 }
@@ -121,7 +123,8 @@ impl Store {
         tx.commit().await.during("commit moves of wakes")?;
         let mut told = vec![Moved::Lost; moves.len()];
         for (index, moved) in tried.into_values() {
-            told[index] = Moved::Done(Wake { moves: moved.before.moves + 1, ..moved.after.clone() });
+            let after = Wake { moves: moved.before.moves + 1, ..moved.after.clone() };
+            told[index] = Moved::Done(Box::new(after));
         }
         Ok(told)
     }

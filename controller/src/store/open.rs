@@ -1,6 +1,6 @@
 //! Opening a database, and counting epochs.
 
-use std::{path::Path, sync::Once, time::Duration};
+use std::{fmt::Write, path::Path, sync::Once, time::Duration};
 
 use jiff::Timestamp;
 use sqlx::{
@@ -41,9 +41,9 @@ fn file_url(path: &Path) -> std::io::Result<String> {
     for byte in full.as_os_str().as_encoded_bytes() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' => {
-                url.push(char::from(*byte))
+                url.push(char::from(*byte));
             }
-            other => url.push_str(&format!("%{other:02X}")),
+            other => write!(url, "%{other:02X}").expect("text can be written to"),
         }
     }
     Ok(url)

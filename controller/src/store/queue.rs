@@ -129,7 +129,7 @@ impl Store {
                 continue;
             }
             let within = after.filter(|after| after.priority == priority);
-            let (due_at, wake) = within.map_or((i64::MIN, String::new()), |after| after.place());
+            let (due_at, wake) = within.map_or((i64::MIN, String::new()), Rank::place);
             let rows = sqlx::query_as::<_, Housed>(AssertSqlSafe(sql.clone()))
                 .bind(controller.unwrap_or_default())
                 .bind(priority as i64)
@@ -158,7 +158,7 @@ impl Store {
         );
         // Before the first priority there is nothing.
         let priority = after.map_or(-1, |after| after.priority as i64);
-        let (due_at, wake) = after.map_or((i64::MIN, String::new()), |after| after.place());
+        let (due_at, wake) = after.map_or((i64::MIN, String::new()), Rank::place);
         let rows = sqlx::query_as::<_, Housed>(AssertSqlSafe(sql))
             .bind(controller.unwrap_or_default())
             .bind(priority)

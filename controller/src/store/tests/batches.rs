@@ -40,7 +40,7 @@ async fn moves_are_committed_together_and_a_stale_one_is_lost(home: Home) {
     assert!(matches!(&told[0], Moved::Done(wake) if wake.moves == 1 && wake.state.name() == "dispatched"));
     assert_eq!(told[1], Moved::Lost);
     let Moved::Done(third) = &told[2] else { panic!("{told:?}") };
-    assert_eq!(store.wake_get(third.id).await.expect("readable").as_ref(), Some(third));
+    assert_eq!(store.wake_get(third.id).await.expect("readable").as_ref(), Some(&**third));
     let story = |id| store.transitions_of(id);
     let seqs = |story: Vec<crate::store::Transition>| story.iter().map(|m| m.seq).collect::<Vec<_>>();
     assert_eq!(seqs(story(wakes[0].id).await.expect("readable")), [1, 2]);
