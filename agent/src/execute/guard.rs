@@ -135,7 +135,12 @@ mod tests {
     #[test]
     fn the_controller_may_only_be_stricter() {
         let with = |cpu_ceiling_percent, wakes_max| {
-            OWN.stricter(&v1::Configure { load_interval_ms: 0, cpu_ceiling_percent, wakes_max })
+            OWN.stricter(&v1::Configure {
+                load_interval_ms: 0,
+                cpu_ceiling_percent,
+                wakes_max,
+                stopped: false,
+            })
         };
         assert_eq!(with(90.0, 10), OWN);
         assert_eq!(with(0.0, 0), OWN);

@@ -237,7 +237,12 @@ async fn the_guard_refuses_whatever_the_controller_says() {
     let world = World::new();
     let devs = [1, 2, 3].map(|_| world.instance(CallOutcome::Accepted, 60));
     let mut rig = Rig::open(world.dir.path(), &world.clock, &devs, 2);
-    rig.executor.configure(&v1::Configure { wakes_max: 50, cpu_ceiling_percent: 100.0, load_interval_ms: 0 });
+    rig.executor.configure(&v1::Configure {
+        wakes_max: 50,
+        cpu_ceiling_percent: 100.0,
+        load_interval_ms: 0,
+        stopped: false,
+    });
     rig.executor.wake(Order { instance: instance(9), ..order(9, 1) });
     let result = rig.result().await;
     assert_eq!((ended(&result), result.retryable), ((Outcome::Refused, Effect::None), false), "not listed");

@@ -116,6 +116,11 @@ pub(crate) fn welcome(epoch: u64) -> controller_message::Kind {
         protocol_version: reveille_proto::PROTOCOL_VERSION,
         controller_version: "test".into(),
         epoch,
-        configure: Some(v1::Configure { load_interval_ms: 1000, cpu_ceiling_percent: 90.0, wakes_max: 10 }),
+        configure: Some(v1::Configure {
+            load_interval_ms: 1000,
+            cpu_ceiling_percent: 90.0,
+            wakes_max: 10,
+            stopped: false,
+        }),
     })
 }

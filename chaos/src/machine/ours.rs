@@ -1,6 +1,7 @@
 //! Ours: a real controller and a real agent with its process driver, as anybody would run them.
 
 use std::{
+    fmt::Write as _,
     net::SocketAddr,
     path::{Path, PathBuf},
     process::Stdio,
@@ -164,14 +165,16 @@ fn agent_toml(spec: &HostSpec, dir: &Path, grpc: SocketAddr, addresses: &[Socket
     );
     for (n, address) in addresses.iter().enumerate() {
         let name = format!("dev{}", n + 1);
-        text += &format!(
+        write!(
+            text,
             "[[instances]]\nid = \"{name}\"\n[instances.driver]\nkind = \"process\"\ncommand = {}\n\
              args = [\"instance\", \"--name\", \"{name}\", \"--listen\", \"{address}\", \"--burn-s\", \"{}\"]\n\
              [instances.readiness]\nkind = \"http\"\nurl = \"http://{address}/\"\n\
              expect = {{ body_contains = \"instance {name}\" }}\ninterval_ms = 250\n",
             quoted(&spec.program),
             spec.work_s
-        );
+        )
+        .expect("writing to a string cannot fail");
     }
     text
 }

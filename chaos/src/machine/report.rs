@@ -1,5 +1,7 @@
 //! What the bench found, as JSON and as a table.
 
+use std::fmt::Write as _;
+
 use comfy_table::{CellAlignment, Table};
 use reveille_controller::report::STYLE;
 use serde::Serialize;
@@ -87,10 +89,10 @@ impl HostBench {
             self.instances, self.work_core_s, self.cores, self.cpu_ceiling_percent
         );
         if let Some(why) = &self.uncapped {
-            text += &format!("! starts were not held back by a CPU group: {why}\n");
+            writeln!(text, "! starts were not held back by a CPU group: {why}").ok();
         }
         for one in self.missed() {
-            text += &format!("! not reached: {one}\n");
+            writeln!(text, "! not reached: {one}").ok();
         }
         text
     }

@@ -45,7 +45,7 @@ pub async fn bench(
     let (observer, began) = (Observer::start(), Instant::now());
     ours.wake_all(&mut background, &mut |served| told("reveille", served)).await?;
     let took_s = began.elapsed().as_secs_f64();
-    let reveille = row(spec, "reveille", cores, took_s, observer.finish(), background.finish().await?);
+    let reveille = row(spec, "reveille", cores, took_s, &observer.finish(), background.finish().await?);
     let uncapped = ours.uncapped();
     drop(ours);
     let mut peers = Vec::new();
@@ -57,7 +57,7 @@ pub async fn bench(
         let mut tell = |served| told(policy, served);
         peers::start_all(spec, &addresses, at_once, &mut background, &mut tell).await?;
         let took_s = began.elapsed().as_secs_f64();
-        peers.push(row(spec, policy, cores, took_s, observer.finish(), background.finish().await?));
+        peers.push(row(spec, policy, cores, took_s, &observer.finish(), background.finish().await?));
     }
     Ok(HostBench {
         cores,
@@ -79,7 +79,7 @@ fn row(
     policy: &'static str,
     cores: u32,
     makespan_s: f64,
-    shares: Vec<f64>,
+    shares: &[f64],
     background_s: f64,
 ) -> HostRow {
     let ceiling = spec.ceiling_percent / 100.0;
@@ -122,8 +122,8 @@ mod tests {
 
     #[test]
     fn the_ideal_is_the_work_by_what_ceiling_and_background_leave() {
-        let shares = vec![0.70, 0.60, 0.71, 0.10];
-        let row = row(&spec(), "x", 2, 120.0, shares, 24.0);
+        let shares = [0.70, 0.60, 0.71, 0.10];
+        let row = row(&spec(), "x", 2, 120.0, &shares, 24.0);
         assert!((row.ideal_s - 144.0 / 1.2).abs() < 1e-9 && (row.ratio - 1.0).abs() < 1e-9, "{row:?}");
         assert!((row.seconds_within_ceiling_share - 0.75).abs() < 1e-9);
         let bench = HostBench {

@@ -32,10 +32,9 @@ fn over(wake: &Wake) -> Over {
     match wake.state.ended() {
         Some(End::Woken) => Over::Served,
         Some(End::Failed | End::TimedOut | End::HostLost) => Over::Failed,
-        Some(End::AlreadyAwake | End::Refused | End::Cancelled | End::Expired) => Over::Other,
         // Queued again: the attempt failed, or a hot host refused it.
         None if matches!(wake.state, State::Queued { failures, .. } if failures > 0) => Over::Failed,
-        None => Over::Other,
+        None | Some(End::AlreadyAwake | End::Refused | End::Cancelled | End::Expired) => Over::Other,
     }
 }
 

@@ -56,7 +56,9 @@ impl Reconcile {
                 Ok(None) => {}
                 Err(error) => {
                     left.insert(id);
-                    left.into_iter().for_each(|id| self.shared.board.ask_for(id));
+                    for id in left {
+                        self.shared.board.ask_for(id);
+                    }
                     return Err(error);
                 }
             }

@@ -186,7 +186,7 @@ mod tests {
         long.saw_for(2.0, 12.0, 3.0);
         let mut curve = StartCurve::assumed(1.0, 5.0);
         curve.learn(&long);
-        assert_eq!([0.0, 5.0, 10.0].map(|s| curve.cores(s)), [3.0; 3]);
+        assert!([0.0, 5.0, 10.0].iter().all(|s| (curve.cores(*s) - 3.0).abs() < 1e-6));
         assert!(curve.from(15.0).is_empty());
     }
 

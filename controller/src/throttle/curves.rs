@@ -15,7 +15,7 @@ pub struct ClassName {
 #[derive(Debug, Clone)]
 pub struct Curves {
     places: BTreeMap<ClassName, usize>,
-    curves: Vec<StartCurve>,
+    learned: Vec<StartCurve>,
     /// What is assumed of a class nobody has seen.
     assumed: StartCurve,
     /// Of each curve, the starts it was learned from when it was last kept.
@@ -25,47 +25,47 @@ pub struct Curves {
 impl Curves {
     pub fn new(rule: &ThrottleRule) -> Self {
         let assumed = StartCurve::assumed(rule.wake_cost_cores, rule.wake_cost_decay_s.into());
-        Self { places: BTreeMap::new(), curves: Vec::new(), assumed, kept: Vec::new() }
+        Self { places: BTreeMap::new(), learned: Vec::new(), assumed, kept: Vec::new() }
     }
 
     /// What was learned before, as the store kept it.
     pub fn restore(&mut self, class: ClassName, curve: StartCurve) {
         let place = self.place(class);
         self.kept[place] = curve.wakes();
-        self.curves[place] = curve;
+        self.learned[place] = curve;
     }
 
     /// The place of a class; a new one begins with what is assumed.
     pub fn place(&mut self, class: ClassName) -> usize {
         *self.places.entry(class).or_insert_with(|| {
-            self.curves.push(self.assumed.clone());
+            self.learned.push(self.assumed.clone());
             self.kept.push(0);
-            self.curves.len() - 1
+            self.learned.len() - 1
         })
     }
 
     pub fn find(&self, class: &ClassName) -> Option<&StartCurve> {
-        self.places.get(class).and_then(|place| self.curves.get(*place))
+        self.places.get(class).and_then(|place| self.learned.get(*place))
     }
 
     pub fn all(&self) -> &[StartCurve] {
-        &self.curves
+        &self.learned
     }
 
     pub fn all_mut(&mut self) -> &mut [StartCurve] {
-        &mut self.curves
+        &mut self.learned
     }
 
     /// In order of the class.
     pub fn named(&self) -> impl Iterator<Item = (&ClassName, &StartCurve)> {
-        self.places.iter().map(|(class, place)| (class, &self.curves[*place]))
+        self.places.iter().map(|(class, place)| (class, &self.learned[*place]))
     }
 
     /// Those that have learned since the last call, for the store.
     pub fn take_learned(&mut self) -> Vec<(ClassName, StartCurve)> {
         let mut learned = Vec::new();
         for (class, place) in &self.places {
-            let curve = &self.curves[*place];
+            let curve = &self.learned[*place];
             if curve.wakes() != self.kept[*place] {
                 self.kept[*place] = curve.wakes();
                 learned.push((class.clone(), curve.clone()));

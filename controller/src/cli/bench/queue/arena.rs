@@ -95,7 +95,7 @@ impl Arena {
         for (n, host) in self.hosts.iter().enumerate() {
             let load = Load {
                 measured_at: now,
-                cpu_percent: 20.0 + (n % 97) as f64 / 100.0 + now.subsec_nanosecond() as f64 * 1e-9,
+                cpu_percent: 20.0 + (n % 97) as f64 / 100.0 + f64::from(now.subsec_nanosecond()) * 1e-9,
                 cores: 16.0,
                 group_cores: Some(8.0),
                 ..Load::default()
@@ -152,7 +152,9 @@ impl Arena {
             let Some(last) = page.last() else { return Ok(()) };
             after = Some(last.wake.id);
             let mut board = self.shared.board.lock();
-            page.into_iter().for_each(|queued| board.put(queued, now));
+            for queued in page {
+                board.put(queued, now);
+            }
         }
     }
 

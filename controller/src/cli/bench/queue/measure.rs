@@ -42,12 +42,11 @@ pub(in crate::cli::bench) fn measure(args: &QueueArgs) -> Result<QueueBench, Ben
 async fn both(args: &QueueArgs, server: Option<DatabaseUrl>) -> Result<QueueBench, BenchError> {
     let mut bench =
         QueueBench { hosts: args.hosts, wakes: args.wakes, backends: Vec::new(), skipped: Vec::new() };
-    let peer = match &server {
-        Some(url) => Some(peer(args, url).await?),
-        None => {
-            bench.skipped.push("PostgreSQL, and the job loop on it (it is not installed here)".into());
-            None
-        }
+    let peer = if let Some(url) = &server {
+        Some(peer(args, url).await?)
+    } else {
+        bench.skipped.push("PostgreSQL, and the job loop on it (it is not installed here)".into());
+        None
     };
     bench.backends.push(one("sqlite", args, None, peer).await?);
     if let Some(url) = &server {
