@@ -125,6 +125,7 @@ impl FleetService {
             Up::Load(load) => {
                 let report = LoadReport::try_from(load)?;
                 let now = self.shared.clock.now();
+                self.shared.metrics.load_reported();
                 self.shared.fleet.loaded(host, &report, &self.shared.policy(), now);
                 return Ok(());
             }
