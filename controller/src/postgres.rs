@@ -13,6 +13,11 @@ use std::{
     time::Duration,
 };
 
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
 /// How long a new server may take until it takes connections.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(20);
@@ -59,6 +64,21 @@ impl Server {
         Ok(Some(Self { port, dir, life }))
     }
 
+    /// Stops every process of the server, as if its disk had gone: connections stay open and nothing answers.
+    /// It goes on when the result is dropped.
+    pub fn hang(&self) -> io::Result<Hung> {
+        let pid_file = fs::read_to_string(self.dir.join("data").join("postmaster.pid"))?;
+        let first = pid_file.lines().next().and_then(|line| line.trim().parse().ok());
+        let first: i32 = first.ok_or_else(|| io::Error::other("the server's process is not known"))?;
+        // The first one, stopped before the others are looked for, starts no more of them.
+        let mut hung = Hung { pids: Vec::new() };
+        hung.stop(first)?;
+        for pid in children(first)? {
+            hung.stop(pid)?;
+        }
+        Ok(hung)
+    }
+
     /// Where `database` is found.
     pub fn url(&self, database: &str) -> String {
         format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
@@ -72,6 +92,44 @@ impl Drop for Server {
         // Nothing of it is left by now, unless its shell was killed.
         fs::remove_dir_all(&self.dir).ok();
     }
+}
+
+/// A server that hangs.
+#[derive(Debug)]
+pub struct Hung {
+    pids: Vec<i32>,
+}
+
+impl Hung {
+    fn stop(&mut self, pid: i32) -> io::Result<()> {
+        self.pids.push(pid);
+        kill(Pid::from_raw(pid), Signal::SIGSTOP).map_err(io::Error::from)
+    }
+}
+
+impl Drop for Hung {
+    fn drop(&mut self) {
+        for pid in &self.pids {
+            // One that is gone needs nothing.
+            kill(Pid::from_raw(*pid), Signal::SIGCONT).ok();
+        }
+    }
+}
+
+/// The processes a process has started.
+fn children(parent: i32) -> io::Result<Vec<i32>> {
+    let mut children = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        let Ok(entry) = entry else { continue };
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        // The name in brackets may hold anything; state and parent follow it.
+        let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        let of = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1)?.parse().ok());
+        if of == Some(parent) {
+            children.push(pid);
+        }
+    }
+    Ok(children)
 }
 
 /// The directory with `initdb` and `postgres`: the newest that is installed, or one of the path.

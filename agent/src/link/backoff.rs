@@ -8,22 +8,22 @@ const BASE_MS: u64 = 500;
 
 /// Doubles its bound at each failure up to a cap.
 #[derive(Debug, Clone)]
-pub(super) struct Backoff {
+pub struct Backoff {
     cap_ms: u64,
     failures: u32,
 }
 
 impl Backoff {
-    pub(super) fn new(cap_s: u64) -> Self {
+    pub fn new(cap_s: u64) -> Self {
         Self { cap_ms: cap_s.saturating_mul(1000), failures: 0 }
     }
 
-    pub(super) fn reset(&mut self) {
+    pub fn reset(&mut self) {
         self.failures = 0;
     }
 
     /// Anything between nothing and the present bound.
-    pub(super) fn next(&mut self, rng: &mut impl RngExt) -> Duration {
+    pub fn next(&mut self, rng: &mut impl RngExt) -> Duration {
         let bound_ms = BASE_MS.saturating_mul(1 << self.failures.min(30)).min(self.cap_ms);
         self.failures = self.failures.saturating_add(1);
         Duration::from_millis(rng.random_range(0..=bound_ms))

@@ -9,6 +9,7 @@ mod redial;
 mod session;
 
 pub use self::{
+    backoff::Backoff,
     error::SessionError,
     redial::Link,
     session::{Identity, Session},

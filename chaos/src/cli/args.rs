@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
-use crate::world::spec::PLAYED_DAYS_MAX;
+use crate::{fleet::DatabaseChoice, world::spec::PLAYED_DAYS_MAX};
 
 /// The proving ground of Reveille: plays a simulated world against the real controller and agents, and judges.
 #[derive(Debug, Parser)]
@@ -138,6 +138,19 @@ pub enum Bench {
     Throttle(ThrottleArgs),
     /// Fills this very machine with real instances, and looks at its CPU from outside.
     Host(HostArgs),
+    /// Puts thousands of agents on one controller, restarts it, and lets its database hang.
+    Fleet(FleetArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct FleetArgs {
+    #[arg(long, default_value_t = 5000, value_parser = clap::value_parser!(u32).range(1..=50_000))]
+    pub agents: u32,
+    /// Minutes of reports that are measured.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1440))]
+    pub minutes: u32,
+    #[arg(long, value_enum, default_value_t = DatabaseChoice::Auto)]
+    pub database: DatabaseChoice,
 }
 
 #[derive(Debug, ClapArgs)]

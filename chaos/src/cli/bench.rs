@@ -7,10 +7,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 use reveille_controller::report::plot::Format;
 use serde::Serialize;
 
-use super::args::{Bench, BenchArgs, CrashArgs, HostArgs, Output, ThrottleArgs};
+use super::args::{Bench, BenchArgs, CrashArgs, FleetArgs, HostArgs, Output, ThrottleArgs};
 use crate::{
     crash::{CrashSpec, crash_watched},
     experiment::Verdict,
+    fleet::{self, FleetSpec},
     machine::{self, HostSpec},
     storm::{self, bench::steps},
 };
@@ -19,6 +20,7 @@ pub(super) async fn bench(args: BenchArgs, output: Output) -> anyhow::Result<Ver
     match args.bench {
         Bench::Crash(args) => crash(args, output).await,
         Bench::Host(args) => host(args, output).await,
+        Bench::Fleet(args) => fleet(args, output).await,
         Bench::Throttle(args) => tokio::task::spawn_blocking(move || throttle(&args, output)).await?,
     }
 }
@@ -48,6 +50,26 @@ async fn host(args: HostArgs, output: Output) -> anyhow::Result<Verdict> {
     let bench = machine::bench(&spec, &mut |policy, serving| {
         bar.set_message(policy);
         bar.set_position(serving as u64);
+    })
+    .await;
+    bar.finish_and_clear();
+    let bench = bench?;
+    tell(output, &bench, || bench.render())?;
+    Ok(if bench.missed().is_empty() { Verdict::Held } else { Verdict::Deviated })
+}
+
+async fn fleet(args: FleetArgs, output: Output) -> anyhow::Result<Verdict> {
+    let spec = FleetSpec {
+        program: std::env::current_exe().context("failed to find this program")?,
+        agents: args.agents,
+        minutes: args.minutes,
+        database: args.database,
+    };
+    let bar = progress(spec.agents.into(), "{elapsed_precise} {bar:30} {msg} {pos} of {len}");
+    let bench = fleet::bench(&spec, &mut |what, position, length| {
+        bar.set_message(what);
+        bar.set_length(length);
+        bar.set_position(position);
     })
     .await;
     bar.finish_and_clear();

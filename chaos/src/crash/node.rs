@@ -13,6 +13,7 @@ use reveille_proto::clock::Clock;
 use tokio_util::sync::CancellationToken;
 
 use super::endpoint;
+use crate::fleet::{AgentsSpec, run_agents};
 
 /// The first argument of a node; not part of the published command line.
 pub const NODE: &str = "node";
@@ -32,6 +33,8 @@ enum Node {
     HostAgent {
         config: PathBuf,
     },
+    /// Thousands of agents that wake nothing.
+    FleetAgents(AgentsSpec),
     Endpoint {
         name: String,
         listen: SocketAddr,
@@ -63,6 +66,7 @@ async fn run(node: Node) -> ExitCode {
             return reveille_agent::cli::main_with(args).await;
         }
         Node::Agent { config, seed } => agent(config, seed).await,
+        Node::FleetAgents(spec) => run_agents(&spec).await,
         Node::Endpoint { name, listen, effects, seed } => {
             endpoint::serve(&name, listen, &effects, seed).await
         }

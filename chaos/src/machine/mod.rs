@@ -8,5 +8,6 @@ mod report;
 mod run;
 
 pub use background::burn_share;
+pub(crate) use observer::cpu_s_of;
 pub use report::{HostBench, HostRow};
 pub use run::{HostSpec, bench};

@@ -43,7 +43,7 @@ impl Stat {
 }
 
 /// CPU seconds a process has used, those of its threads together.
-pub(super) fn cpu_s_of(pid: u32) -> anyhow::Result<f64> {
+pub(crate) fn cpu_s_of(pid: u32) -> anyhow::Result<f64> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
     // The name may hold spaces; what follows its bracket does not.
     let rest = text.rsplit_once(')').map(|(_, rest)| rest).context("not a stat file")?;

@@ -182,10 +182,11 @@ impl App {
     /// Wakes under way stay with the agents and in the database.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), AppError> {
         let tracker = TaskTracker::new();
-        let (service, events) = FleetService::new(self.shared.clone(), shutdown.clone());
+        let (service, events, greeter) = FleetService::new(self.shared.clone(), shutdown.clone());
         let (ready, ready_watch) = watch::channel(false);
         let vital = Vital { tracker: tracker.clone(), shutdown: shutdown.clone(), died: Arc::default() };
         spawn_tasks(&self.shared, events, &vital)?;
+        vital.spawn("greet", greeter.run(self.shared.clone(), shutdown.clone()));
         vital.spawn("reconfigure", reconfigure(self.shared.clone(), shutdown.clone()));
         let control = Control::new(self.shared.clone());
         let router = api::http_router(control.clone(), &self.tokens, ready_watch);

@@ -28,6 +28,7 @@ pub struct Metrics {
     wakes_ended: Counters,
     wake_duration: Histograms<1>,
     dispatch: Counter,
+    load_reports: Counter,
     gate_closed: Counters,
     ingest_lines: Counters,
     plan_duration: Histogram,
@@ -54,6 +55,7 @@ impl Metrics {
             wakes_ended: Family::default(),
             wake_duration: Family::new_with_constructor(wake_buckets),
             dispatch: Counter::default(),
+            load_reports: Counter::default(),
             gate_closed: Family::default(),
             ingest_lines: Family::default(),
             plan_duration: request_buckets(),
@@ -83,6 +85,7 @@ impl Metrics {
             "Commands sent to agents after a permit was granted",
             self.dispatch.clone(),
         );
+        registry.register("load_reports", "Load reports of agents taken in", self.load_reports.clone());
         registry.register(
             "gate_closed",
             "Permits not granted, by what closed the gate",
@@ -129,6 +132,10 @@ impl Metrics {
 
     pub fn dispatched(&self) {
         self.dispatch.inc();
+    }
+
+    pub fn load_reported(&self) {
+        self.load_reports.inc();
     }
 
     /// `code` is that of [`crate::throttle::Closed`].
@@ -187,6 +194,7 @@ mod tests {
         metrics.wake_ended(End::Woken);
         metrics.wake_took(Reason::Demand, 3.0);
         metrics.dispatched();
+        metrics.load_reported();
         metrics.gate_closed("stale_load");
         metrics.ingest_lines("records", 7);
         metrics.plan_took(0.01);
@@ -199,6 +207,7 @@ mod tests {
             "reveille_wakes_ended_total{end=\"woken\"} 2",
             "reveille_wake_duration_seconds_count{reason=\"demand\"} 1",
             "reveille_dispatch_total 1",
+            "reveille_load_reports_total 1",
             "reveille_gate_closed_total{reason=\"stale_load\"} 1",
             "reveille_ingest_lines_total{outcome=\"records\"} 7",
             "reveille_plan_duration_seconds_count 1",

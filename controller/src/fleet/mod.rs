@@ -1,11 +1,13 @@
 //! The agents' sessions: who is connected, how loaded, what starts there, and the way to them.
 
 mod commands;
+mod greeter;
 mod live;
 mod registry;
 mod session;
 mod starts;
 
+pub use greeter::Greeter;
 pub use live::LiveHost;
 pub use registry::{Ask, Granted, LoadHour, Registry};
 pub use session::{AgentEvent, FleetService};

@@ -18,8 +18,11 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 use tracing::{info, warn};
 
-use super::commands;
-use crate::{app::Shared, store::Greeting};
+use super::{Greeter, commands, greeter::Greetings};
+use crate::{
+    app::Shared,
+    store::{Greeting, Said},
+};
 
 /// How long a new connection may take to say who it is, in real time.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(20);
@@ -36,6 +39,7 @@ pub enum AgentEvent {
 #[derive(Debug, Clone)]
 pub struct FleetService {
     shared: Shared,
+    greetings: Greetings,
     events: UnboundedSender<AgentEvent>,
     shutdown: CancellationToken,
 }
@@ -43,15 +47,20 @@ pub struct FleetService {
 type DownStream = Pin<Box<dyn Stream<Item = Result<v1::ControllerMessage, Status>> + Send>>;
 
 impl FleetService {
-    /// The second half of the pair is for `tasks/settle`.
+    /// With what is to run beside it: the words of agents are for `tasks/listen`, and the greeter commits hellos.
     ///
     /// The channel has no bound of its own: agents only speak of wakes the throttle let them have.
-    pub fn new(shared: Shared, shutdown: CancellationToken) -> (Self, mpsc::UnboundedReceiver<AgentEvent>) {
+    pub fn new(
+        shared: Shared,
+        shutdown: CancellationToken,
+    ) -> (Self, mpsc::UnboundedReceiver<AgentEvent>, Greeter) {
         let (events, receiver) = mpsc::unbounded_channel();
-        (Self { shared, events, shutdown }, receiver)
+        let (greetings, greeter) = Greetings::new();
+        (Self { shared, greetings, events, shutdown }, receiver, greeter)
     }
 
-    async fn welcome(&self, hello: v1::Hello) -> Result<(Hello, v1::Welcome), v1::Refused> {
+    /// Also says whether the host lists other instances than before.
+    async fn welcome(&self, hello: v1::Hello) -> Result<(Hello, v1::Welcome, bool), v1::Refused> {
         let refuse = |code: v1::refused::Code, detail: String| v1::Refused { code: code.into(), detail };
         if !protocol_compatible(hello.protocol_version) {
             let detail = format!(
@@ -68,11 +77,9 @@ impl FleetService {
         }
         let bad = |e: FieldError| refuse(v1::refused::Code::BadHello, e.to_string());
         let hello = Hello::try_from(hello).map_err(bad)?;
-        let now = self.shared.clock.now();
         let epoch_min = self.shared.epoch.max(hello.epoch.saturating_add(1));
-        let greeted = self.shared.store.host_hello(&hello, &self.shared.controller, epoch_min, now).await;
-        let Greeting { session_epoch, moved } = greeted.map_err(|error| {
-            warn!(%error, host_id = %hello.host, "failed to keep a hello");
+        let greeted = self.greetings.greet(Said { hello: hello.clone(), epoch_min }).await;
+        let Greeting { session_epoch, is_changed, moved } = greeted.ok_or_else(|| {
             refuse(v1::refused::Code::Draining, "the controller's database is not reachable".into())
         })?;
         if !moved.is_empty() {
@@ -87,7 +94,7 @@ impl FleetService {
                 self.shared.config.fleet.load_interval_ms,
             )),
         };
-        Ok((hello, welcome))
+        Ok((hello, welcome, is_changed))
     }
 
     /// Reads until the agent goes away; keeps nothing waiting.
@@ -125,6 +132,7 @@ impl FleetService {
             Up::Load(load) => {
                 let report = LoadReport::try_from(load)?;
                 let now = self.shared.clock.now();
+                self.shared.metrics.load_reported();
                 self.shared.fleet.loaded(host, &report, &self.shared.policy(), now);
                 return Ok(());
             }
@@ -167,8 +175,8 @@ impl v1::fleet_server::Fleet for FleetService {
     ) -> Result<Response<DownStream>, Status> {
         let mut up = request.into_inner();
         let hello = first_message(&mut up).await?;
-        let (hello, welcome) = match self.welcome(hello).await {
-            Ok(both) => both,
+        let (hello, welcome, is_changed) = match self.welcome(hello).await {
+            Ok(all) => all,
             Err(refused) => {
                 warn!(reason = refused.detail, "an agent was refused");
                 return Ok(Response::new(stream::iter([Ok(one(Down::Refused(refused)))]).boxed()));
@@ -188,7 +196,10 @@ impl v1::fleet_server::Fleet for FleetService {
             epoch: welcome.epoch,
         };
         self.events.send(connected).ok();
-        self.shared.signals.plan.notify_one();
+        if is_changed {
+            // A plan knows instances by their hosts; a fleet that merely comes back changes nothing in it.
+            self.shared.signals.plan.notify_one();
+        }
         tokio::spawn(self.clone().drain(up, hello.host.clone(), session));
         let down = stream::iter([Ok(one(Down::Welcome(welcome)))]).chain(ReceiverStream::new(outbox).map(Ok));
         Ok(Response::new(down.take_until(self.shutdown.clone().cancelled_owned()).boxed()))

@@ -28,6 +28,13 @@ pub enum StoreError {
     Fenced { lease: String, epoch: u64 },
 }
 
+impl StoreError {
+    /// Whether the database is there and does not take this.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Query { source: sqlx::Error::Database(_), .. })
+    }
+}
+
 /// Names what was being done when the database said no.
 pub(crate) trait During<T> {
     fn during(self, what: &'static str) -> Result<T, StoreError>;

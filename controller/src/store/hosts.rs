@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use reveille_proto::{HostId, InstanceId, edge::Hello};
+use reveille_proto::HostId;
+use serde::Serialize;
 
 use super::{
-    Backend, Store, StoreError,
-    backend::Tx,
+    Store, StoreError,
     error::During,
     retry::retried,
     row::{Place, ms},
-    rows::{self, Kind},
+    rows::{self, Kind, ROWS_PER_STATEMENT},
 };
 
 /// A host as its agent last described it.
@@ -28,20 +28,13 @@ pub struct HostRow {
     pub instances: u32,
 }
 
-/// What became of a hello.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Greeting {
-    /// Which session of the host this is: it rises with every hello, to whatever controller.
-    pub session_epoch: u64,
-    /// The instances that another host listed before.
-    pub moved: Vec<String>,
-}
-
-/// An instance of an inventory.
-#[derive(serde::Serialize)]
-struct Listed<'a> {
-    instance_id: &'a InstanceId,
-    cohort: &'a str,
+/// Load samples of one host: how many, the highest, how many above the ceiling.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HostLoad {
+    pub host: HostId,
+    pub samples: u32,
+    pub cpu_percent_max: f64,
+    pub over_ceiling: u32,
 }
 
 const HOUR_MS: i64 = 3_600_000;
@@ -49,50 +42,6 @@ const HOUR_MS: i64 = 3_600_000;
 type Row = (String, String, String, f64, String, String, i64, i64, i64);
 
 impl Store {
-    /// Keeps what an agent says of itself to `controller`, and moves the instances it lists to its host. The session's
-    /// epoch is at least `epoch_min`.
-    pub async fn host_hello(
-        &self,
-        hello: &Hello,
-        controller: &str,
-        epoch_min: u64,
-        at: Timestamp,
-    ) -> Result<Greeting, StoreError> {
-        retried(|| self.greet(hello, controller, epoch_min, at)).await
-    }
-
-    async fn greet(
-        &self,
-        hello: &Hello,
-        controller: &str,
-        epoch_min: u64,
-        at: Timestamp,
-    ) -> Result<Greeting, StoreError> {
-        let mut tx = self.begin().await?;
-        let sql = "INSERT INTO hosts (host_id, host_class, zone, cores, agent_version, journal_id, connected_at, last_seen_at, \
-                   controller_id, session_epoch) VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9) \
-                   ON CONFLICT (host_id) DO UPDATE SET host_class = $2, zone = $3, cores = $4, agent_version = $5, \
-                   journal_id = $6, connected_at = $7, last_seen_at = $7, controller_id = $8, \
-                   session_epoch = CASE WHEN hosts.session_epoch < $9 THEN $9 ELSE hosts.session_epoch + 1 END \
-                   RETURNING session_epoch";
-        let session_epoch: i64 = sqlx::query_scalar(sql)
-            .bind(hello.host.as_str())
-            .bind(&hello.host_class)
-            .bind(&hello.zone)
-            .bind(hello.cores)
-            .bind(&hello.agent_version)
-            .bind(&hello.journal_id)
-            .bind(ms(at))
-            .bind(controller)
-            .bind(epoch_min as i64)
-            .fetch_one(&mut *tx)
-            .await
-            .during("keep a host")?;
-        let moved = take_inventory(&mut tx, self.backend, hello).await?;
-        tx.commit().await.during("commit a hello")?;
-        Ok(Greeting { session_epoch: session_epoch as u64, moved })
-    }
-
     /// Keeps that a session is over, unless the host has opened another one meanwhile.
     pub async fn host_left(
         &self,
@@ -148,36 +97,51 @@ impl Store {
         read.collect()
     }
 
-    /// Adds load samples of one host to its hour: how many, the highest, how many above the ceiling.
-    pub async fn host_load_add(
-        &self,
-        host: &HostId,
-        at: Timestamp,
-        samples: u32,
-        cpu_percent_max: f64,
-        over_ceiling: u32,
-    ) -> Result<(), StoreError> {
-        let sql = "INSERT INTO host_load (host_id, hour, samples, cpu_percent_max, over_ceiling) VALUES ($1, $2, $3, $4, $5) \
-                   ON CONFLICT (host_id, hour) DO UPDATE SET samples = host_load.samples + excluded.samples, \
-                   cpu_percent_max = CASE WHEN host_load.cpu_percent_max > excluded.cpu_percent_max \
-                   THEN host_load.cpu_percent_max ELSE excluded.cpu_percent_max END, \
-                   over_ceiling = host_load.over_ceiling + excluded.over_ceiling";
-        sqlx::query(sql)
-            .bind(host.as_str())
-            .bind(ms(at).div_euclid(HOUR_MS))
-            .bind(i64::from(samples))
-            .bind(cpu_percent_max)
-            .bind(i64::from(over_ceiling))
-            .execute(&self.pool)
-            .await
-            .during("keep a host's load")?;
-        sqlx::query("UPDATE hosts SET last_seen_at = $1 WHERE host_id = $2")
-            .bind(ms(at))
-            .bind(host.as_str())
-            .execute(&self.pool)
-            .await
-            .during("keep when a host was seen")
-            .map(|_| ())
+    /// Adds load samples of one host to its hour.
+    pub async fn host_load_add(&self, load: &HostLoad, at: Timestamp) -> Result<(), StoreError> {
+        self.hosts_load_add(std::slice::from_ref(load), at).await
+    }
+
+    /// Adds load samples of many hosts to their hour, a host at most once: all are kept, or none.
+    pub async fn hosts_load_add(&self, loads: &[HostLoad], at: Timestamp) -> Result<(), StoreError> {
+        retried(|| self.loads_add(loads, at)).await
+    }
+
+    async fn loads_add(&self, loads: &[HostLoad], at: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        for some in loads.chunks(ROWS_PER_STATEMENT) {
+            let columns = [
+                ("host", Kind::Text),
+                ("samples", Kind::Int),
+                ("cpu_percent_max", Kind::Real),
+                ("over_ceiling", Kind::Int),
+            ];
+            // In one order, so that two controllers do not wait for each other.
+            let sql = format!(
+                "INSERT INTO host_load (host_id, hour, samples, cpu_percent_max, over_ceiling) \
+                 SELECT host, CAST($2 AS BIGINT), samples, cpu_percent_max, over_ceiling FROM {} AS added WHERE 1 = 1 ORDER BY host \
+                 ON CONFLICT (host_id, hour) DO UPDATE SET samples = host_load.samples + excluded.samples, \
+                 cpu_percent_max = CASE WHEN host_load.cpu_percent_max > excluded.cpu_percent_max \
+                 THEN host_load.cpu_percent_max ELSE excluded.cpu_percent_max END, \
+                 over_ceiling = host_load.over_ceiling + excluded.over_ceiling",
+                rows::table(self.backend, &columns)
+            );
+            sqlx::query(sqlx::AssertSqlSafe(sql))
+                .bind(rows::json(some))
+                .bind(ms(at).div_euclid(HOUR_MS))
+                .execute(&mut *tx)
+                .await
+                .during("keep the load of hosts")?;
+            let sql =
+                format!("UPDATE hosts SET last_seen_at = $2 WHERE host_id IN {}", rows::ids(self.backend));
+            sqlx::query(sqlx::AssertSqlSafe(sql))
+                .bind(rows::ids_json(some.iter().map(|load| &load.host)))
+                .bind(ms(at))
+                .execute(&mut *tx)
+                .await
+                .during("keep when hosts were seen")?;
+        }
+        tx.commit().await.during("commit the load of hosts")
     }
 
     /// Per host: the highest CPU in percent of each hour of a span, ascending.
@@ -223,48 +187,4 @@ impl Store {
         });
         read.collect()
     }
-}
-
-/// Moves the instances of an inventory to its host. Returns those that another host listed before.
-async fn take_inventory(tx: &mut Tx, backend: Backend, hello: &Hello) -> Result<Vec<String>, StoreError> {
-    let listed = rows::ids_json(hello.inventory.iter().map(|item| &item.instance));
-    // Locked in one order, so that two hosts that list the same instances do not wait for each other.
-    let sql = format!(
-        "SELECT instance_id, host_id FROM instances WHERE host_id = $2 OR instance_id IN {} ORDER BY instance_id{}",
-        rows::ids(backend),
-        backend.for_update()
-    );
-    let before: Vec<(String, Option<String>)> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
-        .bind(listed)
-        .bind(hello.host.as_str())
-        .fetch_all(&mut **tx)
-        .await
-        .during("read the instances of an inventory")?;
-    // Instances no longer listed must not be sent to this host any more.
-    sqlx::query("UPDATE instances SET host_id = NULL WHERE host_id = $1")
-        .bind(hello.host.as_str())
-        .execute(&mut **tx)
-        .await
-        .during("clear a host's inventory")?;
-    // The last word on an instance that is listed twice stands.
-    let items: BTreeMap<_, _> = hello.inventory.iter().map(|item| (&item.instance, &item.cohort)).collect();
-    let columns = [("instance_id", Kind::Text), ("cohort", Kind::Text)];
-    // `WHERE 1 = 1` keeps SQLite from reading ON CONFLICT as part of a join.
-    let sql = format!(
-        "INSERT INTO instances (instance_id, host_id, cohort) SELECT instance_id, $2, cohort FROM {} AS listed \
-         WHERE 1 = 1 ON CONFLICT (instance_id) DO UPDATE SET host_id = excluded.host_id, \
-         cohort = CASE WHEN excluded.cohort = '' THEN instances.cohort ELSE excluded.cohort END",
-        rows::table(backend, &columns)
-    );
-    let listed: Vec<_> = items.iter().map(|(instance_id, cohort)| Listed { instance_id, cohort }).collect();
-    sqlx::query(sqlx::AssertSqlSafe(sql))
-        .bind(rows::json(&listed))
-        .bind(hello.host.as_str())
-        .execute(&mut **tx)
-        .await
-        .during("keep the instances of an inventory")?;
-    let elsewhere = |(instance, host): (String, Option<String>)| {
-        host.filter(|host| host != hello.host.as_str()).map(|_| instance)
-    };
-    Ok(before.into_iter().filter_map(elsewhere).collect())
 }

@@ -18,6 +18,7 @@ use crate::{
 };
 
 mod batches;
+mod hellos;
 mod leases;
 mod migrations;
 

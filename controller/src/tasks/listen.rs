@@ -1,6 +1,9 @@
 //! What agents say of their wakes: taken in order, committed many at a time.
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use reveille_proto::{HostId, WakeId, edge::AttemptResult};
@@ -18,6 +21,9 @@ use crate::{
 
 /// Words committed together: whatever has come in while the last ones were written.
 const TOGETHER_MAX: usize = 512;
+
+/// More hosts that connected together are asked for with all others.
+const ONE_BY_ONE_MAX: usize = 8;
 
 /// Between two tries while the database does not take them.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -58,10 +64,12 @@ struct Word {
 async fn take(shared: &Shared, heard: &[AgentEvent]) -> Result<(), StoreError> {
     let now = shared.clock.now();
     let mut words = Vec::new();
+    let running = running(shared, heard).await?;
     for event in heard {
         match event {
             AgentEvent::Connected { host, journal_id, epoch } => {
-                words.extend(reconnected(shared, host, journal_id, *epoch, now).await?);
+                let wakes = running.get(host).map(Vec::as_slice).unwrap_or_default();
+                words.extend(reconnected(shared, host, wakes, (journal_id, *epoch), now));
             }
             AgentEvent::Progress { host, progress } => {
                 let event = Event::Progress { attempt: progress.attempt, phase: progress.phase, at: now };
@@ -82,22 +90,43 @@ async fn take(shared: &Shared, heard: &[AgentEvent]) -> Result<(), StoreError> {
 }
 
 /// Every wake that was under way on the host is sent again; the agent's journal makes that harmless.
-async fn reconnected(
+fn reconnected(
     shared: &Shared,
     host: &HostId,
-    journal_id: &str,
-    epoch: u64,
+    wakes: &[Wake],
+    (journal_id, epoch): (&str, u64),
     now: Timestamp,
-) -> Result<Vec<Word>, StoreError> {
-    let wakes = shared.store.wakes_running_on(host).await?;
-    let permits = by_host(&wakes).remove(host).unwrap_or_default();
+) -> Vec<Word> {
+    let permits = by_host(wakes).remove(host).unwrap_or_default();
     shared.fleet.reconcile(host, &permits, now);
     shared.signals.dispatch.notify_one();
-    let word = |wake: Wake| {
+    let word = |wake: &Wake| {
         let event = Event::Reconnected { epoch, journal_id: journal_id.to_owned(), at: now };
         Word { host: host.clone(), wake: wake.id, event, result: None }
     };
-    Ok(wakes.into_iter().map(word).collect())
+    wakes.iter().map(word).collect()
+}
+
+/// The wakes that hold a permit on the hosts that have just connected: read one by one, or all when those are many.
+async fn running(shared: &Shared, heard: &[AgentEvent]) -> Result<BTreeMap<HostId, Vec<Wake>>, StoreError> {
+    let connected = heard.iter().filter_map(|event| match event {
+        AgentEvent::Connected { host, .. } => Some(host),
+        _ => None,
+    });
+    let connected: BTreeSet<&HostId> = connected.collect();
+    let mut running: BTreeMap<HostId, Vec<Wake>> = BTreeMap::new();
+    if connected.len() <= ONE_BY_ONE_MAX {
+        for host in connected {
+            running.insert(host.clone(), shared.store.wakes_running_on(host).await?);
+        }
+        return Ok(running);
+    }
+    for wake in shared.store.wakes_running().await? {
+        if let Some(run) = wake.state.run().filter(|run| connected.contains(&run.host)) {
+            running.entry(run.host.clone()).or_default().push(wake);
+        }
+    }
+    Ok(running)
 }
 
 /// Steps the wakes, and performs what follows. A word that fits no wake is said, and nothing more.

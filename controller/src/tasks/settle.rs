@@ -9,7 +9,7 @@ use super::{Task, TaskError, perform};
 use crate::{
     app::Shared,
     outcome::{WakeFacts, judge},
-    store::{OutcomeRow, StoreError},
+    store::{HostLoad, OutcomeRow, StoreError},
     wake::{Event, Wake},
 };
 
@@ -89,10 +89,13 @@ impl Settle {
 
     async fn keep_load(&self) -> Result<(), StoreError> {
         let now = self.shared.clock.now();
-        for (host, hour) in self.shared.fleet.take_load_hours() {
-            let (samples, max, over) = (hour.samples, hour.cpu_percent_max, hour.over_ceiling);
-            self.shared.store.host_load_add(&host, now, samples, max, over).await?;
-        }
+        let loads = self.shared.fleet.take_load_hours().into_iter().map(|(host, hour)| HostLoad {
+            host,
+            samples: hour.samples,
+            cpu_percent_max: hour.cpu_percent_max,
+            over_ceiling: hour.over_ceiling,
+        });
+        self.shared.store.hosts_load_add(&loads.collect::<Vec<_>>(), now).await?;
         for (class, curve) in self.shared.fleet.take_learned_curves() {
             self.shared.store.start_curve_keep(&class, &curve, now).await?;
         }

@@ -57,6 +57,6 @@ async fn readyz(State(probes): State<Probes>) -> impl IntoResponse {
 }
 
 async fn metrics(State(probes): State<Probes>) -> Result<impl IntoResponse, ControlError> {
-    let text = scrape(&probes.shared).await?;
+    let text = scrape(&probes.shared).await;
     Ok(([(header::CONTENT_TYPE, OPENMETRICS)], text))
 }

@@ -15,6 +15,11 @@ async fn ready_follows_tasks_and_database() {
     assert_eq!((&closed["store"], &closed["tasks"]), (&false.into(), &true.into()));
     assert_eq!(desk.get("/livez").await.status.as_u16(), 200);
     desk.get("/v1/hosts").await.problem(500, "internal");
+    let scrape = desk.get("/metrics").await;
+    for line in ["reveille_store_up 0", "reveille_load_reports_total 0", "reveille_hosts_connected 0"] {
+        assert!(scrape.text.lines().any(|l| l == line), "{line} is missing in\n{}", scrape.text);
+    }
+    assert!(!scrape.text.contains("reveille_wakes_open") && scrape.text.ends_with("# EOF\n"));
 }
 
 #[tokio::test]

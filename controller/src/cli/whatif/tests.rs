@@ -15,7 +15,7 @@ use crate::{
     logs::{Batch, Counts, Position},
     policy::{Mode, Policy},
     report::plot::Terminal,
-    store::{PolicyChange, Store},
+    store::{HostLoad, PolicyChange, Store},
     visits::{Sighting, SightingKind},
 };
 
@@ -96,7 +96,9 @@ impl Home {
         for hour in 0..40 {
             let at = day(20) + SignedDuration::from_hours(hour);
             let percent = if hour % 4 == 0 { 80.0 } else { 12.5 };
-            store.host_load_add(&hello.host, at, 60, percent, 0).await.expect("kept");
+            let host = hello.host.clone();
+            let load = HostLoad { host, samples: 60, cpu_percent_max: percent, over_ceiling: 0 };
+            store.host_load_add(&load, at).await.expect("kept");
         }
         let change = PolicyChange {
             changed_at: day(1),
