@@ -1,5 +1,7 @@
 //! What the bench found, as JSON and as a table.
 
+use std::fmt::Write as _;
+
 use comfy_table::{CellAlignment, Table};
 use reveille_controller::report::STYLE;
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
@@ -42,7 +44,7 @@ pub struct Restart {
 /// While every process of the database was stopped.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Hang {
-    pub hang_s: f64,
+    pub lasted_s: f64,
     /// Taken by the controller, by its own count.
     pub loads_per_s: f64,
     /// In that time and the ten seconds after.
@@ -169,14 +171,14 @@ impl FleetBench {
         );
         for (n, minute) in self.minutes.iter().enumerate() {
             let (cpu, resident) = (minute.cpu_cores, mb(minute.resident_bytes));
-            text += &format!("  minute {:>2}: {cpu:.3} cores, {resident} resident\n", n + 1);
+            writeln!(text, "  minute {:>2}: {cpu:.3} cores, {resident} resident", n + 1).ok();
         }
-        text += &format!("- not measured with TLS: {}\n", self.tls_reason);
+        writeln!(text, "- not measured with TLS: {}", self.tls_reason).ok();
         for one in &self.skipped {
-            text += &format!("- SKIPPED: {one}\n");
+            writeln!(text, "- SKIPPED: {one}").ok();
         }
         for one in self.missed() {
-            text += &format!("! not reached: {one}\n");
+            writeln!(text, "! not reached: {one}").ok();
         }
         text
     }
@@ -214,7 +216,7 @@ impl FleetBench {
             row("  welcomes in one second", welcomes_per_s_max.to_string(), none()),
         ];
         if let Some(hang) = &self.hang {
-            let what = format!("sessions lost, database hung {:.0} s", hang.hang_s);
+            let what = format!("sessions lost, database hung {:.0} s", hang.lasted_s);
             rows.push(row(&what, hang.sessions_lost.to_string(), "0".into()));
             let asked = format!("{:.0}", LOADS_SHARE_MIN * agents);
             rows.push(row("  reports taken a second", format!("{:.0}", hang.loads_per_s), asked));
@@ -252,7 +254,7 @@ impl Serialize for FleetBench {
         map.serialize_entry("welcomes_per_s_max", &self.restart.welcomes_per_s_max)?;
         map.serialize_entry("not_dialled", &self.restart.not_dialled)?;
         map.serialize_entry("not_welcomed", &self.restart.not_welcomed)?;
-        map.serialize_entry("hang_s", &self.hang.map(|hang| hang.hang_s))?;
+        map.serialize_entry("hang_s", &self.hang.map(|hang| hang.lasted_s))?;
         map.serialize_entry("hang_loads_per_s", &self.hang.map(|hang| hang.loads_per_s))?;
         map.serialize_entry("hang_connected_after", &self.hang.map(|hang| hang.connected_after))?;
         map.serialize_entry("tls", &self.tls)?;
@@ -288,7 +290,7 @@ mod tests {
                 not_dialled: 6000,
                 not_welcomed: 0,
             },
-            hang: Some(Hang { hang_s: 60.0, loads_per_s: 4999.0, sessions_lost: 0, connected_after: 5000 }),
+            hang: Some(Hang { lasted_s: 60.0, loads_per_s: 4999.0, sessions_lost: 0, connected_after: 5000 }),
             tls: None,
             tls_reason: "none yet",
             skipped: Vec::new(),
@@ -316,7 +318,8 @@ mod tests {
         bench.broken_while_measured = 1;
         bench.restart.reconnect_s = None;
         (bench.restart.hellos, bench.restart.hellos_per_s_max) = (9000, 4000);
-        bench.hang = Some(Hang { hang_s: 60.0, loads_per_s: 10.0, sessions_lost: 7, connected_after: 4993 });
+        bench.hang =
+            Some(Hang { lasted_s: 60.0, loads_per_s: 10.0, sessions_lost: 7, connected_after: 4993 });
         assert_eq!(bench.missed().len(), 10, "{:#?}", bench.missed());
         assert!(bench.render().contains("not reached: 7 sessions were lost"), "{}", bench.render());
     }

@@ -200,7 +200,7 @@ async fn hang(
     tokio::time::sleep(AFTERMATH).await;
     let end = agents.now();
     Ok(Hang {
-        hang_s,
+        lasted_s: hang_s,
         loads_per_s: taken as f64 / hang_s,
         sessions_lost: end.broken - begin.broken,
         connected_after: end.connected(),
