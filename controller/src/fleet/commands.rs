@@ -6,6 +6,8 @@ use reveille_proto::{
     v1::{self, controller_message::Kind},
 };
 
+use tokio::sync::mpsc;
+
 use super::Registry;
 use crate::{policy::Policy, wake::Wake};
 
@@ -17,6 +19,21 @@ pub(super) fn configure(policy: &Policy, load_interval_ms: u32) -> v1::Configure
         wakes_max: policy.host_wakes_max,
         stopped: policy.stopped,
     }
+}
+
+/// What is on its way to one agent.
+pub type Outbox = mpsc::Receiver<v1::ControllerMessage>;
+
+/// The wake of the next command in an outbox, other messages passed over; `None` when the session is over.
+pub async fn next_wake(outbox: &mut Outbox) -> Option<WakeId> {
+    while let Some(message) = outbox.recv().await {
+        if let Some(Kind::Wake(wake)) = message.kind
+            && let Ok(id) = wake.wake_id.parse()
+        {
+            return Some(id);
+        }
+    }
+    None
 }
 
 /// Each returns whether the message is on its way; a host that is not connected hears it when it is back.

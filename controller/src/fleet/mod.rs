@@ -7,6 +7,7 @@ mod registry;
 mod session;
 mod starts;
 
+pub use commands::{Outbox, next_wake};
 pub use greeter::Greeter;
 pub use live::LiveHost;
 pub use registry::{Ask, Granted, LoadHour, Registry};

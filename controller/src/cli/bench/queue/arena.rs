@@ -9,13 +9,13 @@ use jiff::{SignedDuration, Timestamp};
 use reveille_proto::{
     HostId, InstanceId, WakeId,
     edge::{Hello, InventoryItem, Load, LoadReport},
-    v1::controller_message::Kind,
 };
 
 use crate::{
     app::{App, Seams, Shared},
     cli::bench::BenchError,
     config::Config,
+    fleet::{Outbox, next_wake},
     policy::Mode,
     store::{DatabaseUrl, NewWake},
     wake::Reason,
@@ -186,17 +186,9 @@ fn hello(host: &HostId, first: u32, each: u32) -> Hello {
 }
 
 /// An agent that writes down when each command came.
-async fn listen(
-    mut outbox: tokio::sync::mpsc::Receiver<reveille_proto::v1::ControllerMessage>,
-    shared: Shared,
-    sent: Sent,
-) {
-    while let Some(message) = outbox.recv().await {
-        if let Some(Kind::Wake(wake)) = message.kind
-            && let Ok(id) = wake.wake_id.parse()
-        {
-            let now = shared.clock.now();
-            sent.lock().unwrap_or_else(PoisonError::into_inner).push((id, now));
-        }
+async fn listen(mut outbox: Outbox, shared: Shared, sent: Sent) {
+    while let Some(id) = next_wake(&mut outbox).await {
+        let now = shared.clock.now();
+        sent.lock().unwrap_or_else(PoisonError::into_inner).push((id, now));
     }
 }
