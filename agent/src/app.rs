@@ -97,7 +97,7 @@ impl Agent {
         log_start(&identity, &state_dir, instances.iter().map(|instance| &instance.id));
         let stop = CancellationToken::new();
         let (journal, writer) = Journal::start(file);
-        let wakes_max = config.guard.wakes_max.unwrap_or_else(|| (cores as u32).max(1));
+        let wakes_max = config.guard.wakes_max.unwrap_or_else(|| wakes_max_default(cores, groups.is_some()));
         let executor = Executor::new(Parts {
             clock: clock.clone(),
             host,
@@ -168,6 +168,13 @@ impl Agent {
         let _ = writer.await;
         end
     }
+}
+
+/// One per core; two where a CPU group holds starts under the ceiling anyway, so that none of it is left unused while one
+/// start gives way to the next.
+fn wakes_max_default(cores: f64, is_capped: bool) -> u32 {
+    let per_core = if is_capped { 2.0 } else { 1.0 };
+    ((per_core * cores) as u32).max(1)
 }
 
 fn measured_by(groups: Option<&Groups>) -> Box<dyn Starts> {

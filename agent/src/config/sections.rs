@@ -55,7 +55,7 @@ impl Default for Controller {
 #[serde(deny_unknown_fields, default)]
 pub struct Guard {
     pub cpu_ceiling_percent: f64,
-    /// Wakes carried out at once. Default: one per core.
+    /// Wakes carried out at once. Default: one per core, two where starts run in a CPU group.
     pub wakes_max: Option<u32>,
 }
 
