@@ -75,7 +75,8 @@ impl Arena {
                 Ok::<_, BenchError>((hello, greeting.session_epoch))
             }
         }))
-        .buffer_unordered(HELLOS_AT_ONCE);
+        // Writers to a file only wait for each other.
+        .buffer_unordered(if database.is_some() { HELLOS_AT_ONCE } else { 1 });
         while let Some(both) = greeted.next().await {
             let (hello, epoch) = both?;
             let (_, outbox) = shared.fleet.connect(&hello, epoch);
