@@ -3,6 +3,7 @@
 //! Knows nothing of either end. Messages become domain values once, at the edge, through [`edge`].
 
 pub mod clock;
+pub mod codec;
 pub mod edge;
 pub mod ids;
 

@@ -12,6 +12,7 @@ fn generated_code_matches_the_proto_files() -> Result<(), Box<dyn Error>> {
     let descriptors = protox::compile(FILES, [root.join("proto")])?;
     tonic_prost_build::configure()
         .btree_map(".")
+        .codec_path("crate::codec::SmallBuffers")
         .emit_rerun_if_changed(false)
         .out_dir(out.path())
         .compile_fds(descriptors)?;

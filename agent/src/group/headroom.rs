@@ -5,8 +5,8 @@
 //!
 //! - A share of a quarter second is read from some 50 ticks. Changes are therefore taken between whole seconds, once a
 //!   second, however often one looks; taken between samples, the noise of the ticks would pass for wandering.
-//! - The background is the last sample, or the mean of the last two if that is more: a jump upward counts at once, a fall
-//!   after two samples, and noise errs to the safe side.
+//! - The background is the mean of the last second; the last sample, or the mean of the last two, counts if it is more by a
+//!   few ticks: a jump upward counts at once, a fall after a second, and the noise of the ticks not at all.
 //! - What a jump used above the ceiling before it was noticed is taken back within the same second, so that whoever looks
 //!   once a second seldom sees it. A jump therefore counts less in the variance than it does where it is only waited out.
 
@@ -22,6 +22,9 @@ const JUMP_DEVIATIONS: f64 = 2.5;
 pub(super) const SHARE_MIN: f64 = 0.05;
 /// Before anything is known of it, the background is taken to change by this share of the host within a second.
 const CHANGE_SHARE_ASSUMED: f64 = 0.01;
+/// By how much of the host a single look may be off, and the mean of two: a tick or two of each core.
+const NOISE_SHARE: f64 = 0.04;
+const NOISE_SHARE_OF_TWO: f64 = 0.02;
 /// The ceiling is kept, and changes are taken, over this span.
 const SPAN_S: f64 = 1.0;
 
@@ -111,6 +114,12 @@ impl Headroom {
 
     /// Mean of the span that ended `ago_s` ago; `None` when it has not all been measured.
     fn background(&self, ago_s: f64) -> Option<f64> {
+        let measured_s: f64 = self.recent.iter().map(|measured| measured.elapsed_s).sum();
+        (measured_s > ago_s + 0.9 * SPAN_S).then(|| self.mean(ago_s))
+    }
+
+    /// Of what was measured of that span; 0 when nothing was.
+    fn mean(&self, ago_s: f64) -> f64 {
         let (mut at_s, mut sum, mut weight) = (0.0, 0.0, 0.0);
         for measured in &self.recent {
             let middle_s = at_s + measured.elapsed_s / 2.0;
@@ -120,14 +129,20 @@ impl Headroom {
             }
             at_s += measured.elapsed_s;
         }
-        (at_s > ago_s + 0.9 * SPAN_S && weight > 0.0).then(|| sum / weight)
+        if weight > 0.0 { sum / weight } else { 0.0 }
     }
 
     /// Cores that may be given to the starting instances until the next look; as few as may be before the first.
     pub fn group_cores(&self, room: &Room) -> f64 {
         let Some(last) = self.recent.front() else { return room.least_cores() };
-        let before = self.recent.get(1).map_or(last.background(), Measured::background);
-        let background = last.background().max(f64::midpoint(last.background(), before));
+        let last_two = f64::midpoint(
+            last.background(),
+            self.recent.get(1).map_or(last.background(), Measured::background),
+        );
+        let background = self
+            .mean(0.0)
+            .max(last.background() - NOISE_SHARE * room.cores)
+            .max(last_two - NOISE_SHARE_OF_TWO * room.cores);
         let by_law = room.ceiling_cores() - background - MARGIN * self.change.sqrt();
         by_law.min(self.repaid(room, last.elapsed_s) - background).max(room.least_cores())
     }

@@ -1,12 +1,14 @@
-//! How much more a group uses than its quota says, and the quota that takes this into account.
+//! How much more or less a group uses than its quota says, and the quota that takes this into account.
 //!
 //! At each write of a quota the kernel fills it up anew, and a process is stopped only at a tick: at four writes a second
-//! that is some percent. What is measured while the group wants more than it gets is taken as the rule.
+//! that is some percent more. What of a slice a core does not use before the period is over is lost: some percent less.
+//! What is measured while the group wants more than it gets is taken as the rule.
 
 /// How much one second counts.
 const RATE: f64 = 0.2;
-/// A quota is not lowered by more than this factor.
+/// A quota is not lowered by more than this factor, nor raised by more than the other.
 const LEAK_MAX: f64 = 1.3;
+const LOSS_MAX: f64 = 1.15;
 /// From this share of throttled periods on the group is taken to have used all it could.
 const THROTTLED_SHARE_MIN: f64 = 0.9;
 
@@ -24,14 +26,14 @@ impl Leak {
     /// For `elapsed_s`, `used` cores where the quota said `granted`.
     pub(super) fn saw(&mut self, granted: f64, used: f64, throttled_share: f64, elapsed_s: f64) {
         if granted > 0.0 && throttled_share >= THROTTLED_SHARE_MIN {
-            let leak = (used / granted).clamp(1.0 / LEAK_MAX, LEAK_MAX);
+            let leak = (used / granted).clamp(1.0 / LOSS_MAX, LEAK_MAX);
             self.0 += (1.0 - (-RATE * elapsed_s).exp()) * (leak - self.0);
         }
     }
 
     /// The quota with which so many cores are used.
     pub(super) fn quota(&self, cores: f64) -> f64 {
-        cores / self.0.max(1.0)
+        cores / self.0
     }
 }
 
@@ -51,8 +53,12 @@ mod tests {
         }
         assert!((leak.quota(0.54) - 0.5).abs() < 1e-6);
         for _ in 0..400 {
-            leak.saw(0.5, 0.4, 1.0, 0.25);
+            leak.saw(0.5, 0.475, 1.0, 0.25);
         }
-        assert!((leak.quota(0.5) - 0.5).abs() < 1e-6, "never more than what is left");
+        assert!((leak.quota(0.475) - 0.5).abs() < 1e-6, "what is lost is given on top");
+        for _ in 0..400 {
+            leak.saw(0.5, 0.1, 1.0, 0.25);
+        }
+        assert!((leak.quota(0.5) - 0.575).abs() < 1e-6, "but no more than that");
     }
 }

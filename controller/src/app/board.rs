@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use jiff::Timestamp;
@@ -18,12 +21,23 @@ use crate::{
 pub struct SharedBoard {
     board: Mutex<Board>,
     unknown: Mutex<BTreeSet<WakeId>>,
+    known: AtomicBool,
 }
 
 impl SharedBoard {
     // Plain maps and sets: a panic elsewhere leaves at worst a wake out, which the next look at the store puts back.
     pub fn lock(&self) -> MutexGuard<'_, Board> {
         self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The whole queue was read, for the first time or again.
+    pub fn read_whole(&self) {
+        self.known.store(true, Ordering::Release);
+    }
+
+    /// Whether it ever was.
+    pub fn is_known(&self) -> bool {
+        self.known.load(Ordering::Acquire)
     }
 
     /// A wake was made or moved, and the move is on disk.

@@ -308,6 +308,7 @@ fn spawn_tasks(
     spawn(tasks::Ingest::new(shared.clone())?, |shared| Some(&shared.signals.ingest), on);
     spawn(tasks::Learn::new(shared.clone()), |shared| Some(&shared.signals.learn), on);
     spawn(tasks::Plan::new(shared.clone()), |shared| Some(&shared.signals.plan), on);
+    spawn(tasks::Mirror::new(shared.clone()), |_| None, on);
     spawn(tasks::Dispatch::new(shared.clone()), |shared| Some(&shared.signals.dispatch), on);
     spawn(tasks::Settle::new(shared.clone()), |shared| Some(&shared.signals.settle), on);
     spawn(tasks::Prune::new(shared.clone()), |_| None, on);

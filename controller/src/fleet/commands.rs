@@ -21,8 +21,9 @@ pub(super) fn configure(policy: &Policy, load_interval_ms: u32) -> v1::Configure
     }
 }
 
-/// What is on its way to one agent.
-pub type Outbox = mpsc::Receiver<v1::ControllerMessage>;
+/// What is on its way to one agent. Boxed: the channel sets places for 32 messages aside, and thousands of agents have one
+/// each that is almost always empty.
+pub type Outbox = mpsc::Receiver<Box<v1::ControllerMessage>>;
 
 /// The wake of the next command in an outbox, other messages passed over; `None` when the session is over.
 pub async fn next_wake(outbox: &mut Outbox) -> Option<WakeId> {

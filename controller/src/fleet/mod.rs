@@ -6,6 +6,7 @@ mod live;
 mod registry;
 mod session;
 mod starts;
+mod tally;
 
 pub use commands::{Outbox, next_wake};
 pub use greeter::Greeter;

@@ -13,7 +13,7 @@ use reveille_proto::{
 };
 use tokio::sync::mpsc;
 
-use super::{LiveHost, Over, Permitted, starts::Starts};
+use super::{LiveHost, Outbox, Over, Permitted, starts::Starts, tally::Tally};
 use crate::{
     policy::Policy,
     throttle::{
@@ -34,7 +34,7 @@ struct Entry {
     starts: Starts,
     /// Number of the session that owns the entry; an older session's end does not touch a newer one.
     session: u64,
-    outbox: Option<mpsc::Sender<v1::ControllerMessage>>,
+    outbox: Option<mpsc::Sender<Box<v1::ControllerMessage>>>,
     hour: LoadHour,
     /// In the order of the hello, with what was last seen of each.
     inventory: Vec<(InstanceId, Observed)>,
@@ -64,6 +64,7 @@ struct Inner {
     hosts: BTreeMap<HostId, Entry>,
     curves: Curves,
     connected: usize,
+    tally: Tally,
 }
 
 /// A question to the throttle: may this instance be started on this host now?
@@ -92,7 +93,12 @@ pub struct Granted {
 
 impl Registry {
     pub fn new(rule: ThrottleRule) -> Self {
-        let inner = Inner { hosts: BTreeMap::new(), curves: Curves::new(&rule), connected: 0 };
+        let inner = Inner {
+            hosts: BTreeMap::new(),
+            curves: Curves::new(&rule),
+            connected: 0,
+            tally: Tally::default(),
+        };
         Self { inner: Arc::new(Mutex::new(inner)), rule }
     }
 
@@ -102,12 +108,15 @@ impl Registry {
     }
 
     /// A new session takes over the host. Returns its number and the end of its outbox to write from.
-    pub(crate) fn connect(&self, hello: &Hello, epoch: u64) -> (u64, mpsc::Receiver<v1::ControllerMessage>) {
+    pub(crate) fn connect(&self, hello: &Hello, epoch: u64) -> (u64, Outbox) {
         let (outbox, messages) = mpsc::channel(OUTBOX_MAX);
         let mut inner = self.lock();
         let inner = &mut *inner;
         let before = inner.hosts.remove(&hello.host);
         let was_connected = before.as_ref().is_some_and(|entry| entry.live.connected);
+        if let Some(before) = &before {
+            before.untally(&mut inner.tally);
+        }
         inner.connected += usize::from(!was_connected);
         let (session, gate, mut starts, hour) = before.map_or_else(
             || (1, HostGate::new(&self.rule), Starts::default(), LoadHour::default()),
@@ -128,6 +137,7 @@ impl Registry {
             is_reconciled: false,
             generation: 0,
         };
+        entry.tally(&mut inner.tally);
         inner.hosts.insert(hello.host.clone(), entry);
         (session, messages)
     }
@@ -174,10 +184,11 @@ impl Registry {
     /// Asks, and counts the permit at once.
     pub fn grant(&self, wake: WakeId, permitted: Permitted, ask: &Ask<'_>) -> Result<Granted, Closed> {
         let mut inner = self.lock();
-        let Inner { hosts, curves, .. } = &mut *inner;
+        let Inner { hosts, curves, tally, .. } = &mut *inner;
         let entry = hosts.get_mut(ask.host).ok_or(Closed::NoLoad)?;
         entry.starts.settle(SignedDuration::from_secs(self.rule.load_lag_s.into()), ask.now);
         let granted = entry.ask(ask, curves.all(), &self.rule)?;
+        tally.add(&entry.live.zone, &permitted);
         entry.starts.granted(wake, permitted);
         Ok(granted)
     }
@@ -185,22 +196,36 @@ impl Registry {
     /// The permit of a wake is given back.
     pub fn ended(&self, host: &HostId, wake: WakeId, over: Over, now: Timestamp) {
         let mut inner = self.lock();
-        let Inner { hosts, curves, .. } = &mut *inner;
+        let Inner { hosts, curves, tally, .. } = &mut *inner;
         let Some(entry) = hosts.get_mut(host) else { return };
-        if !entry.starts.running().contains_key(&wake) {
-            return;
-        }
+        let Some(permitted) = entry.starts.ended(wake, over, now, curves) else { return };
+        tally.take(&entry.live.zone, &permitted);
         entry.generation += 1;
-        entry.starts.ended(wake, over, now, curves);
         if over == Over::Failed {
             entry.live.gate.failed(entry.starts.running().len() as u32, now);
         }
     }
 
-    /// Sets the permits of a host right by those in the store.
-    pub fn reconcile(&self, host: &HostId, stored: &BTreeMap<WakeId, Permitted>, now: Timestamp) {
-        if let Some(entry) = self.lock().hosts.get_mut(host) {
-            entry.starts.reconcile(stored, COMMIT_LAG, now);
+    /// Whether the wake has a permit on the host.
+    pub fn is_running(&self, host: &HostId, wake: WakeId) -> bool {
+        let inner = self.lock();
+        inner.hosts.get(host).is_some_and(|entry| entry.starts.running().contains_key(&wake))
+    }
+
+    /// Sets the permits of a host right by those in the store, as they were when reading began at `read_at`.
+    pub fn reconcile(
+        &self,
+        host: &HostId,
+        stored: &BTreeMap<WakeId, Permitted>,
+        read_at: Timestamp,
+        now: Timestamp,
+    ) {
+        let mut inner = self.lock();
+        let Inner { hosts, tally, .. } = &mut *inner;
+        if let Some(entry) = hosts.get_mut(host) {
+            entry.untally(tally);
+            entry.starts.reconcile(stored, read_at, COMMIT_LAG, now);
+            entry.tally(tally);
             entry.is_reconciled = true;
             entry.generation += 1;
         }
@@ -258,7 +283,18 @@ impl Registry {
 
     /// Permits in use in the whole fleet.
     pub fn active(&self) -> u32 {
-        self.lock().hosts.values().map(|entry| entry.starts.running().len() as u32).sum()
+        self.lock().tally.active()
+    }
+
+    /// Those of them on hosts of a zone.
+    pub fn active_in_zone(&self, zone: &str) -> u32 {
+        self.lock().tally.in_zone(zone)
+    }
+
+    /// Looks at how many each owner has, see [`Permitted::owner`].
+    pub fn by_owner<T>(&self, look: impl FnOnce(&dyn Fn(&str) -> u32) -> T) -> T {
+        let inner = self.lock();
+        look(&|owner| inner.tally.of_owner(owner))
     }
 
     /// Whether an agent saw the instance serve when it last looked.
@@ -292,7 +328,8 @@ impl Registry {
         let inner = &mut *inner;
         let Some(entry) = inner.hosts.get_mut(host) else { return false };
         let Some(outbox) = &entry.outbox else { return false };
-        let sent = outbox.try_send(v1::ControllerMessage { kind: Some(message(&entry.live)) }).is_ok();
+        let sent =
+            outbox.try_send(Box::new(v1::ControllerMessage { kind: Some(message(&entry.live)) })).is_ok();
         if !sent {
             entry.cut_off(&mut inner.connected);
         }
@@ -309,6 +346,14 @@ impl Registry {
 }
 
 impl Entry {
+    fn tally(&self, tally: &mut Tally) {
+        self.starts.running().values().for_each(|permitted| tally.add(&self.live.zone, permitted));
+    }
+
+    fn untally(&self, tally: &mut Tally) {
+        self.starts.running().values().for_each(|permitted| tally.take(&self.live.zone, permitted));
+    }
+
     fn cut_off(&mut self, connected: &mut usize) {
         *connected -= usize::from(self.live.connected);
         self.live.connected = false;

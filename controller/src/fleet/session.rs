@@ -201,7 +201,8 @@ impl v1::fleet_server::Fleet for FleetService {
             self.shared.signals.plan.notify_one();
         }
         tokio::spawn(self.clone().drain(up, hello.host.clone(), session));
-        let down = stream::iter([Ok(one(Down::Welcome(welcome)))]).chain(ReceiverStream::new(outbox).map(Ok));
+        let down = stream::iter([Ok(one(Down::Welcome(welcome)))])
+            .chain(ReceiverStream::new(outbox).map(|message| Ok(*message)));
         Ok(Response::new(down.take_until(self.shutdown.clone().cancelled_owned()).boxed()))
     }
 }

@@ -36,6 +36,8 @@ pub(super) struct Starts {
     running: BTreeMap<WakeId, Permitted>,
     /// When it ended, and what it was.
     settling: Vec<(Timestamp, Running)>,
+    /// Given back since the mirror was last set right, and when.
+    over: BTreeMap<WakeId, Timestamp>,
     /// Of the instances in the inventory.
     classes: BTreeMap<InstanceId, usize>,
 }
@@ -78,28 +80,39 @@ impl Starts {
         if let Some(class) = self.class_of(&permitted.instance) {
             self.pace.start(wake, class);
         }
+        self.over.remove(&wake);
         self.running.insert(wake, permitted);
     }
 
-    /// A permit is given back.
-    pub(super) fn ended(&mut self, wake: WakeId, over: Over, now: Timestamp, curves: &mut Curves) {
-        let Some(permitted) = self.running.remove(&wake) else { return };
+    /// A permit is given back, and is what is returned; `None` when there was none.
+    pub(super) fn ended(
+        &mut self,
+        wake: WakeId,
+        over: Over,
+        now: Timestamp,
+        curves: &mut Curves,
+    ) -> Option<Permitted> {
+        let permitted = self.running.remove(&wake)?;
+        self.over.insert(wake, now);
         self.settling.push((now, Running { since: permitted.since }));
         if over == Over::Served {
             self.pace.end(&wake, curves.all_mut());
         } else {
             self.pace.forget(&wake);
         }
+        Some(permitted)
     }
 
-    /// Sets the mirror right: these are the permits of the host by the store. What was granted within the last `lag` may
-    /// be missing there still.
+    /// Sets the mirror right: these were the permits of the host by the store when reading them began at `read_at`. What
+    /// was granted within the last `lag` may be missing there still, and what was given back since may still be there.
     pub(super) fn reconcile(
         &mut self,
         stored: &BTreeMap<WakeId, Permitted>,
+        read_at: Timestamp,
         lag: SignedDuration,
         now: Timestamp,
     ) {
+        self.over.retain(|_, at| *at >= read_at);
         let lost: Vec<WakeId> = self
             .running
             .iter()
@@ -113,7 +126,7 @@ impl Starts {
             self.pace.forget(&wake);
         }
         for (wake, permitted) in stored {
-            if !self.running.contains_key(wake) {
+            if !self.running.contains_key(wake) && !self.over.contains_key(wake) {
                 self.granted(*wake, permitted.clone());
             }
         }

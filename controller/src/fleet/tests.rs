@@ -62,7 +62,7 @@ impl Fleet {
     fn new() -> Self {
         let registry = Registry::new(ThrottleRule::default());
         drop(registry.connect(&hello(), 1));
-        registry.reconcile(&host(), &BTreeMap::new(), t(0));
+        registry.reconcile(&host(), &BTreeMap::new(), t(0), t(0));
         Self { registry, policy: Policy::default(), now_s: 0, background: 2.0, measures: true }
     }
 
@@ -115,7 +115,7 @@ fn nothing_is_granted_before_load_and_permits_are_known() {
         registry.ask(&ask).map(drop)
     };
     assert_eq!(ask(&registry), Err(Closed::PermitsUnknown));
-    registry.reconcile(&host(), &BTreeMap::new(), t(0));
+    registry.reconcile(&host(), &BTreeMap::new(), t(0), t(0));
     assert_eq!(ask(&registry), Err(Closed::NoLoad));
 }
 
@@ -158,12 +158,17 @@ fn permits_the_store_does_not_know_are_given_back_and_those_it_knows_count() {
     fleet.pass(5, 0.0);
     fleet.ask(1).expect("granted");
     let stored = |n: u32| (wake(n), Permitted { instance: instance(n), since: t(0), owner: String::new() });
-    fleet.registry.reconcile(&host(), &[stored(2)].into(), t(30));
+    fleet.registry.reconcile(&host(), &[stored(2)].into(), t(30), t(30));
     let ids = |fleet: &Fleet| fleet.registry.running()[&host()].keys().copied().collect::<Vec<_>>();
     assert_eq!(ids(&fleet), [wake(1), wake(2)], "the first may still be on its way to the disk");
-    fleet.registry.reconcile(&host(), &[stored(2)].into(), t(600));
+    fleet.registry.reconcile(&host(), &[stored(2)].into(), t(600), t(600));
     assert_eq!((ids(&fleet), fleet.registry.active()), (vec![wake(2)], 1));
     assert!(fleet.registry.generation(&host()).is_some_and(|generation| generation > 5));
+    fleet.registry.ended(&host(), wake(2), Over::Other, t(610));
+    fleet.registry.reconcile(&host(), &[stored(2)].into(), t(609), t(611));
+    assert_eq!(fleet.registry.active(), 0, "what was read before it ended brings nothing back");
+    fleet.registry.reconcile(&host(), &[stored(2)].into(), t(612), t(613));
+    assert_eq!(fleet.registry.active(), 1);
 }
 
 #[test]

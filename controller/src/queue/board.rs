@@ -125,6 +125,11 @@ impl Board {
         self.ready.keys()
     }
 
+    /// The rank of the first of a host's wakes whose time has come.
+    pub fn first_rank(&self, host: &HostId, skipped: &BTreeSet<WakeId>) -> Option<Rank> {
+        self.ready.get(host)?.iter().find(|(.., id)| !skipped.contains(id)).copied()
+    }
+
     /// The wakes of a host whose time has come, in the order in which they are to be tried.
     ///
     /// Inside a class the order is that of the ranks, but an owner who has `in_progress` wakes lets those go first who have

@@ -2,6 +2,11 @@
 
 use sqlx::{Any, Transaction};
 
+use super::{StoreError, error::During};
+
+/// Number of the lock on the sessions of hosts: `reveille` in ASCII.
+const SESSIONS_LOCK: i64 = i64::from_be_bytes(*b"reveille");
+
 /// A transaction on either database.
 pub(super) type Tx = Transaction<'static, Any>;
 
@@ -34,6 +39,28 @@ impl Backend {
         }
     }
 
+    /// Keeps all sessions of hosts as they are until the commit, together with others who do the same. One lock for all
+    /// of them: locking two thousand rows would cost as much as moving two thousand wakes.
+    pub(super) async fn keep_sessions(self, tx: &mut Tx) -> Result<(), StoreError> {
+        match self {
+            // The transaction is the only writer.
+            Self::Sqlite => Ok(()),
+            Self::Postgres => {
+                advise(tx, "SELECT CAST(pg_advisory_xact_lock_shared($1) AS TEXT)", "keep sessions").await
+            }
+        }
+    }
+
+    /// Waits until nobody keeps sessions as they are, and lets nobody until the commit.
+    pub(super) async fn change_sessions(self, tx: &mut Tx) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite => Ok(()),
+            Self::Postgres => {
+                advise(tx, "SELECT CAST(pg_advisory_xact_lock($1) AS TEXT)", "change sessions").await
+            }
+        }
+    }
+
     /// Behind a SELECT of rows that must stay as they are until the commit.
     pub(super) fn for_share(self) -> &'static str {
         match self {
@@ -50,4 +77,8 @@ impl Backend {
             Self::Postgres => format!("jsonb_array_elements(CAST(${number} AS JSONB))"),
         }
     }
+}
+
+async fn advise(tx: &mut Tx, sql: &'static str, doing: &'static str) -> Result<(), StoreError> {
+    sqlx::query(sql).bind(SESSIONS_LOCK).execute(&mut **tx).await.during(doing).map(drop)
 }

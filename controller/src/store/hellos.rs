@@ -101,6 +101,7 @@ impl Store {
         at: Timestamp,
     ) -> Result<Vec<Greeting>, StoreError> {
         let mut tx = self.begin().await?;
+        self.backend.change_sessions(&mut tx).await?;
         // The row of a host stands for its inventory too: whoever has it locked may read and change that.
         let epochs = take_hosts(&mut tx, self.backend, said, controller, at).await?;
         let before = inventories(&mut tx, self.backend, said).await?;
@@ -199,7 +200,8 @@ async fn take_inventory(tx: &mut Tx, backend: Backend, hello: &Hello) -> Result<
     let listed = rows::ids_json(hello.inventory.iter().map(|item| &item.instance));
     // Locked in one order, so that two hosts that list the same instances do not wait for each other.
     let sql = format!(
-        "SELECT instance_id, host_id FROM instances WHERE host_id = $2 OR instance_id IN {} ORDER BY instance_id{}",
+        "SELECT instance_id, host_id FROM instances WHERE instance_id IN (SELECT instance_id FROM instances \
+         WHERE host_id = $2 UNION ALL SELECT * FROM {} AS listed) ORDER BY instance_id{}",
         rows::ids(backend),
         backend.for_update()
     );

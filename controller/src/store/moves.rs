@@ -132,10 +132,10 @@ impl Store {
 
 /// The hosts whose sessions are still those; they stay so until the commit.
 async fn held(tx: &mut Tx, backend: Backend, sessions: &Sessions) -> Result<BTreeSet<HostId>, StoreError> {
+    backend.keep_sessions(tx).await?;
     let sql = format!(
-        "SELECT host_id, session_epoch FROM hosts WHERE controller_id = $2 AND host_id IN {} ORDER BY host_id{}",
-        rows::ids(backend),
-        backend.for_share()
+        "SELECT host_id, session_epoch FROM hosts WHERE controller_id = $2 AND host_id IN {}",
+        rows::ids(backend)
     );
     let rows: Vec<(String, i64)> = sqlx::query_as(AssertSqlSafe(sql))
         .bind(rows::ids_json(sessions.epochs.keys()))

@@ -19,6 +19,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What every connection to a file is told first: a commit is on disk before anything depends on it.
 const FILE_SETTINGS: &str = "PRAGMA busy_timeout = 30000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+                             PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 8192; \
                              PRAGMA foreign_keys = ON";
 
 /// What every connection to a server is told first: a batch is planned for the tables as they are, not as they were when

@@ -7,6 +7,7 @@ use super::{
     Store, StoreError,
     error::During,
     row::{Place, ms},
+    rows,
     wake_row::{COLUMNS, Row as WakeRow},
 };
 use crate::queue::Queued;
@@ -59,30 +60,36 @@ impl Store {
         Ok(readable(rows))
     }
 
-    /// One queued wake; `None` when it is not queued.
-    pub async fn queue_entry(&self, id: WakeId) -> Result<Option<Queued>, StoreError> {
-        let sql = format!("{} WHERE wakes.wake_id = $1 AND wakes.state = 'queued'", select());
-        let row: Option<Row> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
-            .bind(id.to_string())
-            .fetch_optional(&self.pool)
+    /// Those of these wakes that are queued. One bad row is said and left out.
+    pub async fn queue_entries(&self, ids: &[WakeId]) -> Result<Vec<Queued>, StoreError> {
+        let sql = format!(
+            "{} WHERE wakes.wake_id IN {} AND wakes.state = 'queued'",
+            select(),
+            rows::ids(self.backend)
+        );
+        let rows: Vec<Row> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(rows::ids_json(ids))
+            .fetch_all(&self.pool)
             .await
-            .during("read a queued wake")?;
-        row.map(Row::into_queued).transpose()
+            .during("read queued wakes")?;
+        Ok(readable(rows))
     }
 }
 
 impl Store {
-    /// Wakes that were put in the queue, or put there anew, at or after `since`.
-    pub async fn wakes_queued_since(&self, since: Timestamp) -> Result<Vec<WakeId>, StoreError> {
-        let sql = "SELECT DISTINCT transitions.wake_id FROM transitions \
-                   JOIN wakes ON wakes.wake_id = transitions.wake_id AND wakes.state = 'queued' \
-                   WHERE transitions.at >= $1 AND transitions.to_state = 'queued'";
-        let ids: Vec<String> = sqlx::query_scalar(sql)
+    /// The moves at or after `since` by which wakes were put in the queue, or put there anew: wake and number of the move.
+    pub async fn wakes_queued_since(&self, since: Timestamp) -> Result<Vec<(WakeId, u32)>, StoreError> {
+        // Whether they are queued still is not asked: that would be a look at the wakes themselves, every second.
+        let sql = "SELECT wake_id, seq FROM transitions WHERE at >= $1 AND to_state = 'queued'";
+        let rows: Vec<(String, i64)> = sqlx::query_as(sql)
             .bind(ms(since))
             .fetch_all(&self.pool)
             .await
             .during("look for wakes that were queued")?;
-        ids.iter().map(|id| Place { table: "transitions", row: id }.parse("wake_id", id)).collect()
+        let read = |(id, seq): &(String, i64)| {
+            Ok((Place { table: "transitions", row: id }.parse("wake_id", id)?, *seq as u32))
+        };
+        rows.iter().map(read).collect()
     }
 }
 

@@ -1,9 +1,12 @@
 //! Which of the wakes whose time has come may start now: the policy's no, the throttle's permit.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, BinaryHeap},
+};
 
-use jiff::{SignedDuration, Timestamp};
-use reveille_proto::HostId;
+use jiff::Timestamp;
+use reveille_proto::{HostId, InstanceId, WakeId};
 
 use super::{
     TaskError,
@@ -15,7 +18,7 @@ use crate::{
     config::SharedResource,
     fleet::{Ask, Granted, LiveHost, Permitted},
     policy::{Mode, Policy},
-    queue::{Board, Queued, RetryBudget},
+    queue::{Board, Queued, Rank, RetryBudget},
     store::InstanceRow,
     throttle::Closed,
     wake::{Event, Priority, Reason, Wake},
@@ -44,110 +47,161 @@ pub(super) struct Choice {
     pub(super) is_full: bool,
 }
 
-/// Counts what is in progress while it chooses.
+/// Chooses, over all hosts, those that are needed first; batch after batch, so that what it knows of ten thousand hosts is
+/// put together once.
 #[derive(Debug)]
 pub(super) struct Chooser<'a> {
+    rules: Rules<'a>,
+    turns: Vec<Turn>,
+    /// The first wake of each host that goes on, and the host's place among the turns.
+    next: BinaryHeap<Reverse<(Rank, usize)>>,
+    /// Hosts that can start no more.
+    spent: Vec<HostId>,
+}
+
+/// One host while it is chosen for.
+#[derive(Debug)]
+struct Turn {
+    host: HostId,
+    live: LiveHost,
+    /// Looked at, and not to be started now.
+    skipped: BTreeSet<WakeId>,
+}
+
+/// What says yes or no to one wake.
+#[derive(Debug)]
+struct Rules<'a> {
     shared: &'a Shared,
     policy: &'a Policy,
     zones: ZoneRules,
     now: Timestamp,
-    most: usize,
-    choice: Choice,
-    fleet_active: u32,
-    by_zone: BTreeMap<String, u32>,
+    /// Wakes in progress by shared resource.
     by_shared: BTreeMap<&'a str, u32>,
-    by_owner: BTreeMap<String, u32>,
     retries: &'a mut RetryBudget,
 }
 
 impl<'a> Chooser<'a> {
+    /// Of the wakes of these hosts.
     pub(super) fn new(
         shared: &'a Shared,
         policy: &'a Policy,
-        now: Timestamp,
-        most: usize,
+        hosts: &[HostId],
         retries: &'a mut RetryBudget,
     ) -> Result<Self, TaskError> {
-        let zones = ZoneRules::of(&shared.config)?;
-        let mut chooser = Self {
-            shared,
-            policy,
-            zones,
-            now,
-            most,
-            choice: Choice::default(),
-            fleet_active: 0,
-            by_zone: BTreeMap::new(),
-            by_shared: BTreeMap::new(),
-            by_owner: BTreeMap::new(),
-            retries,
-        };
-        for (host, wakes) in shared.fleet.running() {
-            let zone = shared.fleet.live(&host).map_or_else(String::new, |live| live.zone);
-            for permitted in wakes.values() {
-                chooser.count(&host, &zone, permitted);
+        let rules = Rules::new(shared, policy, retries)?;
+        let (mut turns, mut next, mut spent) = (Vec::new(), BinaryHeap::new(), Vec::new());
+        let board = shared.board.lock();
+        for host in hosts {
+            match rules.turn(host, &board) {
+                Some((rank, turn)) => {
+                    next.push(Reverse((rank, turns.len())));
+                    turns.push(turn);
+                }
+                None => spent.push(host.clone()),
             }
         }
-        Ok(chooser)
+        drop(board);
+        Ok(Self { rules, turns, next, spent })
     }
 
-    fn count(&mut self, host: &HostId, zone: &str, permitted: &Permitted) {
-        self.fleet_active += 1;
-        *self.by_zone.entry(zone.to_owned()).or_default() += 1;
-        *self.by_owner.entry(permitted.owner.clone()).or_default() += 1;
-        for resource in
-            self.shared.config.shared_resources.iter().filter(|r| r.is_needed(host, &permitted.instance))
-        {
+    /// The hosts that can start no more.
+    pub(super) fn into_spent(self) -> Vec<HostId> {
+        self.spent
+    }
+
+    /// Takes from the board up to `most` wakes that may start, the earliest needed first whichever host it is on. Their
+    /// permits count from here on.
+    pub(super) fn batch(&mut self, most: usize, board: &mut Board) -> Choice {
+        self.rules.now = self.rules.shared.clock.now();
+        let mut choice = Choice::default();
+        while let Some(Reverse((rank, index))) = self.next.pop() {
+            if choice.chosen.len() + choice.ruled_out.len() >= most {
+                self.next.push(Reverse((rank, index)));
+                choice.is_full = true;
+                break;
+            }
+            let turn = &mut self.turns[index];
+            // Between two batches the board may have changed: then only the place in the order is put right.
+            let is_first = board.first_rank(&turn.host, &turn.skipped) == Some(rank);
+            let goes_on = !is_first
+                || (self.rules.try_one(turn, &mut choice, board) && turn.skipped.len() <= TRIED_BEYOND_MAX);
+            match board.first_rank(&turn.host, &turn.skipped).filter(|_| goes_on) {
+                Some(rank) => self.next.push(Reverse((rank, index))),
+                None => self.spent.push(turn.host.clone()),
+            }
+        }
+        choice
+    }
+}
+
+impl<'a> Rules<'a> {
+    fn new(shared: &'a Shared, policy: &'a Policy, retries: &'a mut RetryBudget) -> Result<Self, TaskError> {
+        let (zones, now) = (ZoneRules::of(&shared.config)?, shared.clock.now());
+        let mut rules = Self { shared, policy, zones, now, by_shared: BTreeMap::new(), retries };
+        // Nobody pays for what is not configured.
+        if !shared.config.shared_resources.is_empty() {
+            for (host, wakes) in shared.fleet.running() {
+                for permitted in wakes.values() {
+                    rules.count(&host, &permitted.instance);
+                }
+            }
+        }
+        Ok(rules)
+    }
+
+    fn count(&mut self, host: &HostId, instance: &InstanceId) {
+        for resource in self.shared.config.shared_resources.iter().filter(|r| r.is_needed(host, instance)) {
             *self.by_shared.entry(&resource.name).or_default() += 1;
         }
     }
 
-    pub(super) fn is_full(&self) -> bool {
-        self.choice.chosen.len() + self.choice.ruled_out.len() >= self.most
-    }
-
-    pub(super) fn done(mut self) -> Choice {
-        self.choice.is_full = self.is_full();
-        self.choice
-    }
-
-    /// Takes from the board what may start on one host.
-    pub(super) fn host(&mut self, host: &HostId, board: &mut Board) {
-        let Some(live) = self.shared.fleet.live(host).filter(|live| live.connected) else { return };
+    fn turn(&self, host: &HostId, board: &Board) -> Option<(Rank, Turn)> {
+        let live = self.shared.fleet.live(host).filter(|live| live.connected)?;
         if self.policy.stopped || self.policy.drained_hosts.contains(host) {
             let code = if self.policy.stopped { "stopped" } else { "drained" };
-            return self.shared.metrics.gate_closed(code);
+            self.shared.metrics.gate_closed(code);
+            return None;
         }
-        let mut skipped = BTreeSet::new();
-        while !self.is_full() && skipped.len() <= TRIED_BEYOND_MAX {
-            let in_progress = |owner: &str| self.by_owner.get(owner).copied().unwrap_or(0);
-            let Some(queued) = board.next_of(host, in_progress, &skipped).cloned() else { return };
-            let id = queued.wake.id;
-            if queued.wake.expires_at <= self.now {
-                // The sweep ends it, with its reason.
-                skipped.insert(id);
-                continue;
-            }
-            if let Some(why) = self.held_back(&queued) {
+        let skipped = BTreeSet::new();
+        let rank = board.first_rank(host, &skipped)?;
+        Some((rank, Turn { host: host.clone(), live, skipped }))
+    }
+
+    /// Tries the next wake of a host; `false` when none of the others can start either.
+    fn try_one(&mut self, turn: &mut Turn, choice: &mut Choice, board: &mut Board) -> bool {
+        let fleet = &self.shared.fleet;
+        let next =
+            fleet.by_owner(|in_progress| board.next_of(&turn.host, in_progress, &turn.skipped).cloned());
+        let Some(queued) = next else { return false };
+        let id = queued.wake.id;
+        if fleet.is_running(&turn.host, id) {
+            // It was sent while the board was set right by what had been read before.
+            board.remove(id);
+            return true;
+        }
+        if queued.wake.expires_at <= self.now {
+            // The sweep ends it, with its reason.
+            turn.skipped.insert(id);
+            return true;
+        }
+        if let Some(why) = self.held_back(&queued) {
+            board.remove(id);
+            choice.ruled_out.push((queued.wake, why));
+            return true;
+        }
+        if self.policy.paused && queued.wake.priority == Priority::Forecast {
+            return false;
+        }
+        match self.grant(&turn.host, &turn.live, &queued) {
+            Ok(granted) => {
                 board.remove(id);
-                self.choice.ruled_out.push((queued.wake, why));
-                continue;
+                choice.chosen.push(self.chosen(turn, queued, &granted));
+                true
             }
-            if self.policy.paused && queued.wake.priority == Priority::Forecast {
-                return;
-            }
-            match self.grant(host, &live, &queued) {
-                Ok(granted) => {
-                    board.remove(id);
-                    self.choose(host, &live, queued, &granted);
-                }
-                Err(closed) => {
-                    self.shared.metrics.gate_closed(closed.code());
-                    if closed.is_of_the_host() {
-                        return;
-                    }
-                    skipped.insert(id);
-                }
+            Err(closed) => {
+                self.shared.metrics.gate_closed(closed.code());
+                turn.skipped.insert(id);
+                !closed.is_of_the_host()
             }
         }
     }
@@ -162,7 +216,7 @@ impl<'a> Chooser<'a> {
             return Err(Closed::RetriesSpent);
         }
         let max = self.policy.zone_wakes_max;
-        let active = self.by_zone.get(&live.zone).copied().unwrap_or(0);
+        let active = if max > 0 { self.shared.fleet.active_in_zone(&live.zone) } else { 0 };
         if max > 0 && active >= max {
             return Err(Closed::ZoneFull { active, max });
         }
@@ -179,18 +233,19 @@ impl<'a> Chooser<'a> {
             host,
             instance: Some(instance),
             is_for_person: queued.wake.priority != Priority::Forecast,
-            fleet_active: self.fleet_active,
+            fleet_active: self.shared.fleet.active(),
             policy: self.policy,
             now: self.now,
         };
         self.shared.fleet.grant(queued.wake.id, permitted(queued, self.now), &ask)
     }
 
-    fn choose(&mut self, host: &HostId, live: &LiveHost, queued: Queued, granted: &Granted) {
-        self.count(host, &live.zone, &permitted(&queued, self.now));
+    fn chosen(&mut self, turn: &Turn, queued: Queued, granted: &Granted) -> Chosen {
+        let Turn { host, live, .. } = turn;
+        self.count(host, &queued.wake.instance);
         self.retries.sent(queued.wake.last_attempt + 1, self.now);
         let event = dispatched(self.shared, host, live, grant_note(granted));
-        self.choice.chosen.push(Chosen { host: host.clone(), epoch: live.epoch, queued, event });
+        Chosen { host: host.clone(), epoch: live.epoch, queued, event }
     }
 
     /// Why a forecast wake that was planned earlier may not be started any more.
@@ -248,6 +303,3 @@ fn grant_note(granted: &Granted) -> String {
         permit.cpu_percent_expected, permit.limit
     )
 }
-
-/// How long what is in memory may differ from the store before it is set right.
-pub(super) const MIRROR_EVERY: SignedDuration = SignedDuration::from_secs(30);

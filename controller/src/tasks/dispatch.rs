@@ -7,13 +7,14 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use reveille_proto::HostId;
+use tokio::task::JoinSet;
 use tracing::{debug, info, warn};
 
 use super::{
     Task, TaskError,
     choice::{Choice, Chooser, Chosen},
+    mirror::heard_of,
     perform,
-    reconcile::Reconcile,
 };
 use crate::{
     app::Shared,
@@ -34,7 +35,6 @@ const ASK_AGAIN: SignedDuration = SignedDuration::from_secs(5);
 #[derive(Debug)]
 pub struct Dispatch {
     shared: Shared,
-    reconcile: Reconcile,
     /// Hosts that could start nothing more: at which generation, with how many ready, and when.
     denied: BTreeMap<HostId, (u64, usize, Timestamp)>,
     /// By which they were.
@@ -44,105 +44,171 @@ pub struct Dispatch {
 
 impl Dispatch {
     pub fn new(shared: Shared) -> Self {
-        let (reconcile, policy) = (Reconcile::new(shared.clone()), shared.policy());
-        Self { shared, reconcile, denied: BTreeMap::new(), policy, retries: RetryBudget::default() }
+        let policy = shared.policy();
+        Self { shared, denied: BTreeMap::new(), policy, retries: RetryBudget::default() }
     }
 
-    /// Chooses up to a batch of wakes; their permits count already.
-    fn choose(&mut self) -> Result<Choice, TaskError> {
-        let now = self.shared.clock.now();
-        let policy = self.shared.policy();
-        if !Arc::ptr_eq(&policy, &self.policy) {
-            self.denied.clear();
-            self.policy = policy.clone();
-        }
-        let mut chooser = Chooser::new(&self.shared, &policy, now, BATCH_MAX, &mut self.retries)?;
-        let mut board = self.shared.board.lock();
-        board.ripen(now);
-        let hosts: Vec<HostId> = board.hosts().cloned().collect();
-        for host in hosts {
-            let Some(generation) = self.shared.fleet.generation(&host) else { continue };
-            let ready = board.ready_on(&host);
-            let is_unchanged = self.denied.get(&host).is_some_and(|(before, count, at)| {
-                (*before, *count) == (generation, ready) && now.duration_since(*at) < ASK_AGAIN
-            });
-            if is_unchanged {
-                continue;
-            }
-            chooser.host(&host, &mut board);
-            self.denied.insert(host.clone(), (generation, board.ready_on(&host), now));
-            if chooser.is_full() {
-                self.denied.remove(&host);
-                break;
-            }
-        }
-        Ok(chooser.done())
+    /// The hosts that have a wake to be started and may start one for all that is known.
+    fn hosts(&self) -> Vec<HostId> {
+        let (now, board) = (self.shared.clock.now(), self.shared.board.lock());
+        let may_start = |host: &&HostId| {
+            let Some(generation) = self.shared.fleet.generation(host) else { return false };
+            let denied = self.denied.get(*host);
+            denied.is_none_or(|(before, count, at)| {
+                (*before, *count) != (generation, board.ready_on(host))
+                    || now.duration_since(*at) >= ASK_AGAIN
+            })
+        };
+        board.hosts().filter(may_start).cloned().collect()
     }
 
-    /// Commits what was chosen in one go, then sends it.
-    ///
-    /// A move is lost where somebody else moved the wake first, or holds the host's session by now.
-    async fn commit(&self, chosen: Vec<Chosen>) -> Result<u32, StoreError> {
-        let rule = self.shared.config.wake.retry_rule();
-        let (mut moves, mut effects, mut stepped) = (Vec::new(), Vec::new(), Vec::new());
-        for one in chosen {
-            match WakeMove::step(one.queued.wake.clone(), &one.event, &rule) {
-                Ok((Some(moved), then)) => {
-                    moves.push(moved);
-                    effects.push(then);
-                    stepped.push(one);
-                }
-                Ok((None, _)) => self.take_back(&one),
-                Err(error) => {
-                    debug!(wake_id = %one.queued.wake.id, %error, "a wake was no longer queued as chosen");
-                    self.take_back(&one);
-                }
+    /// Chooses and commits batch after batch until nothing more may start; one is chosen while another is committed.
+    async fn drain(&mut self, commits: &mut Commits) -> Result<(), TaskError> {
+        loop {
+            if !self.shared.levers.are_known(self.shared.clock.now()) {
+                // Somebody may have stopped everything.
+                self.shared.metrics.gate_closed("levers_unread");
+                return Ok(());
             }
-        }
-        let epochs = stepped.iter().map(|one| (one.host.clone(), one.epoch)).collect();
-        let sessions = Sessions { controller: self.shared.controller.clone(), epochs };
-        let moved = self.shared.store.wakes_move(&moves, Some(&sessions)).await;
-        let moved = moved.inspect_err(|_| stepped.iter().for_each(|one| self.take_back(one)))?;
-        let mut sent = 0;
-        for ((one, moved), effects) in stepped.iter().zip(moved).zip(&effects) {
-            let Moved::Done(wake) = moved else {
-                self.take_back(one);
-                continue;
+            let policy = self.shared.policy();
+            if !Arc::ptr_eq(&policy, &self.policy) {
+                self.denied.clear();
+                self.policy = policy.clone();
+            }
+            self.shared.board.lock().ripen(self.shared.clock.now());
+            let hosts = self.hosts();
+            let mut chooser = Chooser::new(&self.shared, &policy, &hosts, &mut self.retries)?;
+            let is_over = loop {
+                let Choice { chosen, ruled_out, is_full } =
+                    chooser.batch(BATCH_MAX, &mut self.shared.board.lock());
+                // First, so that no error leaves permits behind.
+                commits.begin(&self.shared, chosen).await?;
+                give_up(&self.shared, ruled_out).await?;
+                if !is_full {
+                    break true;
+                }
+                let is_same = Arc::ptr_eq(&policy, &self.shared.policy());
+                if !is_same || !self.shared.levers.are_known(self.shared.clock.now()) {
+                    break false;
+                }
             };
-            sent += 1;
-            self.shared.metrics.dispatched();
-            let host = &one.host;
-            info!(wake_id = %wake.id, instance_id = %wake.instance, host_id = %host, reason = %wake.reason, "wake dispatched");
-            perform(&self.shared, &wake, effects).await;
-        }
-        Ok(sent)
-    }
-
-    /// Gives a permit back that was not used. The store knows better where the wake stands.
-    fn take_back(&self, one: &Chosen) {
-        let id = one.queued.wake.id;
-        self.shared.fleet.ended(&one.host, id, Over::Other, self.shared.clock.now());
-        self.shared.board.ask_for(id);
-    }
-
-    /// Wakes the policy has meanwhile ruled out.
-    async fn give_up(&self, ruled_out: Vec<(Wake, &'static str)>) -> Result<(), StoreError> {
-        for (wake, why) in ruled_out {
-            let event = Event::Cancel { by: why.to_owned(), at: self.shared.clock.now() };
-            let rule = self.shared.config.wake.retry_rule();
-            match self.shared.store.wake_step(wake.id, &event, &rule).await {
-                Ok((wake, effects)) => {
-                    perform(&self.shared, &wake, &effects).await;
-                    info!(wake_id = %wake.id, instance_id = %wake.instance, why, "wake taken back");
+            let now = self.shared.clock.now();
+            for host in chooser.into_spent() {
+                if let Some(generation) = self.shared.fleet.generation(&host) {
+                    let ready = self.shared.board.lock().ready_on(&host);
+                    self.denied.insert(host, (generation, ready, now));
                 }
-                Err(error @ (StoreError::NoWake(_) | StoreError::Wake(_) | StoreError::BadRow { .. })) => {
-                    warn!(wake_id = %wake.id, %error, "a wake could not be taken back");
-                }
-                Err(error) => return Err(error),
             }
+            if is_over {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Commits under way, each with the commands that follow it.
+#[derive(Debug)]
+struct Commits {
+    under_way: JoinSet<Result<u32, StoreError>>,
+    sent: u32,
+}
+
+impl Commits {
+    /// Commits what was chosen, beside what the caller does next, as soon as few enough others are under way.
+    async fn begin(&mut self, shared: &Shared, chosen: Vec<Chosen>) -> Result<(), TaskError> {
+        // Writers of a file only wait for each other.
+        let most = if shared.store.is_shared() { 2 } else { 1 };
+        let mut made = Ok(());
+        while self.under_way.len() >= most {
+            made = made.and(self.end_one().await);
+        }
+        if !chosen.is_empty() {
+            let shared = shared.clone();
+            self.under_way.spawn(async move { commit(&shared, chosen).await });
+        }
+        made
+    }
+
+    async fn end_one(&mut self) -> Result<(), TaskError> {
+        if let Some(done) = self.under_way.join_next().await {
+            self.sent += done??;
         }
         Ok(())
     }
+
+    /// Waits for all of them. Returns how many wakes were sent.
+    async fn end(mut self) -> Result<u32, TaskError> {
+        let mut made = Ok(());
+        while !self.under_way.is_empty() {
+            made = made.and(self.end_one().await);
+        }
+        made.map(|()| self.sent)
+    }
+}
+
+/// Commits what was chosen in one go, then sends it.
+///
+/// A move is lost where somebody else moved the wake first, or holds the host's session by now.
+async fn commit(shared: &Shared, chosen: Vec<Chosen>) -> Result<u32, StoreError> {
+    let rule = shared.config.wake.retry_rule();
+    let (mut moves, mut effects, mut stepped) = (Vec::new(), Vec::new(), Vec::new());
+    for one in chosen {
+        match WakeMove::step(one.queued.wake.clone(), &one.event, &rule) {
+            Ok((Some(moved), then)) => {
+                moves.push(moved);
+                effects.push(then);
+                stepped.push(one);
+            }
+            Ok((None, _)) => take_back(shared, &one),
+            Err(error) => {
+                debug!(wake_id = %one.queued.wake.id, %error, "a wake was no longer queued as chosen");
+                take_back(shared, &one);
+            }
+        }
+    }
+    let epochs = stepped.iter().map(|one| (one.host.clone(), one.epoch)).collect();
+    let sessions = Sessions { controller: shared.controller.clone(), epochs };
+    let moved = shared.store.wakes_move(&moves, Some(&sessions)).await;
+    let moved = moved.inspect_err(|_| stepped.iter().for_each(|one| take_back(shared, one)))?;
+    let mut sent = 0;
+    for ((one, moved), effects) in stepped.iter().zip(moved).zip(&effects) {
+        let Moved::Done(wake) = moved else {
+            take_back(shared, one);
+            continue;
+        };
+        sent += 1;
+        shared.metrics.dispatched();
+        let host = &one.host;
+        info!(wake_id = %wake.id, instance_id = %wake.instance, host_id = %host, reason = %wake.reason, "wake dispatched");
+        perform(shared, &wake, effects).await;
+    }
+    Ok(sent)
+}
+
+/// Gives a permit back that was not used. The store knows better where the wake stands.
+fn take_back(shared: &Shared, one: &Chosen) {
+    let id = one.queued.wake.id;
+    shared.fleet.ended(&one.host, id, Over::Other, shared.clock.now());
+    shared.board.ask_for(id);
+}
+
+/// Wakes the policy has meanwhile ruled out.
+async fn give_up(shared: &Shared, ruled_out: Vec<(Wake, &'static str)>) -> Result<(), StoreError> {
+    for (wake, why) in ruled_out {
+        let event = Event::Cancel { by: why.to_owned(), at: shared.clock.now() };
+        let rule = shared.config.wake.retry_rule();
+        match shared.store.wake_step(wake.id, &event, &rule).await {
+            Ok((wake, effects)) => {
+                perform(shared, &wake, &effects).await;
+                info!(wake_id = %wake.id, instance_id = %wake.instance, why, "wake taken back");
+            }
+            Err(error @ (StoreError::NoWake(_) | StoreError::Wake(_) | StoreError::BadRow { .. })) => {
+                warn!(wake_id = %wake.id, %error, "a wake could not be taken back");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 impl Task for Dispatch {
@@ -157,21 +223,17 @@ impl Task for Dispatch {
     }
 
     async fn activate(&mut self) -> Result<String, TaskError> {
-        self.reconcile.run().await?;
-        if !self.shared.levers.are_known(self.shared.clock.now()) {
-            // Somebody may have stopped everything.
-            self.shared.metrics.gate_closed("levers_unread");
+        if !self.shared.board.is_known() {
+            // What runs is not known yet either; `mirror` signals when it is.
             return Ok(String::new());
         }
-        let mut sent = 0;
-        loop {
-            let Choice { chosen, ruled_out, is_full } = self.choose()?;
-            self.give_up(ruled_out).await?;
-            sent += self.commit(chosen).await?;
-            if !is_full {
-                break;
-            }
-        }
+        heard_of(&self.shared).await?;
+        let mut commits = Commits { under_way: JoinSet::new(), sent: 0 };
+        let drained = self.drain(&mut commits).await;
+        // What is under way is brought to its end whatever happened: a commit without its commands would be half a one.
+        let sent = commits.end().await;
+        drained?;
+        let sent = sent?;
         Ok(if sent > 0 { format!("{sent} wakes sent") } else { String::new() })
     }
 }

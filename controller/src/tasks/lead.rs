@@ -5,9 +5,10 @@
 //! that others put in the queue are noticed. A policy that could not be read for five seconds closes all gates: a lever
 //! somebody pulled meanwhile would not be seen.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
+use reveille_proto::WakeId;
 use tracing::{info, warn};
 
 use super::{Task, TaskError};
@@ -32,11 +33,13 @@ pub struct Lead {
     shared: Shared,
     contender: Contender,
     held: Option<u64>,
+    /// What was put in the queue within the last while, and has been looked at: wakes, and numbers of their moves.
+    noticed: BTreeSet<(WakeId, u32)>,
 }
 
 impl Lead {
     pub fn new(shared: Shared) -> Self {
-        Self { shared, contender: Contender::default(), held: None }
+        Self { shared, contender: Contender::default(), held: None, noticed: BTreeSet::new() }
     }
 
     async fn lease(&mut self, now: Timestamp) -> Result<(), StoreError> {
@@ -65,15 +68,19 @@ impl Lead {
         Ok(())
     }
 
-    async fn look_around(&self, now: Timestamp) -> Result<(), StoreError> {
+    async fn look_around(&mut self, now: Timestamp) -> Result<(), StoreError> {
         self.shared.policy_refresh().await?;
         self.shared.levers.read(now);
-        for id in self.shared.store.wakes_queued_since(now - LOOK_BACK).await? {
-            if self.shared.board.lock().get(id).is_none() {
+        let queued = self.shared.store.wakes_queued_since(now - LOOK_BACK).await?;
+        let mut noticed = BTreeSet::new();
+        for (id, seq) in queued {
+            let is_new = noticed.insert((id, seq)) && !self.noticed.contains(&(id, seq));
+            if is_new && self.shared.board.lock().get(id).is_none() {
                 self.shared.board.ask_for(id);
                 self.shared.signals.dispatch.notify_one();
             }
         }
+        self.noticed = noticed;
         self.shared.store.controller_seen(&self.shared.controller, now).await
     }
 }

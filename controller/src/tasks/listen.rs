@@ -11,7 +11,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use super::{perform, reconcile::by_host};
+use super::{mirror::by_host, perform};
 use crate::{
     app::Shared,
     fleet::AgentEvent,
@@ -98,7 +98,7 @@ fn reconnected(
     now: Timestamp,
 ) -> Vec<Word> {
     let permits = by_host(wakes).remove(host).unwrap_or_default();
-    shared.fleet.reconcile(host, &permits, now);
+    shared.fleet.reconcile(host, &permits, now, shared.clock.now());
     shared.signals.dispatch.notify_one();
     let word = |wake: &Wake| {
         let event = Event::Reconnected { epoch, journal_id: journal_id.to_owned(), at: now };

@@ -6,6 +6,7 @@
 //! | learn | `learn` | visits -> profiles, weights |
 //! | plan | `plan` | profiles -> plan -> queued wakes |
 //! | dispatch | `dispatch` | queue -> throttle -> command |
+//! | mirror | - | the store's queue and permits -> those in memory |
 //! | lead | - | the lease, other controllers' changes |
 //! | settle | agents' messages, `settle` | word of agents, deadlines, verdicts |
 //! | prune | - | forgets what is older than it is kept |
@@ -18,12 +19,12 @@ mod ingest;
 mod lead;
 mod learn;
 mod listen;
+mod mirror;
 mod outlook;
 mod perform;
 mod phases;
 mod plan;
 mod prune;
-mod reconcile;
 mod run;
 mod score;
 mod settle;
@@ -35,6 +36,7 @@ pub use lead::{LEASE_TTL, Lead};
 pub(crate) use learn::zones;
 pub use learn::{Learn, LearnStatus, learn_once, learn_told};
 pub use listen::listen;
+pub use mirror::Mirror;
 pub use perform::perform;
 pub use plan::Plan;
 pub use prune::Prune;

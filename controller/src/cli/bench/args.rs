@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 /// Most instances a bench is made for: half a terabyte of profiles is somebody's slip of the finger.
 const INSTANCES_MAX: i64 = 20_000_000;
@@ -19,6 +19,13 @@ pub(super) enum Bench {
     Forecast(ForecastArgs),
     /// Decisions per second of the dispatcher on each database, beside the usual job loop on PostgreSQL
     Queue(QueueArgs),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Databases {
+    Sqlite,
+    Postgres,
+    Both,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -38,6 +45,9 @@ pub(super) struct QueueArgs {
     /// How long the job loop is measured with each number of workers
     #[arg(long, value_name = "S", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=600))]
     pub(super) peer_s: u32,
+    /// Which databases are measured; the job loop always is, where there is a server
+    #[arg(long, value_enum, value_name = "WHICH", default_value_t = Databases::Both)]
+    pub(super) database: Databases,
     /// An empty database on a server: `postgres://user@host/database`. Default: a private server, where it is installed
     #[arg(long, value_name = "URL", env = "REVEILLE_BENCH_POSTGRES_URL", hide_env_values = true)]
     pub(super) postgres_url: Option<String>,

@@ -18,6 +18,7 @@ use crate::{
     fleet::{Outbox, next_wake},
     policy::Mode,
     store::{DatabaseUrl, NewWake},
+    tasks::{Mirror, Task},
     wake::Reason,
 };
 
@@ -80,7 +81,8 @@ impl Arena {
         while let Some(both) = greeted.next().await {
             let (hello, epoch) = both?;
             let (_, outbox) = shared.fleet.connect(&hello, epoch);
-            shared.fleet.reconcile(&hello.host, &std::collections::BTreeMap::new(), shared.clock.now());
+            let now = shared.clock.now();
+            shared.fleet.reconcile(&hello.host, &std::collections::BTreeMap::new(), now, now);
             tokio::spawn(listen(outbox, shared.clone(), Arc::clone(&sent)));
             bar.inc(1);
         }
@@ -147,16 +149,7 @@ impl Arena {
 
     /// Reads the whole queue into the dispatcher's mirror, as at a start.
     pub(super) async fn mirror(&self) -> Result<(), BenchError> {
-        let (mut after, now) = (None, self.shared.clock.now());
-        loop {
-            let page = self.shared.store.queue_page(after, 5000).await?;
-            let Some(last) = page.last() else { return Ok(()) };
-            after = Some(last.wake.id);
-            let mut board = self.shared.board.lock();
-            for queued in page {
-                board.put(queued, now);
-            }
-        }
+        Mirror::new(self.shared.clone()).activate().await.map(drop).map_err(BenchError::from)
     }
 
     pub(super) fn sent(&self) -> usize {

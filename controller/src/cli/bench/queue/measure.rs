@@ -9,10 +9,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::{QueueBench, QueueRow, arena::Arena};
 use crate::{
-    cli::bench::{BenchError, args::QueueArgs},
+    cli::bench::{
+        BenchError,
+        args::{Databases, QueueArgs},
+    },
     postgres::Server,
     store::{DatabaseUrl, SkipLocked},
-    tasks::{self, Dispatch, Task},
+    tasks::{self, Dispatch, Lead, Mirror, Task},
 };
 
 /// The job loop is measured with each, and the best counts.
@@ -48,8 +51,10 @@ async fn both(args: &QueueArgs, server: Option<DatabaseUrl>) -> Result<QueueBenc
         bench.skipped.push("PostgreSQL, and the job loop on it (it is not installed here)".into());
         None
     };
-    bench.backends.push(one("sqlite", args, None, peer).await?);
-    if let Some(url) = &server {
+    if args.database != Databases::Postgres {
+        bench.backends.push(one("sqlite", args, None, peer).await?);
+    }
+    if let Some(url) = server.as_ref().filter(|_| args.database != Databases::Sqlite) {
         bench.backends.push(one("postgres", args, Some(url), peer).await?);
     }
     Ok(bench)
@@ -83,8 +88,10 @@ async fn one(
     let each = (args.wakes + args.later).div_ceil(args.hosts);
     let mut arena = Arena::open(dir.path(), database, (args.hosts, each), &bar).await?;
     let mut dispatch = Dispatch::new(arena.shared.clone());
-    // With an empty queue: the mirrors are right from here on.
-    dispatch.activate().await?;
+    // Levers that nobody reads would close all gates where there may be other controllers.
+    let shutdown = CancellationToken::new();
+    let _stop = shutdown.clone().drop_guard();
+    tokio::spawn(tasks::run(Lead::new(arena.shared.clone()), arena.shared.clone(), |_| None, shutdown));
     bar.set_message(format!("{backend}: everything due at once"));
     let due = std::iter::repeat_n(arena.shared.clock.now(), args.wakes as usize);
     arena.queue(due, &bar).await?;
@@ -133,6 +140,8 @@ async fn later(
     arena.mirror().await?;
     arena.load();
     let shutdown = CancellationToken::new();
+    let mirror = Mirror::new(arena.shared.clone());
+    tokio::spawn(tasks::run(mirror, arena.shared.clone(), |_| None, shutdown.clone()));
     let running = tokio::spawn(tasks::run(
         dispatch,
         arena.shared.clone(),
