@@ -16,7 +16,7 @@ use super::{
     rows::{self, Kind, ROWS_PER_STATEMENT, plain},
     transitions,
 };
-use crate::wake::{Effect, Event, Illegal, RetryRule, State, Wake, step};
+use crate::wake::{Effect, Event, Illegal, Priority, RetryRule, State, Wake, step};
 
 /// A move of one wake: what it was, and what an event made of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -114,8 +114,10 @@ impl Store {
                 tried.entry(moved.before.id).or_insert((index, moved));
             }
         }
-        let rows: Vec<_> =
-            tried.values().map(|(_, moved)| changed_row(&moved.after, moved.before.moves, 1)).collect();
+        let rows: Vec<_> = tried
+            .values()
+            .map(|(_, moved)| changed_row(&moved.after, &Standing::of(&moved.before), 1))
+            .collect();
         let done = update(&mut tx, self.backend, &rows).await?;
         tried.retain(|id, _| done.contains(id));
         let story: Vec<_> = tried.values().map(|(_, moved)| moved.transition()).collect();
@@ -170,13 +172,13 @@ pub(super) async fn advance(
 /// A wake that goes through one event after the other before it is written.
 pub(super) struct Line {
     pub(super) wake: Wake,
-    moves_before: u64,
+    before: Standing,
     story: Vec<Transition>,
 }
 
 impl Line {
     pub(super) fn new(wake: Wake) -> Self {
-        Self { moves_before: wake.moves, wake, story: Vec::new() }
+        Self { before: Standing::of(&wake), wake, story: Vec::new() }
     }
 
     pub(super) fn step(&mut self, event: &Event, rule: &RetryRule) -> Result<Vec<Effect>, Illegal> {
@@ -192,10 +194,8 @@ impl Line {
 /// Writes wakes that are locked, each with its story.
 pub(super) async fn write(tx: &mut Tx, backend: Backend, lines: &[Line]) -> Result<(), StoreError> {
     let moved: Vec<_> = lines.iter().filter(|line| !line.story.is_empty()).collect();
-    let rows: Vec<_> = moved
-        .iter()
-        .map(|line| changed_row(&line.wake, line.moves_before, line.story.len() as u64))
-        .collect();
+    let rows: Vec<_> =
+        moved.iter().map(|line| changed_row(&line.wake, &line.before, line.story.len() as u64)).collect();
     let done = update(tx, backend, &rows).await?;
     if let Some(lost) = moved.iter().find(|line| !done.contains(&line.wake.id)) {
         let row = lost.wake.id.to_string();
@@ -203,6 +203,22 @@ pub(super) async fn write(tx: &mut Tx, backend: Backend, lines: &[Line]) -> Resu
     }
     let story: Vec<_> = moved.iter().flat_map(|line| line.story.iter().cloned()).collect();
     transitions::append(tx, backend, &story).await
+}
+
+/// What of a wake before a move decides how it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Standing {
+    moves: u64,
+    priority: Priority,
+    due_at: Timestamp,
+    expires_at: Timestamp,
+}
+
+impl Standing {
+    fn of(wake: &Wake) -> Self {
+        let Wake { moves, priority, due_at, expires_at, .. } = *wake;
+        Self { moves, priority, due_at, expires_at }
+    }
 }
 
 /// The columns that repeat what the state carries, so that the queue can be searched.
@@ -231,6 +247,9 @@ impl StateColumns {
 
 #[derive(Serialize)]
 struct ChangedRow<'a> {
+    /// Neither ended nor moved in the queue: [`GOING_ON`] is all that changed.
+    #[serde(skip)]
+    goes_on: bool,
     wake_id: WakeId,
     moves_before: u64,
     moves: u64,
@@ -251,9 +270,11 @@ struct ChangedRow<'a> {
     detail: String,
 }
 
-fn changed_row(wake: &Wake, moves_before: u64, steps: u64) -> ChangedRow<'_> {
+fn changed_row<'a>(wake: &'a Wake, before: &Standing, steps: u64) -> ChangedRow<'a> {
     let columns = StateColumns::of(&wake.state);
+    let moves_before = before.moves;
     ChangedRow {
+        goes_on: Standing { moves: moves_before, ..Standing::of(wake) } == *before && columns.end.is_none(),
         wake_id: wake.id,
         moves_before,
         moves: moves_before + steps,
@@ -275,12 +296,10 @@ fn changed_row(wake: &Wake, moves_before: u64, steps: u64) -> ChangedRow<'_> {
     }
 }
 
-/// The columns a move changes.
-const CHANGED: [(&str, Kind); 16] = [
+/// The columns that change when a wake goes on. None of them but the state is in an index: most moves are of this kind, and
+/// every index a move touches is as much work again.
+const GOING_ON: [(&str, Kind); 11] = [
     ("moves", Kind::Int),
-    ("priority", Kind::Int),
-    ("due_at", Kind::Int),
-    ("expires_at", Kind::Int),
     ("state", Kind::Text),
     ("state_data", Kind::Text),
     ("host_id", Kind::Text),
@@ -290,9 +309,16 @@ const CHANGED: [(&str, Kind); 16] = [
     ("dispatched_at", Kind::Int),
     ("called_at", Kind::Int),
     ("serving_at", Kind::Int),
+    ("detail", Kind::Text),
+];
+
+/// Those that change besides when it ends, or gets another place in the queue.
+const PLACED: [(&str, Kind); 5] = [
+    ("priority", Kind::Int),
+    ("due_at", Kind::Int),
+    ("expires_at", Kind::Int),
     ("ended_at", Kind::Int),
     ("end_reason", Kind::Text),
-    ("detail", Kind::Text),
 ];
 
 /// Changes every row that has moved as often as was seen and is not over. Returns those it changed.
@@ -301,16 +327,30 @@ async fn update(
     backend: Backend,
     rows: &[ChangedRow<'_>],
 ) -> Result<BTreeSet<WakeId>, StoreError> {
-    let mut columns = CHANGED.to_vec();
+    let (going_on, placed): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.goes_on);
+    let mut done = BTreeSet::new();
+    change(tx, backend, &GOING_ON, &going_on, &mut done).await?;
+    change(tx, backend, &[&GOING_ON[..], &PLACED[..]].concat(), &placed, &mut done).await?;
+    Ok(done)
+}
+
+async fn change(
+    tx: &mut Tx,
+    backend: Backend,
+    changed: &[(&str, Kind)],
+    rows: &[&ChangedRow<'_>],
+    done: &mut BTreeSet<WakeId>,
+) -> Result<(), StoreError> {
+    let mut columns = changed.to_vec();
     columns.extend([("wake_id", Kind::Text), ("moves_before", Kind::Int)]);
-    let set = CHANGED.map(|(name, _)| format!("{name} = changed.{name}")).join(", ");
+    let set: Vec<_> = changed.iter().map(|(name, _)| format!("{name} = changed.{name}")).collect();
     // The plus keeps SQLite from going through all open wakes by their index, and for each through the whole batch.
     let sql = format!(
-        "UPDATE wakes SET {set} FROM {} AS changed WHERE wakes.wake_id = changed.wake_id \
+        "UPDATE wakes SET {} FROM {} AS changed WHERE wakes.wake_id = changed.wake_id \
          AND wakes.moves = changed.moves_before AND +wakes.ended_at IS NULL RETURNING wakes.wake_id",
+        set.join(", "),
         rows::table(backend, &columns)
     );
-    let mut done = BTreeSet::new();
     for some in rows.chunks(ROWS_PER_STATEMENT) {
         let ids: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sql.clone()))
             .bind(rows::json(some))
@@ -321,5 +361,5 @@ async fn update(
             done.insert(Place { table: "wakes", row: &id }.parse("wake_id", &id)?);
         }
     }
-    Ok(done)
+    Ok(())
 }
