@@ -8,7 +8,7 @@ use std::{
 use anyhow::Context as _;
 use reveille_agent::{
     app::{Agent, Seams},
-    config::{Config, Driver, Endpoint, Expect, HttpReadiness, Instance, Readiness},
+    config::{Addresses, Config, Driver, Endpoint, Expect, HttpReadiness, Instance, Readiness},
 };
 use reveille_proto::InstanceId;
 use tokio::task::JoinSet;

@@ -25,6 +25,8 @@ use crate::{
     wake::{End, Reason, State, Wake},
 };
 
+mod cable;
+mod cut;
 mod several;
 
 /// Longer than anything here takes on a busy machine.

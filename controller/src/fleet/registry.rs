@@ -299,6 +299,15 @@ impl Registry {
         sent
     }
 
+    /// Ends every session, so that the agents go elsewhere. Returns how many there were.
+    pub fn let_go(&self) -> usize {
+        let mut inner = self.lock();
+        let inner = &mut *inner;
+        let agents = inner.connected;
+        inner.hosts.values_mut().for_each(|entry| entry.cut_off(&mut inner.connected));
+        agents
+    }
+
     /// Sends to every connected host.
     pub(super) fn broadcast(&self, message: &v1::controller_message::Kind) {
         let hosts: Vec<HostId> = self.lock().hosts.keys().cloned().collect();

@@ -18,11 +18,13 @@ use crate::{
 };
 
 /// The lease of the controller that leads.
-const LEASE: &str = "lead";
+pub const LEASE: &str = "lead";
 /// A lease that was not renewed for so long is taken by another. Twice as long is the longest failover.
 pub const LEASE_TTL: SignedDuration = SignedDuration::from_secs(4);
 /// No question to the database is waited for longer, in real time: a hanging one must not hide that time goes by.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// A controller that was not there for so long is no other one to go to.
+const OTHERS_AGE_MAX: SignedDuration = SignedDuration::from_secs(10);
 /// How far back moves of other controllers are looked for; their clocks may differ by as much.
 const LOOK_BACK: SignedDuration = SignedDuration::from_secs(10);
 
@@ -67,7 +69,8 @@ impl Lead {
 
     async fn look_around(&self, now: Timestamp) -> Result<(), StoreError> {
         self.shared.policy_refresh().await?;
-        self.shared.levers.read(now);
+        let others = self.shared.store.controllers_seen_since(now - OTHERS_AGE_MAX).await?;
+        self.shared.levers.read(now, others.iter().any(|other| *other != self.shared.controller));
         for id in self.shared.store.wakes_queued_since(now - LOOK_BACK).await? {
             if self.shared.board.lock().get(id).is_none() {
                 self.shared.board.ask_for(id);

@@ -4,20 +4,20 @@ use super::*;
 use crate::{postgres::Server, store::DatabaseUrl};
 
 /// Longest failover that is promised.
-const FAILOVER: Duration = Duration::from_secs(10);
+pub(super) const FAILOVER: Duration = Duration::from_secs(10);
 
 /// A controller with a data directory of its own, on the shared database.
-async fn on(database: &DatabaseUrl, dir: &Path) -> Running {
+pub(super) async fn on(database: &DatabaseUrl, dir: &Path) -> Running {
     let mut config = config(dir);
     config.store.database_url = Some(database.clone());
     Running::start_with(dir, config).await
 }
 
-fn is_leader(controller: &Running) -> bool {
+pub(super) fn is_leader(controller: &Running) -> bool {
     controller.shared.lead.is_held(controller.shared.clock.now())
 }
 
-async fn until(what: &str, mut is_so: impl FnMut() -> bool) -> Duration {
+pub(super) async fn until(what: &str, mut is_so: impl FnMut() -> bool) -> Duration {
     let began = tokio::time::Instant::now();
     while !is_so() {
         assert!(began.elapsed() < PATIENCE, "waited in vain for {what}");

@@ -1,0 +1,233 @@
+//! The bench from beginning to end: build, wait, play the rounds under load, let everything end, count, remove.
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use jiff::tz::TimeZone;
+use reveille_proto::clock::Clock;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    FailoverOutcome, GOAL_S, Round, endpoint, files,
+    ledger::Ledger,
+    lease::LeaseWatch,
+    load::{Load, instances_for},
+    round::Stage,
+    steady::steady,
+    world::{CONTROLLERS, Plan, World},
+};
+use crate::{
+    container::{Engine, Ground, ensure_image},
+    history::{Header, History, Recorder},
+    oracle::{Checked, s4_one_effect, s5_one_end, s6_one_leader},
+    play::watch::Watch,
+    world::instance_id,
+};
+
+/// After the last round every wake must have its end within this: all attempts of the slowest.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(120);
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// What is to be done.
+#[derive(Debug, Clone)]
+pub struct FailoverSpec {
+    /// The `reveille-chaos` binary that is started as every node.
+    pub program: PathBuf,
+    pub rounds: u32,
+    /// Configurations, logs and the history stay here; a temporary directory otherwise.
+    pub keep: Option<PathBuf>,
+}
+
+/// Hears what goes on, and how many rounds are over.
+type Told<'a> = &'a mut (dyn FnMut(&'static str, u64) + Send);
+
+/// Runs the bench. Without a container engine it does nothing and says so.
+pub async fn failover(spec: &FailoverSpec) -> anyhow::Result<FailoverOutcome> {
+    failover_watched(spec, &mut |_, _| {}, CancellationToken::new()).await
+}
+
+/// As [`failover`]; tells what goes on, and ends early, with everything removed, on `stop`.
+pub async fn failover_watched(
+    spec: &FailoverSpec,
+    told: &mut (dyn FnMut(&'static str, u64) + Send),
+    stop: CancellationToken,
+) -> anyhow::Result<FailoverOutcome> {
+    let began = Instant::now();
+    let engine = match Engine::reach().await {
+        Ok(engine) => engine,
+        Err(why) => return Ok(FailoverOutcome::of_nothing(why.to_string(), spec.rounds)),
+    };
+    told("the image", 0);
+    let image = ensure_image().await?;
+    let temporary = spec.keep.is_none().then(tempfile::tempdir).transpose()?;
+    let dir = match (&spec.keep, &temporary) {
+        (Some(dir), _) => dir.as_path(),
+        (None, Some(temporary)) => temporary.path(),
+        (None, None) => anyhow::bail!("neither a directory to keep nor a temporary one"),
+    };
+    files::make_dir(dir)?;
+    // The engine knows directories by their full names only.
+    let dir = dir.canonicalize().with_context(|| format!("failed to find {}", dir.display()))?;
+    let ground = Ground::new(engine, image, "failover");
+    let mut outcome = Bench::open(spec, &dir, &ground, told).await?.run(told, stop).await?;
+    ground.clear().await?;
+    outcome.wall_s = began.elapsed().as_secs_f64();
+    outcome.judge();
+    Ok(outcome)
+}
+
+struct Bench {
+    dir: PathBuf,
+    rounds: u32,
+    instances: usize,
+    clock: Clock,
+    ledger: Ledger,
+    recorder: Recorder,
+    world: World,
+    lease: LeaseWatch,
+    watch: Watch,
+    endpoints: CancellationToken,
+}
+
+impl Bench {
+    async fn open(spec: &FailoverSpec, dir: &Path, ground: &Ground, told: Told<'_>) -> anyhow::Result<Self> {
+        told("the containers start", 0);
+        let (clock, ledger, endpoints) = (Clock::system(), Ledger::default(), CancellationToken::new());
+        let header = Header::new("failover", 0, "real", "UTC");
+        let recorder = Recorder::create(&dir.join("history.jsonl"), &header, clock.clone(), TimeZone::UTC)?;
+        let front = ground.network("front").await?;
+        let endpoint =
+            endpoint::serve(front.gateway, clock.clone(), ledger.clone(), recorder.clone(), endpoints.clone());
+        let instances = instances_for(spec.rounds);
+        let program = spec.program.as_path();
+        let plan = Plan { ground, program, dir, instances, front, endpoint: endpoint.await? };
+        let world = World::start(plan).await?;
+        let lease = LeaseWatch::follow(World::lease_file(dir), recorder.clone());
+        told("the steady state", 0);
+        steady(&world, &lease, &clock).await?;
+        let watch = Watch::new(world.doors.control(0), recorder.clone());
+        let (dir, rounds) = (dir.to_owned(), spec.rounds);
+        Ok(Self { dir, rounds, instances, clock, ledger, recorder, world, lease, watch, endpoints })
+    }
+
+    async fn run(mut self, told: Told<'_>, stop: CancellationToken) -> anyhow::Result<FailoverOutcome> {
+        let asking = CancellationToken::new();
+        let load = Load {
+            clock: self.clock.clone(),
+            doors: self.world.doors.clone(),
+            ledger: self.ledger.clone(),
+            recorder: self.recorder.clone(),
+            instances: self.instances,
+        };
+        let load = tokio::spawn(load.run(asking.clone()));
+        let mut outcome =
+            FailoverOutcome { rounds_asked: self.rounds, goal_s: GOAL_S, ..FailoverOutcome::default() };
+        tokio::select! {
+            played = self.play(&mut outcome.rounds, told) => {
+                // A cluster that did not come back is a finding, not a failure of the bench.
+                outcome.not_recovered.extend(played.err().map(|error| format!("{error:#}")));
+            }
+            () = stop.cancelled() => outcome.aborted = true,
+        }
+        asking.cancel();
+        if outcome.aborted {
+            load.abort();
+        } else {
+            told("every wake comes to its end", outcome.rounds.len() as u64);
+            load.await.context("the load panicked")?;
+            self.settle().await;
+            self.count(&mut outcome).await?;
+        }
+        self.endpoints.cancel();
+        self.recorder.finish()?;
+        outcome.checked = checked(&History::read(&self.dir.join("history.jsonl"))?);
+        self.world.remove().await?;
+        Ok(outcome)
+    }
+
+    async fn play(&mut self, rounds: &mut Vec<Round>, told: Told<'_>) -> anyhow::Result<()> {
+        for round in 0..self.rounds {
+            told("rounds", round.into());
+            let stage = Stage {
+                world: &self.world,
+                lease: &self.lease,
+                ledger: &self.ledger,
+                recorder: &self.recorder,
+                clock: &self.clock,
+            };
+            rounds.push(stage.play(round).await?);
+            // Ends that change between two looks would be missed.
+            self.look().await;
+        }
+        Ok(())
+    }
+
+    async fn look(&mut self) -> bool {
+        for index in 0..CONTROLLERS {
+            *self.watch.control() = self.world.doors.control(index);
+            if self.watch.look().await.is_ok() {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Waits until every wake has its end and no permit is held, as long as that may take.
+    async fn settle(&mut self) {
+        let began = Instant::now();
+        while began.elapsed() < SETTLE_TIMEOUT {
+            let is_over = self.look().await && self.watch.seen.all.iter().all(|wake| !wake.end.is_empty());
+            if is_over && self.permits().await.is_ok_and(|permits| permits.iter().all(|(_, held)| *held == 0)) {
+                return;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Of each host, by the controller that has its session.
+    async fn permits(&self) -> anyhow::Result<Vec<(String, u32)>> {
+        let mut permits = Vec::new();
+        for index in 0..CONTROLLERS {
+            let hosts = self.world.doors.hosts(index).await?;
+            permits.extend(hosts.into_iter().filter(|host| host.connected).map(|host| (host.host_id, host.active_wakes)));
+        }
+        Ok(permits)
+    }
+
+    async fn count(&mut self, outcome: &mut FailoverOutcome) -> anyhow::Result<()> {
+        if !self.look().await {
+            outcome.not_recovered.push("no controller tells what became of the wakes".into());
+        }
+        let seen = &self.watch.seen;
+        let acknowledged = self.ledger.all_acknowledged();
+        let ended = seen.all.iter().filter(|wake| !wake.end.is_empty());
+        let ended: BTreeSet<&str> = ended.map(|wake| wake.wake_id.as_str()).collect();
+        let lost = acknowledged.keys().filter(|id| !ended.contains(id.as_str()));
+        outcome.lost_wakes = lost.cloned().collect();
+        outcome.lost = outcome.lost_wakes.len();
+        outcome.acknowledged = acknowledged.len() as u64;
+        outcome.wakes = seen.all.len() as u64;
+        outcome.by_end = seen.by(|wake| &wake.end);
+        let (calls, doubled) = self.ledger.calls();
+        outcome.calls = calls;
+        outcome.doubled = doubled.len();
+        outcome.doubled_instances =
+            doubled.into_iter().map(|(index, calls)| (instance_id(index).to_string(), calls)).collect();
+        outcome.permits_left = self.permits().await.context("nobody tells of permits")?.into_iter().collect();
+        if self.ledger.asked() >= self.instances {
+            outcome.not_recovered.push(format!("the load ended: all {} instances were asked for", self.instances));
+        }
+        Ok(())
+    }
+}
+
+/// What the history has the observations for.
+fn checked(history: &History) -> Vec<Checked> {
+    let events = &history.events;
+    vec![s4_one_effect::check(events), s5_one_end::check(events), s6_one_leader::check(events)]
+}

@@ -1,0 +1,63 @@
+//! One of two controllers is cut off from the database: its agents go to the other, and it comes back whole.
+
+use super::{
+    cable::Cable,
+    several::{FAILOVER, is_leader, on, until},
+    *,
+};
+use crate::{postgres::Server, store::DatabaseUrl};
+
+/// Until the controller that was cut off has noticed that it is not any more: what hung is given up long before.
+const BACK: Duration = Duration::from_secs(15);
+
+#[tokio::test]
+async fn a_controller_without_its_database_lets_its_agents_go_and_is_whole_again_afterwards() {
+    let Some(server) = Server::start(false).expect("starts") else {
+        eprintln!("SKIPPED: a controller that is cut off (PostgreSQL is not here)");
+        return;
+    };
+    let cable = Cable::to(server.address()).await;
+    let direct = DatabaseUrl::new(server.url("postgres"));
+    let through = direct_through(&server, &cable);
+    let dirs = [(); 2].map(|()| tempfile::tempdir().expect("a directory"));
+    let first = on(&through, dirs[0].path()).await;
+    until("the first to lead", || is_leader(&first)).await;
+    let second = on(&direct, dirs[1].path()).await;
+    until("the first to hear of the second", || first.shared.levers.has_others()).await;
+    let mut agent = FakeAgent::welcomed(&first).await;
+    agent.load(&first, 10.0).await;
+
+    let began = tokio::time::Instant::now();
+    cable.cut();
+    let ended = async { while agent.down.message().await.expect("no error").is_some() {} };
+    tokio::time::timeout(FAILOVER, ended).await.expect("the agent is let go in time");
+    let mut refused = FakeAgent::connect(&first, hello(PROTOCOL_VERSION), &first.token).await.expect("connects");
+    let Down::Refused(why) = refused.next().await else { panic!("a controller without a database takes nobody") };
+    assert_eq!(why.code(), v1::refused::Code::Draining, "{}", why.detail);
+    let mut agent = FakeAgent::welcomed(&second).await;
+    agent.load(&second, 10.0).await;
+    let id = second.request("dev1").await;
+    assert_eq!(agent.next_wake().await.wake_id, id.to_string());
+    until("the second to lead", || is_leader(&second)).await;
+    assert!(began.elapsed() < FAILOVER, "{:?}", began.elapsed());
+    assert!(!is_leader(&first), "its lease has run out by its own clock");
+
+    // What hangs on the old connections must not keep the first from going on with new ones.
+    cable.mend();
+    let took = until("the first to be back", || {
+        first.shared.levers.are_known(first.shared.clock.now()) && !is_leader(&first)
+    });
+    assert!(took.await < BACK);
+    drop(agent);
+    let mut agent = FakeAgent::welcomed(&first).await;
+    let again = tokio::time::timeout(BACK, agent.next_wake()).await.expect("it hears of the wake under way");
+    agent.served(&first, &again).await;
+    assert_eq!(agent.next_ack().await.wake_id, id.to_string());
+    first.crash().await;
+    second.crash().await;
+}
+
+fn direct_through(server: &Server, cable: &Cable) -> DatabaseUrl {
+    let direct = server.url("postgres");
+    DatabaseUrl::new(direct.replace(&server.address().to_string(), &cable.address.to_string()))
+}
