@@ -5,6 +5,7 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
@@ -52,9 +53,10 @@ impl Plan<'_> {
     }
 
     /// A member with a directory of its own, which this user may read and remove afterwards.
-    fn spec(&self, name: &str, script: String) -> MemberSpec {
-        let (user, group) = (nix::unistd::getuid(), nix::unistd::getgid());
-        MemberSpec {
+    fn spec(&self, name: &str, script: String) -> anyhow::Result<MemberSpec> {
+        // Whoever runs this has made the directory.
+        let made = std::fs::metadata(self.dir)?;
+        Ok(MemberSpec {
             name: name.to_owned(),
             script,
             mounts: vec![(self.dir(name), HOME.to_owned())],
@@ -62,13 +64,13 @@ impl Plan<'_> {
                 (self.program.to_owned(), PROGRAM.to_owned()),
                 (self.dir("tokens"), TOKENS.to_owned()),
             ],
-            user: Some(format!("{user}:{group}")),
-        }
+            user: Some(format!("{}:{}", made.uid(), made.gid())),
+        })
     }
 
     async fn database(&self, back: &Network) -> anyhow::Result<Member> {
         files::make_dir(&self.dir("database"))?;
-        let spec = self.spec("database", files::database_script());
+        let spec = self.spec("database", files::database_script())?;
         // It becomes somebody else by itself.
         let spec = MemberSpec { user: None, mounts_read_only: Vec::new(), ..spec };
         self.ground.member(back, &spec).await
@@ -76,14 +78,14 @@ impl Plan<'_> {
 
     async fn watcher(&self, back: &Network, database: &str) -> anyhow::Result<Member> {
         files::write_watcher(&self.dir("watcher"))?;
-        let spec = self.spec("watcher", files::watcher_script(database));
+        let spec = self.spec("watcher", files::watcher_script(database))?;
         self.ground.member(back, &spec).await
     }
 
     async fn controller(&self, name: &str, back: &Network, database: &str) -> anyhow::Result<Member> {
         files::write_controller(&self.dir(name), database)?;
         let script = files::node_script(&format!("controller {HOME}/controller.toml"));
-        let member = self.ground.member(back, &self.spec(name, script)).await?;
+        let member = self.ground.member(back, &self.spec(name, script)?).await?;
         self.front.join(&member).await?;
         Ok(member)
     }
@@ -92,7 +94,7 @@ impl Plan<'_> {
         let name = format!("agent-{}", agent + 1);
         files::write_agent(&self.dir(&name), agent, controllers, self.endpoint, self.instances)?;
         let script = files::node_script(&format!("agent {HOME}/agent.toml {agent}"));
-        self.ground.member(&self.front, &self.spec(&name, script)).await
+        self.ground.member(&self.front, &self.spec(&name, script)?).await
     }
 }
 

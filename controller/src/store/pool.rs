@@ -12,9 +12,8 @@ use futures::{
     stream::{self, BoxStream},
 };
 use sqlx::{
-    Any, AnyConnection, AnyPool, Connection, Database, Either, Execute, Executor,
+    Any, AnyConnection, AnyPool, Connection, Database, Describe, Either, Execute, Executor, SqlStr,
     any::{AnyConnectOptions, AnyPoolOptions},
-    sqlx_core::sql_str::SqlStr,
 };
 use tokio::{sync::watch, time::Instant};
 
@@ -139,5 +138,12 @@ impl<'p> Executor<'p> for &Pool {
         'p: 'e,
     {
         self.inner.prepare_with(sql, parameters)
+    }
+
+    fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, Result<Describe<Any>, sqlx::Error>>
+    where
+        'p: 'e,
+    {
+        self.inner.describe(sql)
     }
 }
