@@ -8,7 +8,8 @@ use figment::{
 };
 
 use super::{
-    Addresses, Config, ConfigError, Driver, Endpoint, HttpReadiness, Instance, Readiness, Status, TcpReadiness,
+    Addresses, Config, ConfigError, Driver, Endpoint, HttpReadiness, Instance, Readiness, Status,
+    TcpReadiness,
 };
 
 const ENV_PREFIX: &str = "REVEILLE_AGENT__";

@@ -21,18 +21,23 @@ use crate::{config::Controller, execute::Executor, group::Tally, load::Reading, 
 /// Real seconds for the controller to answer a hello.
 const HANDSHAKE_S: u64 = 10;
 
-/// How patient the agent is with a controller, in real seconds.
+/// How patient the agent is with a controller, in real time.
 struct Patience {
-    connect_s: u64,
+    connect: Duration,
     /// Between two pings, and until an unanswered one breaks the line.
-    ping_s: u64,
-    pong_s: u64,
+    ping: Duration,
+    pong: Duration,
 }
 
 /// There is nobody else to go to.
-const WITH_THE_ONLY_ONE: Patience = Patience { connect_s: HANDSHAKE_S, ping_s: 30, pong_s: 20 };
+const WITH_THE_ONLY_ONE: Patience = Patience {
+    connect: Duration::from_secs(HANDSHAKE_S),
+    ping: Duration::from_secs(30),
+    pong: Duration::from_secs(20),
+};
 /// One that is stopped or cut off takes connections and says nothing: five seconds later the agent is with another.
-const WITH_ONE_OF_SEVERAL: Patience = Patience { connect_s: 3, ping_s: 2, pong_s: 3 };
+const WITH_ONE_OF_SEVERAL: Patience =
+    Patience { connect: Duration::from_secs(3), ping: Duration::from_secs(2), pong: Duration::from_secs(3) };
 
 /// Reports on their way. What does not fit is told again, see [`Executor::tell_results`].
 const REPORTS_WAITING_MAX: usize = 4096;
@@ -224,9 +229,9 @@ async fn dial(address: &str, patience: &Patience) -> Result<tonic::transport::Ch
     let connect = |error| SessionError::Connect(Box::new(error));
     Endpoint::from_shared(address.to_owned())
         .map_err(connect)?
-        .connect_timeout(Duration::from_secs(patience.connect_s))
-        .http2_keep_alive_interval(Duration::from_secs(patience.ping_s))
-        .keep_alive_timeout(Duration::from_secs(patience.pong_s))
+        .connect_timeout(patience.connect)
+        .http2_keep_alive_interval(patience.ping)
+        .keep_alive_timeout(patience.pong)
         .keep_alive_while_idle(true)
         .http2_adaptive_window(false)
         .connect()

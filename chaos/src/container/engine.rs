@@ -49,12 +49,15 @@ impl Engine {
     /// Containers first: a network in use cannot be removed.
     async fn remove_where(&self, label: &str, is_it: impl Fn(&str) -> bool) -> anyhow::Result<()> {
         let filters = || Some([("label".to_owned(), vec![label.to_owned()])].into());
-        let listed = ListContainersOptions { all: true, filters: filters(), ..ListContainersOptions::default() };
-        let containers = self.docker.list_containers(Some(listed)).await.context("failed to list containers")?;
+        let listed =
+            ListContainersOptions { all: true, filters: filters(), ..ListContainersOptions::default() };
+        let containers =
+            self.docker.list_containers(Some(listed)).await.context("failed to list containers")?;
         for container in containers {
             let value = container.labels.unwrap_or_default().remove(label).unwrap_or_default();
             if let Some(id) = container.id.filter(|_| is_it(&value)) {
-                let force = RemoveContainerOptions { force: true, v: true, ..RemoveContainerOptions::default() };
+                let force =
+                    RemoveContainerOptions { force: true, v: true, ..RemoveContainerOptions::default() };
                 gone(self.docker.remove_container(&id, Some(force)).await)?;
             }
         }

@@ -87,7 +87,9 @@ mod tests {
     async fn answers(member: &Member, network: &Network) -> bool {
         let Ok(address) = member.address(network).await else { return false };
         let dialled = tokio::net::TcpStream::connect((address, 4000));
-        tokio::time::timeout(std::time::Duration::from_secs(1), dialled).await.is_ok_and(|dialled| dialled.is_ok())
+        tokio::time::timeout(std::time::Duration::from_secs(1), dialled)
+            .await
+            .is_ok_and(|dialled| dialled.is_ok())
     }
 
     async fn until_it_answers(member: &Member, network: &Network) {
@@ -102,7 +104,8 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn members_are_cut_off_killed_and_removed() {
         let Some(ground) = ground().await else { return };
-        let (front, back) = (ground.network("front").await.expect("made"), ground.network("back").await.expect("made"));
+        let (front, back) =
+            (ground.network("front").await.expect("made"), ground.network("back").await.expect("made"));
         let listen = "use IO::Socket; $s = IO::Socket::INET->new(Listen => 9, LocalPort => 4000, ReuseAddr => 1); \
                       while ($c = $s->accept) { close $c }";
         let spec = MemberSpec {

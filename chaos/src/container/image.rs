@@ -10,7 +10,8 @@ const BUILD: &str = include_str!("../../images/build");
 
 /// Name of the image, which is there when this returns. The first time on a machine that takes minutes.
 pub async fn ensure_image() -> anyhow::Result<String> {
-    let mut script = tempfile::NamedTempFile::new().context("failed to make a file for the image's script")?;
+    let mut script =
+        tempfile::NamedTempFile::new().context("failed to make a file for the image's script")?;
     script.write_all(BUILD.as_bytes()).context("failed to write the image's script")?;
     let made = Command::new("bash")
         .arg(script.path())

@@ -28,7 +28,11 @@ impl Network {
             labels: Some(labels(run).into_iter().collect()),
             ..NetworkCreateRequest::default()
         };
-        engine.docker.create_network(asked).await.with_context(|| format!("failed to make network {name}"))?;
+        engine
+            .docker
+            .create_network(asked)
+            .await
+            .with_context(|| format!("failed to make network {name}"))?;
         let seen = engine.docker.inspect_network(&name, None::<InspectNetworkOptions>).await?;
         let config = seen.ipam.and_then(|ipam| ipam.config).unwrap_or_default();
         let gateway = config.into_iter().find_map(|config| config.gateway?.parse().ok());

@@ -16,7 +16,9 @@ pub(super) fn this_process() -> String {
 /// Whether the process behind a label is certainly gone. One of another host cannot be seen from here.
 pub(super) fn is_gone(label: &str) -> bool {
     let mut parts = label.split('/');
-    let (Some(host), Some(id), Some(started)) = (parts.next(), parts.next(), parts.next()) else { return false };
+    let (Some(host), Some(id), Some(started)) = (parts.next(), parts.next(), parts.next()) else {
+        return false;
+    };
     let Ok(id) = id.parse() else { return false };
     host == host_name() && started_at(id).is_none_or(|at| at != started)
 }

@@ -45,7 +45,8 @@ pub(super) struct Row {
 /// A row of `/v1/hosts`.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Host {
-    pub(super) host_id: String,
+    #[serde(rename = "host_id")]
+    pub(super) id: String,
     pub(super) connected: bool,
     pub(super) active_wakes: u32,
 }
@@ -58,7 +59,8 @@ struct Items<T> {
 impl Controllers {
     /// `tokens` is the directory with the tokens all share.
     pub(super) fn new(at: [Ipv4Addr; CONTROLLERS], tokens: &Path) -> anyhow::Result<Self> {
-        let token = std::fs::read_to_string(tokens.join("operator.token")).context("failed to read a token")?;
+        let token =
+            std::fs::read_to_string(tokens.join("operator.token")).context("failed to read a token")?;
         let http = reqwest::Client::builder().timeout(ANSWER_TIMEOUT).no_proxy().build()?;
         let doors: anyhow::Result<Vec<Door>> = at.iter().map(|at| door(*at, tokens)).collect();
         let at = Arc::new(RwLock::new(doors?));

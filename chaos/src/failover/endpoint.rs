@@ -71,7 +71,13 @@ async fn wake(
 ) -> StatusCode {
     let Some(index) = index_of(&instance) else { return StatusCode::NOT_FOUND };
     let idem = headers.get(IDEMPOTENCY_HEADER).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let key = Key { instance: Some(instance), window: Some(WINDOW.into()), wake: caller.wake, idem, ..Key::default() };
+    let key = Key {
+        instance: Some(instance),
+        window: Some(WINDOW.into()),
+        wake: caller.wake,
+        idem,
+        ..Key::default()
+    };
     desk.ledger.called(index, desk.clock.now());
     desk.recorder.record(Entry::new("endpoint", Kind::Ok, Function::EndpointEffect, key));
     desk.clock.sleep(THOUGHT).await;

@@ -24,6 +24,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(25);
 pub(super) struct Seen {
     /// By the database's clock.
     pub(super) at: Timestamp,
+    /// When it was first seen like that.
+    pub(super) since: Timestamp,
     pub(super) epoch: u64,
     pub(super) beat: u64,
     /// Empty when its holder has let go.
@@ -36,7 +38,7 @@ impl Seen {
         let mut parts = line.strip_prefix("L|")?.split('|');
         let at = Timestamp::from_millisecond(parts.next()?.parse().ok()?).ok()?;
         let (epoch, beat) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-        Some(Self { at, epoch, beat, holder: parts.next()?.to_owned() })
+        Some(Self { at, since: at, epoch, beat, holder: parts.next()?.to_owned() })
     }
 
     fn is_same_state(&self, other: &Self) -> bool {
@@ -80,7 +82,11 @@ impl LeaseWatch {
     }
 }
 
-async fn follow(file: PathBuf, recorder: &Recorder, sender: &watch::Sender<Option<Seen>>) -> anyhow::Result<()> {
+async fn follow(
+    file: PathBuf,
+    recorder: &Recorder,
+    sender: &watch::Sender<Option<Seen>>,
+) -> anyhow::Result<()> {
     let mut file = File::open(&file).await.context("the watcher has not written anything")?;
     file.seek(SeekFrom::Start(0)).await?;
     let (mut text, mut last): (String, Option<Seen>) = (String::new(), None);
@@ -90,9 +96,12 @@ async fn follow(file: PathBuf, recorder: &Recorder, sender: &watch::Sender<Optio
             continue;
         }
         while let Some((line, rest)) = text.split_once('\n') {
-            if let Some(seen) = Seen::parse(line) {
-                if let Some(entry) = entry(last.as_ref(), &seen) {
-                    recorder.record(entry);
+            if let Some(mut seen) = Seen::parse(line) {
+                match entry(last.as_ref(), &seen) {
+                    Some(entry) => {
+                        recorder.record(entry);
+                    }
+                    None => seen.since = last.as_ref().map_or(seen.since, |last| last.since),
                 }
                 last = Some(seen);
             }
@@ -140,7 +149,10 @@ mod tests {
         let renewed = seen("L|1772000000200|3|8|controller-9");
         let entry = |before, now| entry(Some(before), now).expect("a change");
         let told = entry(&later, &renewed);
-        assert_eq!((told.function, &told.value["before_ms"]), (Function::LeaseRenew, &1_772_000_000_100_i64.into()));
+        assert_eq!(
+            (told.function, &told.value["before_ms"]),
+            (Function::LeaseRenew, &1_772_000_000_100_i64.into())
+        );
         let taken = seen("L|1772000005000|4|0|controller-10");
         assert_eq!(entry(&renewed, &taken).function, Function::LeaseAcquire);
         let free = seen("L|1772000006000|4|1|");

@@ -55,7 +55,11 @@ impl Load {
         while !stop.is_cancelled() {
             let Some(index) = self.ledger.ask_next(self.clock.now(), self.instances) else { return };
             let wake = self.until_acknowledged(client + index, index).await;
-            let key = Key { instance: Some(instance_id(index).to_string()), wake: Some(wake.clone()), ..Key::default() };
+            let key = Key {
+                instance: Some(instance_id(index).to_string()),
+                wake: Some(wake.clone()),
+                ..Key::default()
+            };
             self.recorder.record(Entry::new("client", Kind::Ok, Function::ManualWake, key));
             self.ledger.acknowledged(wake, index);
             tokio::select! {

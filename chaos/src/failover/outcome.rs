@@ -57,12 +57,19 @@ impl FailoverOutcome {
     /// Nothing was done.
     pub fn of_nothing(why: String, rounds_asked: u32) -> Self {
         let skipped = Some(why);
-        Self { skipped, rounds_asked, goal_s: GOAL_S, verdict: Some(Verdict::Inconclusive), ..Self::default() }
+        Self {
+            skipped,
+            rounds_asked,
+            goal_s: GOAL_S,
+            verdict: Some(Verdict::Inconclusive),
+            ..Self::default()
+        }
     }
 
     /// Fills in the maxima and what was missed, and judges.
     pub fn judge(&mut self) {
-        let max = |of: fn(&Round) -> Option<f64>, rounds: &[Round]| rounds.iter().filter_map(of).reduce(f64::max);
+        let max =
+            |of: fn(&Round) -> Option<f64>, rounds: &[Round]| rounds.iter().filter_map(of).reduce(f64::max);
         self.failover_s_max = max(|round| round.failover_s, &self.rounds);
         self.all_hosts_s_max = max(|round| round.all_hosts_s, &self.rounds);
         for round in &self.rounds {
@@ -98,29 +105,36 @@ impl FailoverOutcome {
         if let Some(why) = &self.skipped {
             return format!("SKIPPED: {} rounds of failover ({why})\n", self.rounds_asked);
         }
-        let mut text = format!("{}\n{}\n", self.table_of_rounds(), self.table_of_wakes());
-        for problem in self.not_recovered.iter().chain(&self.deviations) {
-            text.push_str(&format!("- {problem}\n"));
-        }
-        for violation in self.checked.iter().flat_map(|checked| &checked.violations) {
-            text.push_str(&format!("- {}\n", violation.text));
-        }
+        let problems = self.not_recovered.iter().chain(&self.deviations);
+        let violations = self.checked.iter().flat_map(|checked| &checked.violations).map(|one| &one.text);
+        let lines: Vec<String> = problems.chain(violations).map(|problem| format!("- {problem}\n")).collect();
+        let (rounds, wakes, seconds) = (self.table_of_rounds(), self.table_of_wakes(), self.wall_s);
         let verdict = self.verdict.unwrap_or(Verdict::Error);
-        text.push_str(&format!("{:.0} s, verdict: {verdict:?}\n", self.wall_s));
-        text
+        format!("{rounds}\n{wakes}\n{}{seconds:.0} s, verdict: {verdict:?}\n", lines.concat())
     }
 
     fn table_of_rounds(&self) -> Table {
         let mut table = Table::new();
-        let seconds = |seconds: Option<f64>| seconds.map_or_else(|| "never".to_owned(), |s| format!("{s:.1}"));
-        let header = ["round", "fault", "leader", "its agents", "lease, s", "first call, s", "every host, s", "steady, s"];
+        let seconds =
+            |seconds: Option<f64>| seconds.map_or_else(|| "never".to_owned(), |s| format!("{s:.1}"));
+        let header = [
+            "round",
+            "fault",
+            "leader",
+            "its agents",
+            "lease, s",
+            "first call, s",
+            "every host, s",
+            "steady, s",
+        ];
         table.load_style(STYLE).set_header(header);
         for round in &self.rounds {
             let leader = match &round.new_leader {
                 Some(new) if *new != round.leader => format!("{} → {new}", round.leader),
                 _ => round.leader.clone(),
             };
-            let cells = [round.failover_s, round.first_call_s, round.all_hosts_s, round.steady_s].map(seconds);
+            let cells =
+                [round.failover_s, round.first_call_s, round.all_hosts_s, round.steady_s].map(seconds);
             let mut row = vec![
                 Cell::new(round.round),
                 Cell::new(round.fault),
@@ -139,7 +153,8 @@ impl FailoverOutcome {
     }
 
     fn table_of_wakes(&self) -> Table {
-        let ends = self.by_end.iter().map(|(end, count)| format!("{end} {count}")).collect::<Vec<_>>().join(", ");
+        let ends =
+            self.by_end.iter().map(|(end, count)| format!("{end} {count}")).collect::<Vec<_>>().join(", ");
         let permits: u32 = self.permits_left.values().sum();
         let checked: Vec<String> = self
             .checked
@@ -184,8 +199,12 @@ mod tests {
     fn verdict(change: impl FnOnce(&mut FailoverOutcome)) -> Verdict {
         let checked = REQUIRED.map(|id| Checked { checked: 3, ..Checked::new(id, "x") });
         let rounds = vec![round()];
-        let mut outcome =
-            FailoverOutcome { rounds_asked: 1, rounds, checked: checked.into(), ..FailoverOutcome::default() };
+        let mut outcome = FailoverOutcome {
+            rounds_asked: 1,
+            rounds,
+            checked: checked.into(),
+            ..FailoverOutcome::default()
+        };
         change(&mut outcome);
         outcome.judge();
         assert!(!outcome.render().is_empty());

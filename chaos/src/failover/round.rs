@@ -9,8 +9,8 @@ use serde_json::json;
 
 use super::{
     Fault,
-    ledger::Ledger,
     lease::{LeaseWatch, Seen},
+    ledger::Ledger,
     steady::{Steady, steady},
     world::{AGENTS, World},
 };
@@ -86,12 +86,18 @@ impl Stage<'_> {
         let since = |at: Timestamp| at.duration_since(struck.from).as_millis().max(0) as f64 / 1000.0;
         if let Some(lease) = lease {
             let index = before.ids.iter().position(|id| *id == lease.holder);
-            played.new_leader = Some(index.map_or(lease.holder, |index| self.world.controllers[index].name.clone()));
+            played.new_leader =
+                Some(index.map_or(lease.holder, |index| self.world.controllers[index].name.clone()));
             played.failover_s = Some(since(lease.at));
         }
         played.first_call_s = calls.iter().flatten().min().map(|at| since(*at));
         // Only when there is one of every host.
-        played.all_hosts_s = calls.iter().copied().collect::<Option<Vec<_>>>().and_then(|all| all.into_iter().max()).map(since);
+        played.all_hosts_s = calls
+            .iter()
+            .copied()
+            .collect::<Option<Vec<_>>>()
+            .and_then(|all| all.into_iter().max())
+            .map(since);
         let over = self.clock.now();
         steady(self.world, self.lease, self.clock).await?;
         let took = self.clock.now().duration_since(over);

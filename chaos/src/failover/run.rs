@@ -14,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     FailoverOutcome, GOAL_S, Round, endpoint, files,
-    ledger::Ledger,
     lease::LeaseWatch,
+    ledger::Ledger,
     load::{Load, instances_for},
     round::Stage,
     steady::steady,
@@ -74,7 +74,9 @@ pub async fn failover_watched(
     // The engine knows directories by their full names only.
     let dir = dir.canonicalize().with_context(|| format!("failed to find {}", dir.display()))?;
     let ground = Ground::new(engine, image, "failover");
-    let mut outcome = Bench::open(spec, &dir, &ground, told).await?.run(told, stop).await?;
+    // Worlds are large things to carry around.
+    let bench = Box::pin(Bench::open(spec, &dir, &ground, told)).await?;
+    let mut outcome = Box::pin(bench.run(told, stop)).await?;
     ground.clear().await?;
     outcome.wall_s = began.elapsed().as_secs_f64();
     outcome.judge();
@@ -101,8 +103,13 @@ impl Bench {
         let header = Header::new("failover", 0, "real", "UTC");
         let recorder = Recorder::create(&dir.join("history.jsonl"), &header, clock.clone(), TimeZone::UTC)?;
         let front = ground.network("front").await?;
-        let endpoint =
-            endpoint::serve(front.gateway, clock.clone(), ledger.clone(), recorder.clone(), endpoints.clone());
+        let endpoint = endpoint::serve(
+            front.gateway,
+            clock.clone(),
+            ledger.clone(),
+            recorder.clone(),
+            endpoints.clone(),
+        );
         let instances = instances_for(spec.rounds);
         let program = spec.program.as_path();
         let plan = Plan { ground, program, dir, instances, front, endpoint: endpoint.await? };
@@ -182,7 +189,8 @@ impl Bench {
         let began = Instant::now();
         while began.elapsed() < SETTLE_TIMEOUT {
             let is_over = self.look().await && self.watch.seen.all.iter().all(|wake| !wake.end.is_empty());
-            if is_over && self.permits().await.is_ok_and(|permits| permits.iter().all(|(_, held)| *held == 0)) {
+            if is_over && self.permits().await.is_ok_and(|permits| permits.iter().all(|(_, held)| *held == 0))
+            {
                 return;
             }
             tokio::time::sleep(LOOK_EVERY).await;
@@ -194,7 +202,9 @@ impl Bench {
         let mut permits = Vec::new();
         for index in 0..CONTROLLERS {
             let hosts = self.world.doors.hosts(index).await?;
-            permits.extend(hosts.into_iter().filter(|host| host.connected).map(|host| (host.host_id, host.active_wakes)));
+            permits.extend(
+                hosts.into_iter().filter(|host| host.connected).map(|host| (host.id, host.active_wakes)),
+            );
         }
         Ok(permits)
     }
@@ -220,7 +230,9 @@ impl Bench {
             doubled.into_iter().map(|(index, calls)| (instance_id(index).to_string(), calls)).collect();
         outcome.permits_left = self.permits().await.context("nobody tells of permits")?.into_iter().collect();
         if self.ledger.asked() >= self.instances {
-            outcome.not_recovered.push(format!("the load ended: all {} instances were asked for", self.instances));
+            outcome
+                .not_recovered
+                .push(format!("the load ended: all {} instances were asked for", self.instances));
         }
         Ok(())
     }

@@ -13,8 +13,8 @@ use super::{
 };
 
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// The watcher looks ten times a second: what it has not said for longer is of the past.
-const WATCHED_WITHIN: SignedDuration = SignedDuration::from_secs(3);
+/// A leader that is there renews its lease once a second, and the watcher sees it.
+const RENEWED_WITHIN: SignedDuration = SignedDuration::from_secs(3);
 /// A cluster that is not back after this does not come back.
 const STEADY_S_MAX: u64 = 120;
 const DATABASE_S_MAX: u64 = 60;
@@ -60,20 +60,26 @@ async fn look(world: &World, lease: &LeaseWatch, clock: &Clock) -> anyhow::Resul
     for index in 0..CONTROLLERS {
         let name = &world.controllers[index].name;
         let rows = world.doors.known_to(index).await.with_context(|| format!("{name} does not answer"))?;
-        let me = rows.iter().find(|row| row.answers).with_context(|| format!("{name} does not know itself"))?;
+        let me =
+            rows.iter().find(|row| row.answers).with_context(|| format!("{name} does not know itself"))?;
         ids.push(me.controller_id.clone());
         leaders.extend(rows.iter().filter(|row| row.leads).map(|row| row.controller_id.clone()));
         let hosts = world.doors.hosts(index).await.with_context(|| format!("{name} does not answer"))?;
-        agents.push(hosts.into_iter().filter(|host| host.connected).map(|host| host.host_id).collect::<BTreeSet<_>>());
+        agents.push(
+            hosts.into_iter().filter(|host| host.connected).map(|host| host.id).collect::<BTreeSet<_>>(),
+        );
     }
-    let [first, second] = leaders.as_slice() else { bail!("{} leaders are told of, not one each", leaders.len()) };
+    let [first, second] = leaders.as_slice() else {
+        bail!("{} leaders are told of, not one each", leaders.len())
+    };
     if first != second {
         bail!("{first} and {second} are said to lead");
     }
-    let leader = ids.iter().position(|id| id == first).with_context(|| format!("{first} leads and is not there"))?;
+    let leader =
+        ids.iter().position(|id| id == first).with_context(|| format!("{first} leads and is not there"))?;
     let seen = lease.latest().context("nobody has seen the lease")?;
-    if seen.holder != *first || clock.now().duration_since(seen.at) > WATCHED_WITHIN {
-        bail!("the lease is {}'s, last seen at {}", seen.holder, seen.at);
+    if seen.holder != *first || clock.now().duration_since(seen.since) > RENEWED_WITHIN {
+        bail!("the lease is {}'s and was last renewed at {}", seen.holder, seen.since);
     }
     let connected: usize = agents.iter().map(BTreeSet::len).sum();
     let different: BTreeSet<&String> = agents.iter().flatten().collect();

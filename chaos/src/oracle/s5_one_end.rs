@@ -32,7 +32,9 @@ pub fn check(events: &[Event]) -> Checked {
                 life.started.get_or_insert(event);
             }
             // Whoever was told that a wake is taken down may rely on its end, sent or not.
-            Function::ManualWake => drop(life.started.get_or_insert(event)),
+            Function::ManualWake => {
+                life.started.get_or_insert(event);
+            }
             Function::Terminal => end(&mut checked, life, wake, event),
             _ => {}
         }

@@ -28,10 +28,10 @@ pub fn check(events: &[Event]) -> Checked {
         let number = |name| event.number(name).unwrap_or_default();
         let (epoch, beat, seen_ms, before_ms) =
             (number("epoch"), number("beat"), number("seen_ms"), number("before_ms"));
-        if let Some(term) = &term {
-            if let Some(text) = problem(term, event, (epoch, beat, seen_ms), settings.lease_ttl_s) {
-                checked.violated(event, [term.event.i], text);
-            }
+        if let Some(term) = &term
+            && let Some(text) = problem(term, event, (epoch, beat, seen_ms), settings.lease_ttl_s)
+        {
+            checked.violated(event, [term.event.i], text);
         }
         let is_released = event.f == Function::LeaseLost;
         term = Some(Term { event, epoch, beat, renewed_ms: before_ms, is_released });
@@ -39,7 +39,12 @@ pub fn check(events: &[Event]) -> Checked {
     checked
 }
 
-fn problem(term: &Term<'_>, event: &Event, (epoch, beat, seen_ms): (f64, f64, f64), ttl_s: f64) -> Option<String> {
+fn problem(
+    term: &Term<'_>,
+    event: &Event,
+    (epoch, beat, seen_ms): (f64, f64, f64),
+    ttl_s: f64,
+) -> Option<String> {
     let (before, after) = (&term.event.node, &event.node);
     if epoch < term.epoch {
         return Some(format!("the lease went from epoch {} back to {epoch}", term.epoch));
@@ -49,7 +54,8 @@ fn problem(term: &Term<'_>, event: &Event, (epoch, beat, seen_ms): (f64, f64, f6
         if event.f != Function::LeaseLost && before != after {
             return Some(format!("{before} and {after} both hold the lease under epoch {epoch}"));
         }
-        return (beat < term.beat).then(|| format!("{after} renewed its lease backwards, from {} to {beat}", term.beat));
+        return (beat < term.beat)
+            .then(|| format!("{after} renewed its lease backwards, from {} to {beat}", term.beat));
     }
     let after_s = (seen_ms - term.renewed_ms) / 1000.0;
     let is_early = !term.is_released && before != after && after_s < ttl_s;
@@ -66,8 +72,15 @@ mod tests {
     use crate::history::Key;
 
     /// One look: holder, epoch, beat, when it was seen, and when the look before was.
-    fn tell(told: &mut Told, f: Function, holder: &str, (epoch, beat): (u64, u64), (seen_s, before_s): (f64, f64)) {
-        let v = json!({"epoch": epoch, "beat": beat, "seen_ms": seen_s * 1000.0, "before_ms": before_s * 1000.0});
+    fn tell(
+        told: &mut Told,
+        f: Function,
+        holder: &str,
+        (epoch, beat): (u64, u64),
+        (seen_s, before_s): (f64, f64),
+    ) {
+        let v =
+            json!({"epoch": epoch, "beat": beat, "seen_ms": seen_s * 1000.0, "before_ms": before_s * 1000.0});
         told.add(seen_s, f, Key::default(), v);
         told.0.last_mut().expect("just added").node = holder.into();
     }

@@ -3,12 +3,7 @@
 use jiff::Timestamp;
 
 use super::{
-    Backend, Store, StoreError,
-    backend::Tx,
-    error::During,
-    models::ModelStatus,
-    retry::Contended,
-    row::ms,
+    Backend, Store, StoreError, backend::Tx, error::During, models::ModelStatus, retry::Contended, row::ms,
 };
 
 /// Why a version cannot be put in service.

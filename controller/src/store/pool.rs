@@ -95,7 +95,8 @@ impl Pool {
     }
 }
 
-type Rows<'e> = BoxStream<'e, Result<Either<<Any as Database>::QueryResult, <Any as Database>::Row>, sqlx::Error>>;
+type Rows<'e> =
+    BoxStream<'e, Result<Either<<Any as Database>::QueryResult, <Any as Database>::Row>, sqlx::Error>>;
 
 impl<'p> Executor<'p> for &Pool {
     type Database = Any;

@@ -35,7 +35,9 @@ impl Store {
     {
         for wait_ms in WAITS_MS {
             match self.once(work()).await {
-                Err(error) if error.is_contention() => tokio::time::sleep(Duration::from_millis(wait_ms)).await,
+                Err(error) if error.is_contention() => {
+                    tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+                }
                 done => return done,
             }
         }
@@ -43,6 +45,7 @@ impl Store {
     }
 
     async fn once<T, E: From<StoreError>>(&self, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
-        self.pool.answered(work).await.during("finish a transaction")?
+        // A transaction is a large thing to carry around.
+        self.pool.answered(Box::pin(work)).await.during("finish a transaction")?
     }
 }

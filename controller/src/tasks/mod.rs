@@ -7,7 +7,7 @@
 //! | plan | `plan` | profiles -> plan -> queued wakes |
 //! | dispatch | `dispatch` | queue -> throttle -> command |
 //! | lead | - | the lease, other controllers' changes |
-//! | cut_off | - | lets agents go while the database does not answer |
+//! | `cut_off` | - | lets agents go while the database does not answer |
 //! | settle | agents' messages, `settle` | word of agents, deadlines, verdicts |
 //! | prune | - | forgets what is older than it is kept |
 //!

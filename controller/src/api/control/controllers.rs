@@ -26,7 +26,9 @@ impl Control {
         rows.retain(|row| now.duration_since(row.seen_at) < SHOWN_FOR);
         rows.sort_by_key(|row| row.epoch);
         let view = |row: crate::store::ControllerRow| ControllerView {
-            leads: leader.as_ref().map_or(is_alone && row.controller == *me, |lease| lease.holder == row.controller),
+            leads: leader
+                .as_ref()
+                .map_or(is_alone && row.controller == *me, |lease| lease.holder == row.controller),
             answers: row.controller == *me,
             controller_id: row.controller,
             version: row.version,

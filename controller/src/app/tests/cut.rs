@@ -5,7 +5,10 @@ use super::{
     several::{FAILOVER, is_leader, on, until},
     *,
 };
-use crate::{postgres::Server, store::DatabaseUrl};
+use crate::{
+    postgres::Server,
+    store::{Database, DatabaseUrl, PolicyChange, Store},
+};
 
 /// Until the controller that was cut off has noticed that it is not any more: what hung is given up long before.
 const BACK: Duration = Duration::from_secs(15);
@@ -31,8 +34,11 @@ async fn a_controller_without_its_database_lets_its_agents_go_and_is_whole_again
     cable.cut();
     let ended = async { while agent.down.message().await.expect("no error").is_some() {} };
     tokio::time::timeout(FAILOVER, ended).await.expect("the agent is let go in time");
-    let mut refused = FakeAgent::connect(&first, hello(PROTOCOL_VERSION), &first.token).await.expect("connects");
-    let Down::Refused(why) = refused.next().await else { panic!("a controller without a database takes nobody") };
+    let mut refused =
+        FakeAgent::connect(&first, hello(PROTOCOL_VERSION), &first.token).await.expect("connects");
+    let Down::Refused(why) = refused.next().await else {
+        panic!("a controller without a database takes nobody")
+    };
     assert_eq!(why.code(), v1::refused::Code::Draining, "{}", why.detail);
     let mut agent = FakeAgent::welcomed(&second).await;
     agent.load(&second, 10.0).await;
@@ -55,6 +61,47 @@ async fn a_controller_without_its_database_lets_its_agents_go_and_is_whole_again
     assert_eq!(agent.next_ack().await.wake_id, id.to_string());
     first.crash().await;
     second.crash().await;
+}
+
+#[tokio::test]
+async fn what_hangs_on_a_cut_line_is_given_up_and_new_connections_are_made() {
+    let Some(server) = Server::start(false).expect("starts") else {
+        eprintln!("SKIPPED: statements on a line that is cut (PostgreSQL is not here)");
+        return;
+    };
+    let cable = Cable::to(server.address()).await;
+    let store = Store::open_at(&Database::Server(direct_through(&server, &cable))).await.expect("opens");
+    let change = PolicyChange {
+        changed_at: Clock::system().now(),
+        changed_by: "ann".into(),
+        key: "stopped".into(),
+        old_value: "false".into(),
+        new_value: "true".into(),
+    };
+    store.policy_change(&change).await.expect("kept");
+    cable.cut();
+    let statement = tokio::spawn({
+        let store = store.clone();
+        async move { store.policy_list().await }
+    });
+    let transaction = tokio::spawn({
+        let store = store.clone();
+        async move { store.policy_change(&change).await }
+    });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!statement.is_finished() && !transaction.is_finished(), "nobody has told them");
+    cable.mend();
+    store.give_up();
+    let statement = tokio::time::timeout(PATIENCE, statement).await.expect("in time").expect("no panic");
+    let transaction = tokio::time::timeout(PATIENCE, transaction).await.expect("in time").expect("no panic");
+    for error in [statement.expect_err("no answer"), transaction.expect_err("no answer")] {
+        assert!(format!("{:#}", anyhow::Error::new(error)).contains("does not answer"));
+    }
+    let kept = tokio::time::timeout(BACK, store.policy_list())
+        .await
+        .expect("on a new connection")
+        .expect("readable");
+    assert_eq!(kept[0].key, "stopped");
 }
 
 fn direct_through(server: &Server, cable: &Cable) -> DatabaseUrl {
