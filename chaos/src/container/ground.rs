@@ -67,8 +67,15 @@ impl Drop for Ground {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use testcontainers::bollard::models::NetworkCreateRequest;
+
     use super::*;
-    use crate::container::ensure_image;
+    use crate::container::{
+        ensure_image,
+        owner::{OWNER_LABEL, this_process},
+    };
 
     async fn ground() -> Option<Ground> {
         match Engine::reach().await {
@@ -81,6 +88,26 @@ mod tests {
                 None
             }
         }
+    }
+
+    #[tokio::test]
+    async fn what_a_dead_run_left_is_removed_by_the_next() {
+        let engine = match Engine::reach().await {
+            Ok(engine) => engine,
+            Err(why) => return eprintln!("SKIPPED: what a dead run left ({why})"),
+        };
+        let host = this_process();
+        let (host, _) = host.split_once('/').expect("host and process");
+        let (dead, name) = (format!("{host}/4294967295/1"), format!("reveille-dead-{}", std::process::id()));
+        let labels = BTreeMap::from([(OWNER_LABEL.to_owned(), dead)]);
+        let left = NetworkCreateRequest {
+            name: name.clone(),
+            labels: Some(labels.into_iter().collect()),
+            ..Default::default()
+        };
+        engine.docker.create_network(left).await.expect("made");
+        let next = Engine::reach().await.expect("an engine");
+        assert!(next.docker.inspect_network(&name, None).await.is_err());
     }
 
     /// Whether a connection to the member's port is taken.

@@ -51,6 +51,10 @@ async fn a_wake_asked_of_one_is_sent_by_the_other_and_survives_its_death() {
     second.shared.policy_set("cpu_ceiling_percent", "61", "ann").await.expect("allowed");
     until("the first to hear of it", || first.shared.policy().cpu_ceiling_percent < 62.0).await;
     assert!(is_leader(&first) && !is_leader(&second), "one leads");
+    let shown = Control::new(second.shared.clone()).controllers().await.expect("readable");
+    let told: Vec<_> = shown.iter().map(|one| (one.controller_id.as_str(), one.leads, one.answers)).collect();
+    let (one, other) = (first.shared.controller.as_str(), second.shared.controller.as_str());
+    assert_eq!(told, [(one, true, false), (other, false, true)]);
 
     first.crash().await;
     drop(agent);
