@@ -17,13 +17,13 @@ use crate::{
 };
 
 /// Each asks on its own, so that one that waits for an answer keeps nobody else from asking.
-const CLIENTS: usize = 4;
-/// Between two instances a client asks for: all of them together ask for ten in a second.
+const CLIENTS: usize = 8;
+/// Between two instances a client asks for: all of them together ask for twenty in a second, while they are answered.
 const ASK_EVERY: Duration = Duration::from_millis(400);
 /// Between two asks for the same instance.
 const ASK_AGAIN: Duration = Duration::from_millis(50);
-/// A round takes less than a minute.
-const ROUND_S_MAX: usize = 60;
+/// A round takes about six seconds; one that takes longer than this is no good one.
+const ROUND_S_MAX: usize = 30;
 
 /// Instances that are enough for so many rounds.
 pub(super) fn instances_for(rounds: u32) -> usize {
