@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use testcontainers::{
     bollard::{
         Docker,
@@ -11,10 +11,15 @@ use testcontainers::{
     core::client::docker_client_instance,
 };
 
+use tokio::time::Instant;
+
 use super::owner::{OWNER_LABEL, RUN_LABEL, is_gone};
 
 /// An engine that does not answer so long is none.
 const REACH_TIMEOUT: Duration = Duration::from_secs(10);
+/// For all containers of a run; each takes a moment.
+const REMOVE_TIMEOUT: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Why there is no engine to use.
 #[derive(Debug, thiserror::Error)]
@@ -46,38 +51,48 @@ impl Engine {
         self.remove_where(RUN_LABEL, |label| label == run).await
     }
 
-    /// Containers first: a network in use cannot be removed.
+    /// Until nothing of it is left: others may be removing the same, and a network that is still in use cannot be.
     async fn remove_where(&self, label: &str, is_it: impl Fn(&str) -> bool) -> anyhow::Result<()> {
+        let began = Instant::now();
+        loop {
+            let is_left = self.remove_once(label, &is_it).await?;
+            if !is_left {
+                return Ok(());
+            }
+            if began.elapsed() > REMOVE_TIMEOUT {
+                bail!("something of it was still there after {REMOVE_TIMEOUT:?}");
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Returns whether there was anything.
+    async fn remove_once(&self, label: &str, is_it: &impl Fn(&str) -> bool) -> anyhow::Result<bool> {
         let filters = || Some([("label".to_owned(), vec![label.to_owned()])].into());
         let listed =
             ListContainersOptions { all: true, filters: filters(), ..ListContainersOptions::default() };
         let containers =
             self.docker.list_containers(Some(listed)).await.context("failed to list containers")?;
+        let listed = ListNetworksOptions { filters: filters() };
+        let networks = self.docker.list_networks(Some(listed)).await.context("failed to list networks")?;
+        let mut is_left = false;
         for container in containers {
             let value = container.labels.unwrap_or_default().remove(label).unwrap_or_default();
             if let Some(id) = container.id.filter(|_| is_it(&value)) {
+                is_left = true;
                 let force =
                     RemoveContainerOptions { force: true, v: true, ..RemoveContainerOptions::default() };
-                gone(self.docker.remove_container(&id, Some(force)).await)?;
+                // What could not be removed is listed again.
+                self.docker.remove_container(&id, Some(force)).await.ok();
             }
         }
-        let listed = ListNetworksOptions { filters: filters() };
-        let networks = self.docker.list_networks(Some(listed)).await.context("failed to list networks")?;
         for network in networks {
             let value = network.labels.unwrap_or_default().remove(label).unwrap_or_default();
             if let Some(id) = network.id.filter(|_| is_it(&value)) {
-                gone(self.docker.remove_network(&id).await)?;
+                is_left = true;
+                self.docker.remove_network(&id).await.ok();
             }
         }
-        Ok(())
-    }
-}
-
-/// What somebody else has removed, or is removing, is gone as well.
-fn gone(removed: Result<(), testcontainers::bollard::errors::Error>) -> anyhow::Result<()> {
-    use testcontainers::bollard::errors::Error::DockerResponseServerError;
-    match removed {
-        Err(DockerResponseServerError { status_code: 404 | 409, .. }) => Ok(()),
-        other => other.context("failed to remove what a run left"),
+        Ok(is_left)
     }
 }

@@ -34,12 +34,16 @@ fn host_name() -> String {
     std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned()
 }
 
-/// When a process was started, in the kernel's ticks since the machine was; `None` when there is none.
+/// When a process was started, in the kernel's ticks since the machine was; `None` when there is none, or one that has
+/// ended and waits for somebody to notice.
 fn started_at(id: u32) -> Option<String> {
     let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-    // The name, in parentheses, may hold anything; the start is the 20th field after it.
+    // The name, in parentheses, may hold anything; the state is the first field after it, the start the 20th.
     let (_, rest) = stat.rsplit_once(')')?;
-    rest.split_whitespace().nth(19).map(str::to_owned)
+    let mut fields = rest.split_whitespace();
+    let state = fields.next()?;
+    let started = fields.nth(18)?;
+    (!["Z", "X"].contains(&state)).then(|| started.to_owned())
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! in this process, and a watcher beside the database that reads the lease by the database's clock.
 
 mod controllers;
+mod count;
 mod endpoint;
 mod fault;
 mod files;
@@ -15,6 +16,7 @@ mod outcome;
 mod round;
 mod run;
 mod steady;
+mod table;
 mod world;
 
 pub use fault::Fault;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use anyhow::Context as _;
 use jiff::Timestamp;
 use reveille_proto::clock::Clock;
 use serde::Serialize;
@@ -60,8 +61,8 @@ struct Struck {
 }
 
 impl Stage<'_> {
-    /// Fails when the steady state does not come, before or after.
-    pub(super) async fn play(&self, round: u32) -> anyhow::Result<Round> {
+    /// Adds what it measured to `rounds`. Fails when the steady state does not come, before or after.
+    pub(super) async fn play(&self, round: u32, rounds: &mut Vec<Round>) -> anyhow::Result<()> {
         let before = steady(self.world, self.lease, self.clock).await?;
         let fault = Fault::of_round(round);
         let leader = &self.world.controllers[before.leader].name;
@@ -98,11 +99,14 @@ impl Stage<'_> {
             .collect::<Option<Vec<_>>>()
             .and_then(|all| all.into_iter().max())
             .map(since);
+        rounds.push(played);
         let over = self.clock.now();
         steady(self.world, self.lease, self.clock).await?;
         let took = self.clock.now().duration_since(over);
-        played.steady_s = Some(took.as_millis() as f64 / 1000.0);
-        Ok(played)
+        if let Some(played) = rounds.last_mut() {
+            played.steady_s = Some(took.as_millis() as f64 / 1000.0);
+        }
+        Ok(())
     }
 
     async fn strike(&self, fault: Fault, before: &Steady) -> anyhow::Result<Struck> {
@@ -114,7 +118,8 @@ impl Stage<'_> {
             return Ok(Struck { from, by, lease });
         }
         fault.undo(self.world, before.leader).await?;
-        let lease = self.lease.when(|seen| seen.at > by).await?;
+        let back = tokio::time::timeout(PATIENCE, self.lease.when(|seen| seen.at > by)).await;
+        let lease = back.with_context(|| format!("the database did not answer within {PATIENCE:?}"))??;
         Ok(Struck { from: lease.at, by, lease })
     }
 

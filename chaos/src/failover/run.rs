@@ -1,10 +1,6 @@
 //! The bench from beginning to end: build, wait, play the rounds under load, let everything end, count, remove.
 
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use jiff::tz::TimeZone;
@@ -13,25 +9,21 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    FailoverOutcome, GOAL_S, Round, endpoint, files,
+    FailoverOutcome, GOAL_S, Round,
+    count::checked,
+    endpoint, files,
     lease::LeaseWatch,
     ledger::Ledger,
     load::{Load, instances_for},
     round::Stage,
     steady::steady,
-    world::{CONTROLLERS, Plan, World},
+    world::{Plan, World},
 };
 use crate::{
     container::{Engine, Ground, ensure_image},
     history::{Header, History, Recorder},
-    oracle::{Checked, s4_one_effect, s5_one_end, s6_one_leader},
     play::watch::Watch,
-    world::instance_id,
 };
-
-/// After the last round every wake must have its end within this: all attempts of the slowest.
-const SETTLE_TIMEOUT: Duration = Duration::from_secs(120);
-const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// What is to be done.
 #[derive(Debug, Clone)]
@@ -83,16 +75,16 @@ pub async fn failover_watched(
     Ok(outcome)
 }
 
-struct Bench {
+pub(super) struct Bench {
     dir: PathBuf,
     rounds: u32,
-    instances: usize,
+    pub(super) instances: usize,
     clock: Clock,
-    ledger: Ledger,
+    pub(super) ledger: Ledger,
     recorder: Recorder,
-    world: World,
+    pub(super) world: World,
     lease: LeaseWatch,
-    watch: Watch,
+    pub(super) watch: Watch,
     endpoints: CancellationToken,
 }
 
@@ -144,6 +136,7 @@ impl Bench {
         asking.cancel();
         if outcome.aborted {
             load.abort();
+            self.count_own(&mut outcome);
         } else {
             told("every wake comes to its end", outcome.rounds.len() as u64);
             load.await.context("the load panicked")?;
@@ -167,79 +160,10 @@ impl Bench {
                 recorder: &self.recorder,
                 clock: &self.clock,
             };
-            rounds.push(stage.play(round).await?);
+            stage.play(round, rounds).await?;
             // Ends that change between two looks would be missed.
             self.look().await;
         }
         Ok(())
     }
-
-    async fn look(&mut self) -> bool {
-        for index in 0..CONTROLLERS {
-            *self.watch.control() = self.world.doors.control(index);
-            if self.watch.look().await.is_ok() {
-                return true;
-            }
-        }
-        false
-    }
-
-    /// Waits until every wake has its end and no permit is held, as long as that may take.
-    async fn settle(&mut self) {
-        let began = Instant::now();
-        while began.elapsed() < SETTLE_TIMEOUT {
-            let is_over = self.look().await && self.watch.seen.all.iter().all(|wake| !wake.end.is_empty());
-            if is_over && self.permits().await.is_ok_and(|permits| permits.iter().all(|(_, held)| *held == 0))
-            {
-                return;
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-    }
-
-    /// Of each host, by the controller that has its session.
-    async fn permits(&self) -> anyhow::Result<Vec<(String, u32)>> {
-        let mut permits = Vec::new();
-        for index in 0..CONTROLLERS {
-            let hosts = self.world.doors.hosts(index).await?;
-            permits.extend(
-                hosts.into_iter().filter(|host| host.connected).map(|host| (host.id, host.active_wakes)),
-            );
-        }
-        Ok(permits)
-    }
-
-    async fn count(&mut self, outcome: &mut FailoverOutcome) -> anyhow::Result<()> {
-        if !self.look().await {
-            outcome.not_recovered.push("no controller tells what became of the wakes".into());
-        }
-        let seen = &self.watch.seen;
-        let acknowledged = self.ledger.all_acknowledged();
-        let ended = seen.all.iter().filter(|wake| !wake.end.is_empty());
-        let ended: BTreeSet<&str> = ended.map(|wake| wake.wake_id.as_str()).collect();
-        let lost = acknowledged.keys().filter(|id| !ended.contains(id.as_str()));
-        outcome.lost_wakes = lost.cloned().collect();
-        outcome.lost = outcome.lost_wakes.len();
-        outcome.acknowledged = acknowledged.len() as u64;
-        outcome.wakes = seen.all.len() as u64;
-        outcome.by_end = seen.by(|wake| &wake.end);
-        let (calls, doubled) = self.ledger.calls();
-        outcome.calls = calls;
-        outcome.doubled = doubled.len();
-        outcome.doubled_instances =
-            doubled.into_iter().map(|(index, calls)| (instance_id(index).to_string(), calls)).collect();
-        outcome.permits_left = self.permits().await.context("nobody tells of permits")?.into_iter().collect();
-        if self.ledger.asked() >= self.instances {
-            outcome
-                .not_recovered
-                .push(format!("the load ended: all {} instances were asked for", self.instances));
-        }
-        Ok(())
-    }
-}
-
-/// What the history has the observations for.
-fn checked(history: &History) -> Vec<Checked> {
-    let events = &history.events;
-    vec![s4_one_effect::check(events), s5_one_end::check(events), s6_one_leader::check(events)]
 }

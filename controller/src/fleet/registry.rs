@@ -198,9 +198,15 @@ impl Registry {
     }
 
     /// Sets the permits of a host right by those in the store.
+    ///
+    /// Only what this very session was granted may still be on its way there: a permit of an earlier one that is not in
+    /// the store by now cannot come there any more, as its commit would be refused. Such permits are many where the
+    /// controller was stopped or cut off while others went on with the host's wakes.
     pub fn reconcile(&self, host: &HostId, stored: &BTreeMap<WakeId, Permitted>, now: Timestamp) {
         if let Some(entry) = self.lock().hosts.get_mut(host) {
-            entry.starts.reconcile(stored, COMMIT_LAG, now);
+            let is_of_session = entry.live.connected && entry.is_reconciled;
+            let missing_since = is_of_session.then(|| now - COMMIT_LAG);
+            entry.starts.reconcile(stored, missing_since);
             entry.is_reconciled = true;
             entry.generation += 1;
         }

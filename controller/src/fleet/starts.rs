@@ -92,19 +92,18 @@ impl Starts {
         }
     }
 
-    /// Sets the mirror right: these are the permits of the host by the store. What was granted within the last `lag` may
-    /// be missing there still.
+    /// Sets the mirror right: these are the permits of the host by the store. What was granted at or after
+    /// `missing_since` may be missing there still; without it, nothing may.
     pub(super) fn reconcile(
         &mut self,
         stored: &BTreeMap<WakeId, Permitted>,
-        lag: SignedDuration,
-        now: Timestamp,
+        missing_since: Option<Timestamp>,
     ) {
         let lost: Vec<WakeId> = self
             .running
             .iter()
             .filter(|(wake, permitted)| {
-                !stored.contains_key(wake) && now.duration_since(permitted.since) > lag
+                !stored.contains_key(wake) && missing_since.is_none_or(|at| permitted.since < at)
             })
             .map(|(wake, _)| *wake)
             .collect();

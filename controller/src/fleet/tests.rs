@@ -104,6 +104,25 @@ impl Fleet {
 }
 
 #[test]
+fn permits_of_an_earlier_session_that_never_reached_the_store_hold_nobody_up() {
+    let mut fleet = Fleet::new();
+    fleet.pass(2, 0.0);
+    let granted = (0..50).take_while(|n| fleet.ask(*n).is_ok()).count();
+    assert!(granted > 0);
+    assert!(fleet.ask(49).is_err(), "the host is full");
+    // Another controller has brought those wakes to their end meanwhile; then the agent comes back.
+    fleet.now_s += 3;
+    drop(fleet.registry.connect(&hello(), 2));
+    fleet.registry.reconcile(&host(), &BTreeMap::new(), t(fleet.now_s));
+    fleet.pass(2, 0.0);
+    let again = (0..50).take_while(|n| fleet.ask(*n).is_ok()).count();
+    assert_eq!(again, granted);
+    // Of this session, what was just granted may still be on its way to the store.
+    fleet.registry.reconcile(&host(), &BTreeMap::new(), t(fleet.now_s + 1));
+    assert!(fleet.ask(49).is_err());
+}
+
+#[test]
 fn nothing_is_granted_before_load_and_permits_are_known() {
     let registry = Registry::new(ThrottleRule::default());
     drop(registry.connect(&hello(), 1));
