@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     container::{Engine, Ground, ensure_image},
-    history::{Header, History, Recorder},
+    history::{Entry, Function, Header, History, Key, Kind, Recorder},
     play::watch::Watch,
 };
 
@@ -136,6 +136,9 @@ impl Bench {
         asking.cancel();
         if outcome.aborted {
             load.abort();
+            // So that nobody is blamed for wakes that were left to be.
+            let stopped = Entry::new("bench", Kind::Info, Function::Lever, Key::default());
+            self.recorder.record(stopped.value(serde_json::json!({"run": "stopped"})));
             self.count_own(&mut outcome);
         } else {
             told("every wake comes to its end", outcome.rounds.len() as u64);

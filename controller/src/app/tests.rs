@@ -167,6 +167,15 @@ impl FakeAgent {
         agent
     }
 
+    /// Asserts that an agent is not taken now, and may come again soon.
+    async fn put_off(controller: &Running) {
+        let connected = Self::connect(controller, hello(PROTOCOL_VERSION), &controller.token).await;
+        let Down::Refused(refused) = connected.expect("connects").next().await else {
+            panic!("must be refused");
+        };
+        assert_eq!(refused.code(), v1::refused::Code::Draining, "{}", refused.detail);
+    }
+
     async fn next(&mut self) -> Down {
         let message = tokio::time::timeout(PATIENCE, self.down.message()).await.expect("in time");
         message.expect("no error").expect("not the end").kind.expect("a kind")
