@@ -197,17 +197,27 @@ impl Registry {
         }
     }
 
-    /// Sets the permits of a host right by those in the store.
+    /// The permits of a host as its session of this epoch finds them in the store, read after its hello was kept there.
     ///
-    /// Only what this very session was granted may still be on its way there: a permit of an earlier one that is not in
-    /// the store by now cannot come there any more, as its commit would be refused. Such permits are many where the
-    /// controller was stopped or cut off while others went on with the host's wakes.
-    pub fn reconcile(&self, host: &HostId, stored: &BTreeMap<WakeId, Permitted>, now: Timestamp) {
-        if let Some(entry) = self.lock().hosts.get_mut(host) {
-            let is_of_session = entry.live.connected && entry.is_reconciled;
-            let missing_since = is_of_session.then(|| now - COMMIT_LAG);
-            entry.starts.reconcile(stored, missing_since);
+    /// A permit of an earlier session that is not there by now cannot come there any more, as its commit would be
+    /// refused. There are many where this controller was stopped or cut off while another went on with the host's wakes.
+    pub fn begin(&self, host: &HostId, epoch: u64, stored: &BTreeMap<WakeId, Permitted>) {
+        let mut inner = self.lock();
+        // Of a session that is over by now nothing is to be said any more.
+        if let Some(entry) = inner.hosts.get_mut(host).filter(|entry| entry.live.epoch == epoch) {
+            entry.starts.reconcile(stored, None);
             entry.is_reconciled = true;
+            entry.generation += 1;
+        }
+    }
+
+    /// Sets the permits of a host right by those in the store. What was just granted may still be on its way there, and
+    /// a session that has only begun is set right by [`Registry::begin`].
+    pub fn reconcile(&self, host: &HostId, stored: &BTreeMap<WakeId, Permitted>, now: Timestamp) {
+        let mut inner = self.lock();
+        let entry = inner.hosts.get_mut(host);
+        if let Some(entry) = entry.filter(|entry| entry.is_reconciled || !entry.live.connected) {
+            entry.starts.reconcile(stored, Some(now - COMMIT_LAG));
             entry.generation += 1;
         }
     }

@@ -62,7 +62,7 @@ impl Fleet {
     fn new() -> Self {
         let registry = Registry::new(ThrottleRule::default());
         drop(registry.connect(&hello(), 1));
-        registry.reconcile(&host(), &BTreeMap::new(), t(0));
+        registry.begin(&host(), 1, &BTreeMap::new());
         Self { registry, policy: Policy::default(), now_s: 0, background: 2.0, measures: true }
     }
 
@@ -113,7 +113,9 @@ fn permits_of_an_earlier_session_that_never_reached_the_store_hold_nobody_up() {
     // Another controller has brought those wakes to their end meanwhile; then the agent comes back.
     fleet.now_s += 3;
     drop(fleet.registry.connect(&hello(), 2));
-    fleet.registry.reconcile(&host(), &BTreeMap::new(), t(fleet.now_s));
+    fleet.registry.begin(&host(), 1, &BTreeMap::new());
+    assert!(fleet.ask(0).is_err(), "what was read for the earlier session is not for this one");
+    fleet.registry.begin(&host(), 2, &BTreeMap::new());
     fleet.pass(2, 0.0);
     let again = (0..50).take_while(|n| fleet.ask(*n).is_ok()).count();
     assert_eq!(again, granted);
@@ -135,6 +137,12 @@ fn nothing_is_granted_before_load_and_permits_are_known() {
     };
     assert_eq!(ask(&registry), Err(Closed::PermitsUnknown));
     registry.reconcile(&host(), &BTreeMap::new(), t(0));
+    assert_eq!(
+        ask(&registry),
+        Err(Closed::PermitsUnknown),
+        "that may have been read before the session began"
+    );
+    registry.begin(&host(), 1, &BTreeMap::new());
     assert_eq!(ask(&registry), Err(Closed::NoLoad));
 }
 

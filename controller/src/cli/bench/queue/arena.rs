@@ -80,7 +80,7 @@ impl Arena {
         while let Some(both) = greeted.next().await {
             let (hello, epoch) = both?;
             let (_, outbox) = shared.fleet.connect(&hello, epoch);
-            shared.fleet.reconcile(&hello.host, &std::collections::BTreeMap::new(), shared.clock.now());
+            shared.fleet.begin(&hello.host, epoch, &std::collections::BTreeMap::new());
             tokio::spawn(listen(outbox, shared.clone(), Arc::clone(&sent)));
             bar.inc(1);
         }
