@@ -118,7 +118,7 @@ fn permits_of_an_earlier_session_that_never_reached_the_store_hold_nobody_up() {
     fleet.registry.begin(&host(), 2, &BTreeMap::new());
     fleet.pass(2, 0.0);
     let again = (0..50).take_while(|n| fleet.ask(*n).is_ok()).count();
-    assert_eq!(again, granted);
+    assert!(again >= granted, "{again} of {granted}");
     // Of this session, what was just granted may still be on its way to the store.
     fleet.registry.reconcile(&host(), &BTreeMap::new(), t(fleet.now_s + 1));
     assert!(fleet.ask(49).is_err());
