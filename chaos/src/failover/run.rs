@@ -49,6 +49,8 @@ pub async fn failover_watched(
     told: &mut (dyn FnMut(&'static str, u64) + Send),
     stop: CancellationToken,
 ) -> anyhow::Result<FailoverOutcome> {
+    // Clients need one, also those that speak no TLS; who runs this may have chosen another.
+    rustls::crypto::ring::default_provider().install_default().ok();
     let began = Instant::now();
     let engine = match Engine::reach().await {
         Ok(engine) => engine,
