@@ -2,11 +2,14 @@
 //!
 //! `world` and `fault` are what is simulated, `history` is what is written down, `oracle` and `experiment` judge it;
 //! `play` puts the real controller and agents into a world, `crash` kills them as real processes, `storm` measures the
-//! throttle when everybody is to be woken at once, `fleet` a controller with thousands of sessions, `sandbox` sets up a small installation to try by hand.
+//! throttle when everybody is to be woken at once, `fleet` a controller with thousands of sessions, `failover` what a fault
+//! of the leading one of two costs, in containers (`container`); `sandbox` sets up a small installation to try by hand.
 
 pub mod cli;
+pub mod container;
 pub mod crash;
 pub mod experiment;
+pub mod failover;
 pub mod fault;
 pub mod fleet;
 pub mod history;

@@ -3,7 +3,7 @@
 use std::{
     fmt::Write,
     fs, io,
-    net::{Ipv4Addr, TcpListener},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     os::unix::{
         fs::{MetadataExt, chown},
         process::CommandExt,
@@ -77,6 +77,11 @@ impl Server {
             hung.stop(pid)?;
         }
         Ok(hung)
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.port).into()
     }
 
     /// Where `database` is found.

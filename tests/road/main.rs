@@ -1,6 +1,7 @@
 //! The road seen from outside: real processes on loopback, and the layout of the house.
 
 mod crash;
+mod failover;
 mod faults;
 mod harness;
 mod layout;

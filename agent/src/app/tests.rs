@@ -1,5 +1,7 @@
 //! The whole agent against a controller and endpoints on loopback, at a clock that runs fast.
 
+mod several;
+
 use std::{
     path::Path,
     sync::{

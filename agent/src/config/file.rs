@@ -8,7 +8,8 @@ use figment::{
 };
 
 use super::{
-    Config, ConfigError, Driver, Endpoint, HttpReadiness, Instance, Readiness, Status, TcpReadiness,
+    Addresses, Config, ConfigError, Driver, Endpoint, HttpReadiness, Instance, Readiness, Status,
+    TcpReadiness,
 };
 
 const ENV_PREFIX: &str = "REVEILLE_AGENT__";
@@ -49,7 +50,7 @@ impl Config {
     pub fn check(&self) -> Result<(), ConfigError> {
         self.host_id()?;
         self.state_dir()?;
-        check_controller(&self.controller.address)?;
+        check_controllers(&self.controller.address)?;
         if let Some(file) = &self.controller.token_file {
             // A controller that starts at the same time is about to make it: it is read anew at every dial.
             match std::fs::read_to_string(file) {
@@ -103,8 +104,22 @@ fn within(key: &str, value: f64, low: f64, high: f64) -> Result<(), ConfigError>
     Err(ConfigError::key(key, format!("is {value}, not within {low}..={high}")))
 }
 
-fn check_controller(address: &str) -> Result<(), ConfigError> {
+fn check_controllers(addresses: &Addresses) -> Result<(), ConfigError> {
     let key = "controller.address";
+    if addresses.all().is_empty() {
+        return Err(ConfigError::key(key, "is an empty list"));
+    }
+    let mut seen = BTreeSet::new();
+    for address in addresses.all() {
+        check_controller(key, address)?;
+        if !seen.insert(address) {
+            return Err(ConfigError::key(key, format!("lists {address} twice")));
+        }
+    }
+    Ok(())
+}
+
+fn check_controller(key: &str, address: &str) -> Result<(), ConfigError> {
     let url =
         reqwest::Url::parse(address).map_err(|e| ConfigError::key(key, format!("is not a URL: {e}")))?;
     match url.scheme() {
@@ -301,6 +316,11 @@ readiness = { kind = "http", url = "http://127.0.0.1:{port}/ready/{instance}", e
         assert!(refused(&status("/state", "values = { on = \"up\" }")).contains("up"));
         assert!(refused("[guard]\nwakes_max = 0\n").contains("guard.wakes_max"));
         assert!(refused("[controller]\naddress = \"https://c.test\"\n").contains("controller.address"));
+        let several = |list: &str| format!("[controller]\naddress = [{list}]\n");
+        assert!(parse(&several("\"http://a.test:1\", \"http://b.test:1\"")).is_ok());
+        for bad in ["", "\"http://a.test\", \"https://b.test\"", "\"http://a.test\", \"http://a.test\""] {
+            assert!(refused(&several(bad)).contains("controller.address"), "{bad}");
+        }
         // A token that is not there yet may be made by a controller that starts at the same time.
         assert!(parse("[controller]\ntoken_file = \"/nonexistent/agent.token\"\n").is_ok());
         assert!(refused("[controller]\ntoken_file = \"/\"\n").contains("controller.token_file"));

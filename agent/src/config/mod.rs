@@ -1,5 +1,6 @@
 //! What the agent is told by its own host: who it is, what it may wake and how. No URL or credential leaves it.
 
+mod addresses;
 mod cpu_group;
 mod driver;
 mod endpoints;
@@ -11,6 +12,7 @@ mod sections;
 mod status;
 
 pub use self::{
+    addresses::Addresses,
     cpu_group::{CpuGroup, CpuGroupMode},
     driver::{Driver, Endpoint, Expect, HttpReadiness, ProcessDriver, Readiness, StatusRange, TcpReadiness},
     endpoints::Endpoints,

@@ -6,7 +6,7 @@ use etcetera::BaseStrategy;
 use reveille_proto::HostId;
 use serde::Deserialize;
 
-use super::{ConfigError, CpuGroup, Endpoints, Instance, InstanceTemplate};
+use super::{Addresses, ConfigError, CpuGroup, Endpoints, Instance, InstanceTemplate};
 
 /// Port of the controller's gRPC face.
 const CONTROLLER_DEFAULT: &str = "http://127.0.0.1:7412";
@@ -33,11 +33,13 @@ pub struct Config {
     pub instance_templates: Vec<InstanceTemplate>,
 }
 
-/// Where the controller is.
+/// Where the controller is, or the controllers are.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Controller {
-    pub address: String,
+    /// One, or a list of controllers that share a database: the agent has a session with one of them, and dials the next
+    /// when that one is not there, does not answer or says no.
+    pub address: Addresses,
     /// File with the token that is sent as `authorization: Bearer`.
     /// Default for a controller on this host: `reveille/agent.token` in the user's data directory, if it exists.
     pub token_file: Option<PathBuf>,
@@ -46,7 +48,7 @@ pub struct Controller {
 
 impl Default for Controller {
     fn default() -> Self {
-        Self { address: CONTROLLER_DEFAULT.into(), token_file: None, reconnect_backoff_max_s: 30 }
+        Self { address: Addresses::new([CONTROLLER_DEFAULT]), token_file: None, reconnect_backoff_max_s: 30 }
     }
 }
 
@@ -127,9 +129,13 @@ impl Controller {
     }
 
     fn is_loopback(&self) -> bool {
-        let Ok(url) = reqwest::Url::parse(&self.address) else { return false };
-        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-        host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
+        let is_loopback = |address: &String| {
+            let Ok(url) = reqwest::Url::parse(address) else { return false };
+            let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+            host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
+        };
+        // What is on this host is nobody else's to hear.
+        self.address.all().iter().all(is_loopback)
     }
 }
 
@@ -139,7 +145,13 @@ mod tests {
 
     #[test]
     fn only_a_controller_on_this_host_gets_the_default_token() {
-        let at = |address: &str| Controller { address: address.into(), ..Controller::default() };
+        let all = |addresses: &[&str]| Controller {
+            address: Addresses::new(addresses.iter().copied()),
+            ..Controller::default()
+        };
+        let at = |address| all(&[address]);
+        let both = all(&["http://127.0.0.1:1", "http://10.0.0.1:1"]);
+        assert!(!both.is_loopback(), "the token would go to another host as well");
         assert!(at("http://127.0.0.1:1").is_loopback() && at("http://[::1]:1").is_loopback());
         assert!(at("http://localhost:1").is_loopback());
         assert!(!at("http://10.0.0.1:1").is_loopback() && !at("http://localhost.evil.test").is_loopback());

@@ -6,6 +6,7 @@ mod error;
 pub(crate) mod fleet;
 mod load;
 mod redial;
+mod rota;
 mod session;
 
 pub use self::{

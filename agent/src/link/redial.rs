@@ -1,11 +1,11 @@
-//! Session after session. Losing the controller stops nothing that runs.
+//! Session after session, with one controller after the other where there are several. Losing one stops nothing that runs.
 
 use std::time::Duration;
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use tracing::{error, warn};
 
-use super::{Session, SessionError, backoff::Backoff};
+use super::{Session, SessionError, backoff::Backoff, rota::Rota};
 use crate::chain::Chain;
 
 /// After a no that will not change soon, within this and its half.
@@ -19,14 +19,18 @@ const SETTLED_S: i64 = 10;
 pub struct Link {
     session: Session,
     backoff: Backoff,
+    rota: Rota,
     rng: StdRng,
 }
 
 impl Link {
-    /// `seed` spreads the waits of a fleet.
+    /// `seed` spreads the waits of a fleet, and the fleet over its controllers.
     pub fn new(session: Session, seed: u64) -> Self {
+        let mut rng = StdRng::seed_from_u64(seed);
         let backoff = Backoff::new(session.controller.reconnect_backoff_max_s);
-        Self { session, backoff, rng: StdRng::seed_from_u64(seed) }
+        let addresses = session.controller.address.all().len();
+        let rota = Rota::new(addresses, rng.random_range(0..addresses.max(1)));
+        Self { session, backoff, rota, rng }
     }
 
     /// Runs until it is dropped.
@@ -34,25 +38,27 @@ impl Link {
         loop {
             let mut welcomed = false;
             let began = self.session.clock.now();
-            let end = self.session.live(&mut welcomed).await;
+            let address = self.session.controller.address.all()[self.rota.at()].clone();
+            let end = self.session.live(&address, &mut welcomed).await;
             // A session that is cut at once, as by another agent with this host id, is no reason to hurry.
             let lived_s = self.session.clock.now().duration_since(began).as_secs();
             if welcomed && lived_s >= SETTLED_S {
                 self.backoff.reset();
             }
-            let wait = if end.is_lasting() { self.slow() } else { self.backoff.next(&mut self.rng) };
-            self.tell(&end, wait);
+            let nobody_will = self.rota.turn(end.is_lasting());
+            let wait = if nobody_will { self.slow() } else { self.backoff.next(&mut self.rng) };
+            self.tell(&address, &end, wait);
             self.session.clock.sleep(wait).await;
         }
     }
 
-    fn tell(&self, end: &SessionError, wait: Duration) {
+    fn tell(&self, address: &str, end: &SessionError, wait: Duration) {
         let (host_id, wait_ms) = (&self.session.identity.host, wait.as_millis() as u64);
         let error = Chain(end);
         if end.is_lasting() {
-            error!(%host_id, %error, wait_ms, "the controller does not take this agent");
+            error!(%host_id, address, %error, wait_ms, "the controller does not take this agent");
         } else {
-            warn!(%host_id, %error, wait_ms, "no session with the controller; what runs goes on");
+            warn!(%host_id, address, %error, wait_ms, "no session with the controller; what runs goes on");
         }
     }
 

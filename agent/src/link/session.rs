@@ -18,11 +18,27 @@ use tracing::{error, info, warn};
 use super::{SessionError, load::Told};
 use crate::{config::Controller, execute::Executor, group::Tally, load::Reading, metrics::Metrics};
 
-/// Real seconds for the controller to accept a connection, and to answer a hello.
+/// Real seconds for the controller to answer a hello.
 const HANDSHAKE_S: u64 = 10;
-/// Real seconds between pings, and until an unanswered one breaks the line.
-const PING_S: u64 = 30;
-const PING_TIMEOUT_S: u64 = 20;
+
+/// How patient the agent is with a controller, in real time.
+struct Patience {
+    connect: Duration,
+    /// Between two pings, and until an unanswered one breaks the line.
+    ping: Duration,
+    pong: Duration,
+}
+
+/// There is nobody else to go to.
+const WITH_THE_ONLY_ONE: Patience = Patience {
+    connect: Duration::from_secs(HANDSHAKE_S),
+    ping: Duration::from_secs(30),
+    pong: Duration::from_secs(20),
+};
+/// One that is stopped or cut off takes connections and says nothing: five seconds later the agent is with another.
+const WITH_ONE_OF_SEVERAL: Patience =
+    Patience { connect: Duration::from_secs(3), ping: Duration::from_secs(2), pong: Duration::from_secs(3) };
+
 /// Reports on their way. What does not fit is told again, see [`Executor::tell_results`].
 const REPORTS_WAITING_MAX: usize = 4096;
 /// Unacknowledged results are sent again.
@@ -53,8 +69,8 @@ pub struct Session {
 
 impl Session {
     /// Lives until the line breaks. `welcomed` is told when the controller has taken this agent.
-    pub(super) async fn live(&self, welcomed: &mut bool) -> SessionError {
-        match self.begin().await {
+    pub(super) async fn live(&self, address: &str, welcomed: &mut bool) -> SessionError {
+        match self.begin(address).await {
             Ok(begun) => {
                 *welcomed = true;
                 self.go_on(begun).await
@@ -63,7 +79,7 @@ impl Session {
         }
     }
 
-    async fn begin(&self) -> Result<Begun, SessionError> {
+    async fn begin(&self, address: &str) -> Result<Begun, SessionError> {
         let (up, messages) = mpsc::channel(REPORTS_WAITING_MAX);
         let hello = v1::AgentMessage { kind: Some(agent_message::Kind::Hello(self.hello())) };
         up.try_send(hello).expect("the channel is new and not empty");
@@ -71,7 +87,9 @@ impl Session {
         if let Some(token) = bearer(&self.controller)? {
             request.metadata_mut().insert("authorization", token);
         }
-        let channel = dial(&self.controller.address).await?;
+        let is_replaceable = self.controller.address.are_several();
+        let patience = if is_replaceable { &WITH_ONE_OF_SEVERAL } else { &WITH_THE_ONLY_ONE };
+        let channel = dial(address, patience).await?;
         let handshake = async {
             let mut down = FleetClient::new(channel).session(request).await.map_err(rpc)?.into_inner();
             let first = down.message().await.map_err(rpc)?;
@@ -207,13 +225,13 @@ impl Drop for Attached<'_> {
 
 /// The adaptive window stays off: it shrinks the window to 64 KiB, in which a stalled reader's budget for small
 /// frames is soon spent and the whole connection dies.
-async fn dial(address: &str) -> Result<tonic::transport::Channel, SessionError> {
+async fn dial(address: &str, patience: &Patience) -> Result<tonic::transport::Channel, SessionError> {
     let connect = |error| SessionError::Connect(Box::new(error));
     Endpoint::from_shared(address.to_owned())
         .map_err(connect)?
-        .connect_timeout(Duration::from_secs(HANDSHAKE_S))
-        .http2_keep_alive_interval(Duration::from_secs(PING_S))
-        .keep_alive_timeout(Duration::from_secs(PING_TIMEOUT_S))
+        .connect_timeout(patience.connect)
+        .http2_keep_alive_interval(patience.ping)
+        .keep_alive_timeout(patience.pong)
         .keep_alive_while_idle(true)
         .http2_adaptive_window(false)
         .connect()

@@ -138,8 +138,20 @@ pub enum Bench {
     Throttle(ThrottleArgs),
     /// Fills this very machine with real instances, and looks at its CPU from outside.
     Host(HostArgs),
+    /// Kills, stops and cuts off the leader of two controllers in containers, and restarts their PostgreSQL, under load.
+    Failover(FailoverArgs),
     /// Puts thousands of agents on one controller, restarts it, and lets its database hang.
     Fleet(FleetArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct FailoverArgs {
+    /// One fault each: killed, stopped, cut off, the database; and over again.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub rounds: u32,
+    /// Keep configurations, logs and the history in this directory, which must be empty.
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -6,11 +6,13 @@ use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use reveille_controller::report::plot::Format;
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
-use super::args::{Bench, BenchArgs, CrashArgs, FleetArgs, HostArgs, Output, ThrottleArgs};
+use super::args::{Bench, BenchArgs, CrashArgs, FailoverArgs, FleetArgs, HostArgs, Output, ThrottleArgs};
 use crate::{
     crash::{CrashSpec, crash_watched},
     experiment::Verdict,
+    failover::{FailoverSpec, failover_watched},
     fleet::{self, FleetSpec},
     machine::{self, HostSpec},
     storm::{self, bench::steps},
@@ -20,6 +22,7 @@ pub(super) async fn bench(args: BenchArgs, output: Output) -> anyhow::Result<Ver
     match args.bench {
         Bench::Crash(args) => crash(args, output).await,
         Bench::Host(args) => host(args, output).await,
+        Bench::Failover(args) => failover(args, output).await,
         Bench::Fleet(args) => fleet(args, output).await,
         Bench::Throttle(args) => tokio::task::spawn_blocking(move || throttle(&args, output)).await?,
     }
@@ -35,6 +38,29 @@ async fn crash(args: CrashArgs, output: Output) -> anyhow::Result<Verdict> {
     let outcome = outcome?;
     tell(output, &outcome, || outcome.render())?;
     Ok(outcome.verdict)
+}
+
+async fn failover(args: FailoverArgs, output: Output) -> anyhow::Result<Verdict> {
+    let program = std::env::current_exe().context("failed to find this program")?;
+    let spec = FailoverSpec { program, rounds: args.rounds, keep: args.keep };
+    let stop = CancellationToken::new();
+    let on_signal = stop.clone();
+    // What was started is removed before the program ends.
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            on_signal.cancel();
+        }
+    });
+    let bar = progress(spec.rounds.into(), "{elapsed_precise} {bar:30} {msg}: {pos} of {len} over");
+    let mut told = |what: &'static str, rounds| {
+        bar.set_message(what);
+        bar.set_position(rounds);
+    };
+    let outcome = failover_watched(&spec, &mut told, stop).await;
+    bar.finish_and_clear();
+    let outcome = outcome?;
+    tell(output, &outcome, || outcome.render())?;
+    Ok(outcome.verdict.unwrap_or(Verdict::Error))
 }
 
 async fn host(args: HostArgs, output: Output) -> anyhow::Result<Verdict> {

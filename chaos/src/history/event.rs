@@ -65,6 +65,7 @@ pub enum Function {
     LoadSample,
     Gate,
     LeaseAcquire,
+    LeaseRenew,
     LeaseLost,
     ConfigSet,
     Lever,

@@ -6,6 +6,7 @@ pub mod s2_fail_closed;
 pub mod s3_preflight;
 pub mod s4_one_effect;
 pub mod s5_one_end;
+pub mod s6_one_leader;
 mod settings;
 #[cfg(test)]
 mod told;

@@ -31,6 +31,10 @@ pub fn check(events: &[Event]) -> Checked {
                 }
                 life.started.get_or_insert(event);
             }
+            // Whoever was told that a wake is taken down may rely on its end, sent or not.
+            Function::ManualWake => {
+                life.started.get_or_insert(event);
+            }
             Function::Terminal => end(&mut checked, life, wake, event),
             _ => {}
         }
@@ -95,6 +99,18 @@ mod tests {
         told.terminal(2.0, "twice", "woken").terminal(3.0, "twice", "failed");
         told.add(4.0, Function::Lever, crate::history::Key::default(), serde_json::json!({"run": "stopped"}));
         assert_eq!(texts(&told), ["wake twice ended twice: woken, then failed"]);
+    }
+
+    #[test]
+    fn an_acknowledged_wake_without_an_end_is_caught() {
+        let mut told = Told::default();
+        for wake in ["lost", "ended"] {
+            let key = crate::history::Key { wake: Some(wake.into()), ..crate::history::Key::default() };
+            told.add(1.0, Function::ManualWake, key, serde_json::Value::Null);
+        }
+        told.terminal(2.0, "ended", "expired");
+        assert_eq!(texts(&told), ["wake lost was started and has no end"]);
+        assert_eq!(check(&told.0).checked, 2);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The bounds in force, as `config_set` events tell them.
 
+use reveille_controller::tasks::LEASE_TTL;
 use serde_json::{Value, json};
 
 use crate::history::{Entry, Event, Function, Key, Kind};
@@ -16,6 +17,8 @@ pub struct Settings {
     /// Seconds of the run's clock that a message may be on its way between what is observed and where it is decided:
     /// some real milliseconds, times the speed of the clock.
     pub transit_s: f64,
+    /// How long a lease to lead is valid without being renewed.
+    pub lease_ttl_s: f64,
 }
 
 impl Default for Settings {
@@ -26,6 +29,7 @@ impl Default for Settings {
             load_freshness_s: 30.0,
             preflight_age_max_s: 30.0,
             transit_s: 0.0,
+            lease_ttl_s: LEASE_TTL.as_secs_f64(),
         }
     }
 }
@@ -39,6 +43,7 @@ impl Settings {
             "load_freshness_s": self.load_freshness_s,
             "preflight_age_max_s": self.preflight_age_max_s,
             "transit_s": self.transit_s,
+            "lease_ttl_s": self.lease_ttl_s,
         });
         Entry::new("operator", Kind::Ok, Function::ConfigSet, Key::default()).value(value)
     }
@@ -56,6 +61,7 @@ impl Settings {
             ("load_freshness_s", &mut self.load_freshness_s),
             ("preflight_age_max_s", &mut self.preflight_age_max_s),
             ("transit_s", &mut self.transit_s),
+            ("lease_ttl_s", &mut self.lease_ttl_s),
         ];
         for (name, field) in fields {
             if let Some(value) = event.number(name) {

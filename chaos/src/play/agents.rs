@@ -8,7 +8,7 @@ use std::{
 use anyhow::Context as _;
 use reveille_agent::{
     app::{Agent, Seams},
-    config::{Config, Driver, Endpoint, Expect, HttpReadiness, Instance, Readiness},
+    config::{Addresses, Config, Driver, Endpoint, Expect, HttpReadiness, Instance, Readiness},
 };
 use reveille_proto::InstanceId;
 use tokio::task::JoinSet;
@@ -74,7 +74,7 @@ fn config(spec: &PlaySpec, dir: &Path, reach: &Reach, host: usize) -> Config {
         state_dir: Some(dir.join(format!("agent-{}", host + 1))),
         ..Config::default()
     };
-    config.controller.address = format!("http://{}", reach.link);
+    config.controller.address = Addresses::new([format!("http://{}", reach.link)]);
     config.controller.token_file = Some(reach.token_file.clone());
     config.load.interval_ms = LOAD_INTERVAL_MS;
     let here = (0..spec.world.instances).filter(|i| spec.world.host_of(*i) == host);

@@ -29,6 +29,6 @@ pub use instances::{CallEffect, SleepRule};
 pub use lines::{TEMPLATE, VHOST_SUFFIX, WAKE_REQUEST_PATH};
 pub use link::Tap;
 pub use live::Live;
-pub use spec::{WorldSpec, host_id, instance_id};
+pub use spec::{WorldSpec, host_id, index_of, instance_id};
 pub use state::{Glance, World};
 pub use users::UserRecord;

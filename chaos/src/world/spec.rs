@@ -82,6 +82,12 @@ pub fn instance_id(index: usize) -> InstanceId {
     InstanceId::new(format!("dev{:03}", index + 1)).expect("letters and digits are a valid id")
 }
 
+/// The index of the instance with this id; `None` for an id no instance has.
+pub fn index_of(instance: &str) -> Option<usize> {
+    let number: usize = instance.strip_prefix("dev")?.parse().ok()?;
+    number.checked_sub(1).filter(|index| instance_id(*index).as_str() == instance)
+}
+
 /// Id of the host with this index: `host-1`.
 pub fn host_id(index: usize) -> HostId {
     HostId::new(format!("host-{}", index + 1)).expect("letters, digits and - are a valid id")

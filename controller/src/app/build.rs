@@ -223,7 +223,8 @@ impl App {
             let released = tokio::time::timeout(DRAIN, store.lease_release(&fence.lease, me, fence.epoch));
             released.await.ok();
         }
-        self.shared.store.close().await;
+        // A database that does not answer is left as it is.
+        tokio::time::timeout(DRAIN, self.shared.store.close()).await.ok();
         drop(self.lock);
         vital.died.get().map_or(served, |task| Err(AppError::TaskDied { task }))
     }
@@ -314,6 +315,7 @@ fn spawn_tasks(
     spawn(tasks::Prune::new(shared.clone()), |_| None, on);
     if shared.store.is_shared() {
         spawn(tasks::Lead::new(shared.clone()), |_| None, on);
+        spawn(tasks::CutOff::new(shared.clone()), |_| None, on);
     }
     vital.spawn("listen", tasks::listen(shared.clone(), events, vital.shutdown.clone()));
     Ok(())

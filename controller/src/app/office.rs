@@ -45,26 +45,41 @@ impl Office {
 /// A policy that was not read for so long may have changed: a lever must be effective within it.
 const LEVERS_AGE_MAX: SignedDuration = SignedDuration::from_secs(5);
 
-/// When the policy was last read from the database others may have written it to.
+/// When the policy was last read from the database others may have written it to, and whether there were others.
 #[derive(Debug)]
 pub struct Levers {
     is_alone: bool,
-    read_at: Mutex<Timestamp>,
+    last: Mutex<LastLook>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct LastLook {
+    at: Timestamp,
+    others: bool,
 }
 
 impl Levers {
     pub(super) fn new(is_alone: bool, now: Timestamp) -> Self {
-        Self { is_alone, read_at: Mutex::new(now) }
+        Self { is_alone, last: Mutex::new(LastLook { at: now, others: false }) }
     }
 
-    pub fn read(&self, now: Timestamp) {
-        *self.read_at.lock().unwrap_or_else(PoisonError::into_inner) = now;
+    /// They were read at `at`, with another controller there or without.
+    pub fn read(&self, at: Timestamp, others: bool) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = LastLook { at, others };
+    }
+
+    fn last(&self) -> LastLook {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether another controller was there when they were last read.
+    pub fn has_others(&self) -> bool {
+        self.last().others
     }
 
     /// Whether what is in force is known at `now`. Alone, every change goes through this controller.
     pub fn are_known(&self, now: Timestamp) -> bool {
-        let read_at = *self.read_at.lock().unwrap_or_else(PoisonError::into_inner);
-        self.is_alone || now.duration_since(read_at) < LEVERS_AGE_MAX
+        self.is_alone || now.duration_since(self.last().at) < LEVERS_AGE_MAX
     }
 }
 
@@ -96,8 +111,9 @@ mod tests {
     fn levers_nobody_could_read_are_not_known() {
         let levers = Levers::new(false, t(0));
         assert!(levers.are_known(t(4)) && !levers.are_known(t(5)));
-        levers.read(t(9));
-        assert!(levers.are_known(t(13)));
+        assert!(!levers.has_others(), "nobody was seen yet");
+        levers.read(t(9), true);
+        assert!(levers.are_known(t(13)) && levers.has_others());
         assert!(Levers::new(true, t(0)).are_known(t(1000)));
     }
 }

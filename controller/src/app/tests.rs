@@ -25,6 +25,8 @@ use crate::{
     wake::{End, Reason, State, Wake},
 };
 
+mod cable;
+mod cut;
 mod several;
 
 /// Longer than anything here takes on a busy machine.
@@ -163,6 +165,15 @@ impl FakeAgent {
             Self::connect(controller, hello(PROTOCOL_VERSION), &controller.token).await.expect("connects");
         assert!(matches!(agent.next().await, Down::Welcome(_)));
         agent
+    }
+
+    /// Asserts that an agent is not taken now, and may come again soon.
+    async fn put_off(controller: &Running) {
+        let connected = Self::connect(controller, hello(PROTOCOL_VERSION), &controller.token).await;
+        let Down::Refused(refused) = connected.expect("connects").next().await else {
+            panic!("must be refused");
+        };
+        assert_eq!(refused.code(), v1::refused::Code::Draining, "{}", refused.detail);
     }
 
     async fn next(&mut self) -> Down {

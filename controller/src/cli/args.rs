@@ -111,6 +111,8 @@ pub(super) enum Command {
     Instances(InstancesArgs),
     /// List hosts with their load and gate
     Hosts,
+    /// List the controllers on this database, and which of them leads
+    Controllers,
     /// Show and change what may be changed at run time
     Policy(PolicyArgs),
     /// What Reveille was good for
@@ -205,6 +207,7 @@ mod tests {
             "wakes retry 0195554f-7a00-7000-8000-000000000001",
             "instances --limit 5",
             "hosts",
+            "controllers",
             "policy",
             "policy get",
             "policy set mode act",

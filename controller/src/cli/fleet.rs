@@ -1,4 +1,4 @@
-//! `reveille hosts` and `reveille instances`
+//! `reveille hosts`, `reveille instances` and `reveille controllers`
 
 use clap::Args;
 use comfy_table::Cell;
@@ -9,7 +9,7 @@ use super::{
     screen::{Screen, dash, judged, more, number, or_dash, rows_or, table},
     session::Session,
 };
-use crate::api::view::{HostView, InstancePage, Items};
+use crate::api::view::{ControllerView, HostView, InstancePage, Items};
 
 #[derive(Debug, Args)]
 pub(super) struct InstancesArgs {
@@ -46,6 +46,29 @@ fn render_instances(page: &InstancePage, screen: &Screen) -> String {
 pub(super) async fn hosts(session: &Session) -> Result<Exit, Failure> {
     let answer = session.client.get(&["hosts"], &[]).await?;
     session.show(&answer, render_hosts)
+}
+
+pub(super) async fn controllers(session: &Session) -> Result<Exit, Failure> {
+    let answer = session.client.get(&["controllers"], &[]).await?;
+    session.show(&answer, render_controllers)
+}
+
+fn render_controllers(controllers: &Items<ControllerView>, screen: &Screen) -> String {
+    let mut table = table(["controller", "version", "agents", "started", "last seen", ""]);
+    for controller in &controllers.items {
+        let (leads, answers) = (controller.leads, controller.answers);
+        let what = [(leads, "leads"), (answers, "answers here")];
+        let what: Vec<&str> = what.iter().filter(|(is, _)| *is).map(|(_, what)| *what).collect();
+        table.add_row([
+            controller.controller_id.clone(),
+            controller.version.clone(),
+            controller.grpc_address.clone(),
+            screen.time(controller.started_at),
+            screen.time(controller.seen_at),
+            what.join(", "),
+        ]);
+    }
+    rows_or(&table, "no controllers")
 }
 
 fn render_hosts(hosts: &Items<HostView>, screen: &Screen) -> String {

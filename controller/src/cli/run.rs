@@ -100,6 +100,7 @@ async fn ask(command: Command, global: Global, screen: Screen) -> Result<Exit, F
         Command::Wakes(args) => wakes::run(&session, args).await,
         Command::Instances(args) => fleet::instances(&session, &args).await,
         Command::Hosts => fleet::hosts(&session).await,
+        Command::Controllers => fleet::controllers(&session).await,
         Command::Models(args) => models::run(&session, args).await,
         Command::Policy(args) => policy::run(&session, args).await,
         Command::Report(args) => report::run(&session, &args).await,

@@ -212,21 +212,34 @@ impl Registry {
         inner.hosts.get(host).is_some_and(|entry| entry.starts.running().contains_key(&wake))
     }
 
-    /// Sets the permits of a host right by those in the store, as they were when reading began at `read_at`.
-    pub fn reconcile(
-        &self,
-        host: &HostId,
-        stored: &BTreeMap<WakeId, Permitted>,
-        read_at: Timestamp,
-        now: Timestamp,
-    ) {
+    /// The permits of a host as its session of this epoch finds them in the store, read from `read_at` on, after its hello
+    /// was kept there.
+    ///
+    /// A permit of an earlier session that is not there by now cannot come there any more, as its commit would be
+    /// refused. There are many where this controller was stopped or cut off while another went on with the host's wakes.
+    pub fn begin(&self, host: &HostId, epoch: u64, stored: &BTreeMap<WakeId, Permitted>, read_at: Timestamp) {
         let mut inner = self.lock();
         let Inner { hosts, tally, .. } = &mut *inner;
-        if let Some(entry) = hosts.get_mut(host) {
+        // Of a session that is over by now nothing is to be said any more.
+        if let Some(entry) = hosts.get_mut(host).filter(|entry| entry.live.epoch == epoch) {
             entry.untally(tally);
-            entry.starts.reconcile(stored, read_at, COMMIT_LAG, now);
+            entry.starts.reconcile(stored, read_at, None);
             entry.tally(tally);
             entry.is_reconciled = true;
+            entry.generation += 1;
+        }
+    }
+
+    /// Sets the permits of a host right by those in the store, read from `read_at` on. What was granted shortly before may
+    /// still be on its way there, and a session that has only begun is set right by [`Registry::begin`].
+    pub fn reconcile(&self, host: &HostId, stored: &BTreeMap<WakeId, Permitted>, read_at: Timestamp) {
+        let mut inner = self.lock();
+        let Inner { hosts, tally, .. } = &mut *inner;
+        let entry = hosts.get_mut(host);
+        if let Some(entry) = entry.filter(|entry| entry.is_reconciled || !entry.live.connected) {
+            entry.untally(tally);
+            entry.starts.reconcile(stored, read_at, Some(read_at - COMMIT_LAG));
+            entry.tally(tally);
             entry.generation += 1;
         }
     }
@@ -334,6 +347,15 @@ impl Registry {
             entry.cut_off(&mut inner.connected);
         }
         sent
+    }
+
+    /// Ends every session, so that the agents go elsewhere. Returns how many there were.
+    pub fn let_go(&self) -> usize {
+        let mut inner = self.lock();
+        let inner = &mut *inner;
+        let agents = inner.connected;
+        inner.hosts.values_mut().for_each(|entry| entry.cut_off(&mut inner.connected));
+        agents
     }
 
     /// Sends to every connected host.

@@ -72,6 +72,10 @@ impl FleetService {
         if self.shutdown.is_cancelled() {
             return Err(refuse(v1::refused::Code::Draining, "the controller is going down".into()));
         }
+        if !self.shared.levers.are_known(self.shared.clock.now()) {
+            let detail = "the controller's database does not answer";
+            return Err(refuse(v1::refused::Code::Draining, detail.into()));
+        }
         if self.shared.fleet.connected() >= self.shared.config.fleet.sessions_max as usize {
             return Err(refuse(v1::refused::Code::Draining, "fleet.sessions_max is reached".into()));
         }

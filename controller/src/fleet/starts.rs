@@ -104,20 +104,20 @@ impl Starts {
     }
 
     /// Sets the mirror right: these were the permits of the host by the store when reading them began at `read_at`. What
-    /// was granted within the last `lag` may be missing there still, and what was given back since may still be there.
+    /// was granted at or after `missing_since` may be missing there still (without it, nothing may), and what was given back
+    /// since may still be there.
     pub(super) fn reconcile(
         &mut self,
         stored: &BTreeMap<WakeId, Permitted>,
         read_at: Timestamp,
-        lag: SignedDuration,
-        now: Timestamp,
+        missing_since: Option<Timestamp>,
     ) {
         self.over.retain(|_, at| *at >= read_at);
         let lost: Vec<WakeId> = self
             .running
             .iter()
             .filter(|(wake, permitted)| {
-                !stored.contains_key(wake) && now.duration_since(permitted.since) > lag
+                !stored.contains_key(wake) && missing_since.is_none_or(|at| permitted.since < at)
             })
             .map(|(wake, _)| *wake)
             .collect();

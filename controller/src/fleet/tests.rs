@@ -62,7 +62,7 @@ impl Fleet {
     fn new() -> Self {
         let registry = Registry::new(ThrottleRule::default());
         drop(registry.connect(&hello(), 1));
-        registry.reconcile(&host(), &BTreeMap::new(), t(0), t(0));
+        registry.begin(&host(), 1, &BTreeMap::new(), t(0));
         Self { registry, policy: Policy::default(), now_s: 0, background: 2.0, measures: true }
     }
 
@@ -104,6 +104,27 @@ impl Fleet {
 }
 
 #[test]
+fn permits_of_an_earlier_session_that_never_reached_the_store_hold_nobody_up() {
+    let mut fleet = Fleet::new();
+    fleet.pass(2, 0.0);
+    let granted = (0..50).take_while(|n| fleet.ask(*n).is_ok()).count();
+    assert!(granted > 0);
+    assert!(fleet.ask(49).is_err(), "the host is full");
+    // Another controller has brought those wakes to their end meanwhile; then the agent comes back.
+    fleet.now_s += 3;
+    drop(fleet.registry.connect(&hello(), 2));
+    fleet.registry.begin(&host(), 1, &BTreeMap::new(), t(fleet.now_s));
+    assert!(fleet.ask(0).is_err(), "what was read for the earlier session is not for this one");
+    fleet.registry.begin(&host(), 2, &BTreeMap::new(), t(fleet.now_s));
+    fleet.pass(2, 0.0);
+    let again = (0..50).take_while(|n| fleet.ask(*n).is_ok()).count();
+    assert!(again >= granted, "{again} of {granted}");
+    // Of this session, what was just granted may still be on its way to the store.
+    fleet.registry.reconcile(&host(), &BTreeMap::new(), t(fleet.now_s + 1));
+    assert!(fleet.ask(49).is_err());
+}
+
+#[test]
 fn nothing_is_granted_before_load_and_permits_are_known() {
     let registry = Registry::new(ThrottleRule::default());
     drop(registry.connect(&hello(), 1));
@@ -115,7 +136,13 @@ fn nothing_is_granted_before_load_and_permits_are_known() {
         registry.ask(&ask).map(drop)
     };
     assert_eq!(ask(&registry), Err(Closed::PermitsUnknown));
-    registry.reconcile(&host(), &BTreeMap::new(), t(0), t(0));
+    registry.reconcile(&host(), &BTreeMap::new(), t(0));
+    assert_eq!(
+        ask(&registry),
+        Err(Closed::PermitsUnknown),
+        "that may have been read before the session began"
+    );
+    registry.begin(&host(), 1, &BTreeMap::new(), t(0));
     assert_eq!(ask(&registry), Err(Closed::NoLoad));
 }
 
@@ -158,16 +185,16 @@ fn permits_the_store_does_not_know_are_given_back_and_those_it_knows_count() {
     fleet.pass(5, 0.0);
     fleet.ask(1).expect("granted");
     let stored = |n: u32| (wake(n), Permitted { instance: instance(n), since: t(0), owner: String::new() });
-    fleet.registry.reconcile(&host(), &[stored(2)].into(), t(30), t(30));
+    fleet.registry.reconcile(&host(), &[stored(2)].into(), t(30));
     let ids = |fleet: &Fleet| fleet.registry.running()[&host()].keys().copied().collect::<Vec<_>>();
     assert_eq!(ids(&fleet), [wake(1), wake(2)], "the first may still be on its way to the disk");
-    fleet.registry.reconcile(&host(), &[stored(2)].into(), t(600), t(600));
+    fleet.registry.reconcile(&host(), &[stored(2)].into(), t(600));
     assert_eq!((ids(&fleet), fleet.registry.active()), (vec![wake(2)], 1));
     assert!(fleet.registry.generation(&host()).is_some_and(|generation| generation > 5));
     fleet.registry.ended(&host(), wake(2), Over::Other, t(610));
-    fleet.registry.reconcile(&host(), &[stored(2)].into(), t(609), t(611));
+    fleet.registry.reconcile(&host(), &[stored(2)].into(), t(609));
     assert_eq!(fleet.registry.active(), 0, "what was read before it ended brings nothing back");
-    fleet.registry.reconcile(&host(), &[stored(2)].into(), t(612), t(613));
+    fleet.registry.reconcile(&host(), &[stored(2)].into(), t(612));
     assert_eq!(fleet.registry.active(), 1);
 }
 

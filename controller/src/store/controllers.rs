@@ -55,6 +55,15 @@ impl Store {
             .map(drop)
     }
 
+    /// Who was there at or after `since`, by their own clocks.
+    pub async fn controllers_seen_since(&self, since: Timestamp) -> Result<Vec<String>, StoreError> {
+        sqlx::query_scalar("SELECT controller_id FROM controllers WHERE seen_at >= $1 ORDER BY controller_id")
+            .bind(ms(since))
+            .fetch_all(&self.pool)
+            .await
+            .during("read which controllers are there")
+    }
+
     /// In order of id.
     pub async fn controllers_list(&self) -> Result<Vec<ControllerRow>, StoreError> {
         let sql = "SELECT controller_id, epoch, started_at, seen_at, grpc_address, http_address, version \

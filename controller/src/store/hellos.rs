@@ -10,7 +10,6 @@ use super::{
     Backend, Store, StoreError,
     backend::Tx,
     error::During,
-    retry::retried,
     row::ms,
     rows::{self, Kind, plain},
 };
@@ -91,7 +90,7 @@ impl Store {
         controller: &str,
         at: Timestamp,
     ) -> Result<Vec<Greeting>, StoreError> {
-        retried(|| self.greet(said, controller, at)).await
+        self.retried(|| self.greet(said, controller, at)).await
     }
 
     async fn greet(

@@ -9,7 +9,6 @@ use serde::Serialize;
 use super::{
     Store, StoreError,
     error::During,
-    retry::retried,
     row::{Place, ms},
     rows::{self, Kind, ROWS_PER_STATEMENT},
 };
@@ -104,7 +103,7 @@ impl Store {
 
     /// Adds load samples of many hosts to their hour, a host at most once: all are kept, or none.
     pub async fn hosts_load_add(&self, loads: &[HostLoad], at: Timestamp) -> Result<(), StoreError> {
-        retried(|| self.loads_add(loads, at)).await
+        self.retried(|| self.loads_add(loads, at)).await
     }
 
     async fn loads_add(&self, loads: &[HostLoad], at: Timestamp) -> Result<(), StoreError> {

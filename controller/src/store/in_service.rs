@@ -3,12 +3,7 @@
 use jiff::Timestamp;
 
 use super::{
-    Backend, Store, StoreError,
-    backend::Tx,
-    error::During,
-    models::ModelStatus,
-    retry::{Contended, retried},
-    row::ms,
+    Backend, Store, StoreError, backend::Tx, error::During, models::ModelStatus, retry::Contended, row::ms,
 };
 
 /// Why a version cannot be put in service.
@@ -43,7 +38,7 @@ const RECORD_KEY: &str = "model";
 impl Store {
     /// Puts a version in service and pins it, and records who did: all or nothing. It may be the one that serves.
     pub async fn model_serve(&self, version: u64, at: Timestamp, by: &str) -> Result<(), ServeError> {
-        retried(|| self.serve(version, at, by)).await
+        self.retried(|| self.serve(version, at, by)).await
     }
 
     async fn serve(&self, version: u64, at: Timestamp, by: &str) -> Result<(), ServeError> {
@@ -80,7 +75,7 @@ impl Store {
 
     /// Lets newer versions take the place of the one in service again. Gives its number.
     pub async fn model_unpin(&self, at: Timestamp, by: &str) -> Result<u64, ServeError> {
-        retried(|| self.unpin(at, by)).await
+        self.retried(|| self.unpin(at, by)).await
     }
 
     async fn unpin(&self, at: Timestamp, by: &str) -> Result<u64, ServeError> {

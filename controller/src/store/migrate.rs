@@ -31,7 +31,7 @@ impl Store {
 
     /// Brings the tables to the newest version this program knows.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        self.migrating(self.migrator().run(&self.pool).await)
+        self.migrating(self.migrator().run(self.pool.all()).await)
     }
 
     /// Every version this program knows, and whether the database has it; in order. Fails when the database has one
@@ -39,7 +39,7 @@ impl Store {
     pub async fn migrations(&self) -> Result<Vec<MigrationRow>, StoreError> {
         let migrator = self.migrator();
         let read = async {
-            let mut connection = self.pool.acquire().await?;
+            let mut connection = self.pool.all().acquire().await?;
             connection.ensure_migrations_table(&migrator.table_name).await?;
             connection.list_applied_migrations(&migrator.table_name).await
         };
@@ -70,7 +70,7 @@ impl Store {
             return Err(StoreError::NoWayBack { version: stuck.version, name: stuck.name.clone() });
         }
         let migrator = self.migrator();
-        self.migrating(migrator.undo(&self.pool, version).await)?;
-        self.migrating(migrator.run_to(version, &self.pool).await)
+        self.migrating(migrator.undo(self.pool.all(), version).await)?;
+        self.migrating(migrator.run_to(version, self.pool.all()).await)
     }
 }

@@ -21,6 +21,7 @@ mod outcomes;
 mod plan_keep;
 mod plans;
 mod policy;
+mod pool;
 mod prune;
 mod queue;
 mod queued;

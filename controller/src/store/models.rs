@@ -9,7 +9,6 @@ use super::{
     error::During,
     in_service::in_service,
     leases::{Fence, fenced},
-    retry::retried,
     row::{Place, ms},
 };
 use crate::model::{Fitted, HourProfile, Metrics, ModelKind, Profile, Rule};
@@ -150,7 +149,7 @@ impl Store {
         profiles: &[Learned],
         fence: Option<&Fence>,
     ) -> Result<Published, StoreError> {
-        retried(|| self.publish(model, profiles, fence)).await
+        self.retried(|| self.publish(model, profiles, fence)).await
     }
 
     async fn publish(

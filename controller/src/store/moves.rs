@@ -11,7 +11,6 @@ use super::{
     Backend, Store, StoreError, Transition,
     backend::Tx,
     error::During,
-    retry::retried,
     row::{Place, ms},
     rows::{self, Kind, ROWS_PER_STATEMENT, plain},
     transitions,
@@ -92,7 +91,7 @@ impl Store {
         if moves.is_empty() {
             return Ok(Vec::new());
         }
-        retried(|| self.commit_moves(moves, sessions)).await
+        self.retried(|| self.commit_moves(moves, sessions)).await
     }
 
     async fn commit_moves(

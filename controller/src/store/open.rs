@@ -4,11 +4,11 @@ use std::{fmt::Write, path::Path, sync::Once, time::Duration};
 
 use jiff::Timestamp;
 use sqlx::{
-    AnyPool, Executor,
+    Executor,
     any::{AnyConnectOptions, AnyPoolOptions},
 };
 
-use super::{Backend, Database, StoreError, backend::Tx, error::During, row::ms};
+use super::{Backend, Database, StoreError, backend::Tx, error::During, pool::Pool, row::ms};
 
 /// Connections to a file; writers take turns anyway.
 const FILE_CONNECTIONS_MAX: u32 = 4;
@@ -53,7 +53,7 @@ fn file_url(path: &Path) -> std::io::Result<String> {
 /// The database. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
-    pub(super) pool: AnyPool,
+    pub(super) pool: Pool,
     pub(super) backend: Backend,
     /// For errors.
     pub(super) shown: std::sync::Arc<str>,
@@ -87,7 +87,7 @@ impl Store {
             Database::Server(url) => (Backend::Postgres, url.exposed().to_owned(), SERVER_CONNECTIONS_MAX),
         };
         let options: AnyConnectOptions = url.parse().map_err(failed)?;
-        let pool = AnyPoolOptions::new()
+        let pool_options = AnyPoolOptions::new()
             .max_connections(connections_max)
             .acquire_timeout(BUSY_TIMEOUT)
             .after_connect(move |connection, _| {
@@ -97,10 +97,8 @@ impl Store {
                         Backend::Postgres => connection.execute(SERVER_SETTINGS).await.map(drop),
                     }
                 })
-            })
-            .connect_with(options)
-            .await
-            .map_err(failed)?;
+            });
+        let pool = Pool::connect(pool_options, backend, options).await.map_err(failed)?;
         Ok(Self { pool, backend, shown: shown.into() })
     }
 
@@ -126,6 +124,11 @@ impl Store {
         self.backend == Backend::Postgres
     }
 
+    /// The database has not answered for too long: whatever is under way fails now, and every connection is made anew.
+    pub fn give_up(&self) {
+        self.pool.give_up();
+    }
+
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
         sqlx::query("SELECT 1").execute(&self.pool).await.during("reach the database").map(|_| ())
@@ -133,6 +136,6 @@ impl Store {
 
     /// Waits until every connection is given back, then closes the database.
     pub async fn close(&self) {
-        self.pool.close().await;
+        self.pool.all().close().await;
     }
 }

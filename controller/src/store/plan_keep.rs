@@ -11,7 +11,6 @@ use super::{
     error::During,
     held_out,
     leases::{Fence, fenced},
-    retry::retried,
     row::ms,
     rows::{self, Kind, ROWS_PER_STATEMENT},
 };
@@ -20,7 +19,7 @@ use crate::plan::{Omission, PlannedWake, WakePlan};
 impl Store {
     /// Keeps a plan unless the fence has fallen. Returns its id.
     pub async fn plan_keep(&self, plan: &WakePlan, fence: Option<&Fence>) -> Result<i64, StoreError> {
-        retried(|| self.keep_plan(plan, fence)).await
+        self.retried(|| self.keep_plan(plan, fence)).await
     }
 
     async fn keep_plan(&self, plan: &WakePlan, fence: Option<&Fence>) -> Result<i64, StoreError> {

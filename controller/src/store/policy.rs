@@ -44,6 +44,10 @@ impl Store {
 
     /// Sets a key and records the change, both or neither.
     pub async fn policy_change(&self, change: &PolicyChange) -> Result<(), StoreError> {
+        self.retried(|| self.keep_change(change)).await
+    }
+
+    async fn keep_change(&self, change: &PolicyChange) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         let sql = "INSERT INTO policy (key, value, changed_at, changed_by) VALUES ($1, $2, $3, $4) \
                    ON CONFLICT (key) DO UPDATE SET value = $2, changed_at = $3, changed_by = $4";

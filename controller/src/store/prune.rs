@@ -21,6 +21,10 @@ const STATEMENTS: [&str; 10] = [
 impl Store {
     /// Deletes what ended before `before`. Returns the number of rows.
     pub async fn prune(&self, before: Timestamp) -> Result<u64, StoreError> {
+        self.retried(|| self.forget(before)).await
+    }
+
+    async fn forget(&self, before: Timestamp) -> Result<u64, StoreError> {
         let mut tx = self.begin().await?;
         let mut rows = 0;
         for statement in STATEMENTS {

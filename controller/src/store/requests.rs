@@ -12,7 +12,6 @@ use super::{
     backend::Tx,
     error::During,
     moves::{StateColumns, advance},
-    retry::retried,
     row::ms,
     rows::{self, Kind, ROWS_PER_STATEMENT, plain},
     transitions,
@@ -68,7 +67,7 @@ impl Store {
         new: &NewWake,
         rule: &RetryRule,
     ) -> Result<(Wake, Vec<Effect>, bool), StoreError> {
-        retried(|| self.request(new, rule)).await
+        self.retried(|| self.request(new, rule)).await
     }
 
     async fn request(
@@ -101,7 +100,7 @@ impl Store {
     /// Puts planned wakes in the queue in one commit, each unless its instance has an open wake. Returns, in the order
     /// given, which were put there.
     pub async fn wakes_plan(&self, new: &[(NewWake, Timestamp)]) -> Result<Vec<bool>, StoreError> {
-        retried(|| self.put_planned(new)).await
+        self.retried(|| self.put_planned(new)).await
     }
 
     async fn put_planned(&self, new: &[(NewWake, Timestamp)]) -> Result<Vec<bool>, StoreError> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::StoreError;
+use super::{Store, StoreError, error::During};
 
 /// How long to wait before each further attempt.
 const WAITS_MS: [u64; 6] = [1, 5, 20, 50, 150, 400];
@@ -26,16 +26,26 @@ impl Contended for StoreError {
     }
 }
 
-/// Does `work`, which is one whole transaction, until it is not in anybody's way.
-pub(super) async fn retried<T, E: Contended, F>(mut work: impl FnMut() -> F) -> Result<T, E>
-where
-    F: Future<Output = Result<T, E>>,
-{
-    for wait_ms in WAITS_MS {
-        match work().await {
-            Err(error) if error.is_contention() => tokio::time::sleep(Duration::from_millis(wait_ms)).await,
-            done => return done,
+impl Store {
+    /// Does `work`, which is one whole transaction, until it is not in anybody's way.
+    pub(super) async fn retried<T, E, F>(&self, mut work: impl FnMut() -> F) -> Result<T, E>
+    where
+        E: Contended + From<StoreError>,
+        F: Future<Output = Result<T, E>>,
+    {
+        for wait_ms in WAITS_MS {
+            match self.once(work()).await {
+                Err(error) if error.is_contention() => {
+                    tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+                }
+                done => return done,
+            }
         }
+        self.once(work()).await
     }
-    work().await
+
+    async fn once<T, E: From<StoreError>>(&self, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        // A transaction is a large thing to carry around.
+        self.pool.answered(Box::pin(work)).await.during("finish a transaction")?
+    }
 }

@@ -10,7 +10,6 @@ use super::{
     backend::Tx,
     error::During,
     moves::{Line, write},
-    retry::retried,
     rows,
     wake_row::{COLUMNS, Row},
 };
@@ -33,7 +32,7 @@ impl Store {
         events: &[(WakeId, Event)],
         rule: &RetryRule,
     ) -> Result<Vec<Stepped>, StoreError> {
-        retried(|| self.step_many(events, rule)).await
+        self.retried(|| self.step_many(events, rule)).await
     }
 
     async fn step_many(

@@ -10,7 +10,6 @@ use super::{
     backend::Tx,
     error::During,
     instances,
-    retry::retried,
     row::{Place, ms},
     sources,
 };
@@ -42,7 +41,7 @@ impl Store {
         gap: SignedDuration,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        retried(|| self.absorb(batch, gap, at)).await
+        self.retried(|| self.absorb(batch, gap, at)).await
     }
 
     async fn absorb(&self, batch: &Batch, gap: SignedDuration, at: Timestamp) -> Result<(), StoreError> {

@@ -19,11 +19,13 @@ use crate::{
 };
 
 /// The lease of the controller that leads.
-const LEASE: &str = "lead";
+pub const LEASE: &str = "lead";
 /// A lease that was not renewed for so long is taken by another. Twice as long is the longest failover.
 pub const LEASE_TTL: SignedDuration = SignedDuration::from_secs(4);
 /// No question to the database is waited for longer, in real time: a hanging one must not hide that time goes by.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// A controller that was not there for so long is no other one to go to.
+const OTHERS_AGE_MAX: SignedDuration = SignedDuration::from_secs(10);
 /// How far back moves of other controllers are looked for; their clocks may differ by as much.
 const LOOK_BACK: SignedDuration = SignedDuration::from_secs(10);
 
@@ -70,7 +72,8 @@ impl Lead {
 
     async fn look_around(&mut self, now: Timestamp) -> Result<(), StoreError> {
         self.shared.policy_refresh().await?;
-        self.shared.levers.read(now);
+        let others = self.shared.store.controllers_seen_since(now - OTHERS_AGE_MAX).await?;
+        self.shared.levers.read(now, others.iter().any(|other| *other != self.shared.controller));
         let queued = self.shared.store.wakes_queued_since(now - LOOK_BACK).await?;
         let mut noticed = BTreeSet::new();
         for (id, seq) in queued {

@@ -98,7 +98,7 @@ fn reconnected(
     now: Timestamp,
 ) -> Vec<Word> {
     let permits = by_host(wakes).remove(host).unwrap_or_default();
-    shared.fleet.reconcile(host, &permits, now, shared.clock.now());
+    shared.fleet.begin(host, epoch, &permits, now);
     shared.signals.dispatch.notify_one();
     let word = |wake: &Wake| {
         let event = Event::Reconnected { epoch, journal_id: journal_id.to_owned(), at: now };

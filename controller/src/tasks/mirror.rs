@@ -68,12 +68,7 @@ impl Mirror {
         let stored = by_host(&self.shared.store.wakes_running().await?);
         let none = BTreeMap::new();
         for (host, _) in self.shared.fleet.all() {
-            self.shared.fleet.reconcile(
-                &host,
-                stored.get(&host).unwrap_or(&none),
-                now,
-                self.shared.clock.now(),
-            );
+            self.shared.fleet.reconcile(&host, stored.get(&host).unwrap_or(&none), now);
         }
         Ok(())
     }

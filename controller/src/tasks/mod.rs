@@ -8,12 +8,14 @@
 //! | dispatch | `dispatch` | queue -> throttle -> command |
 //! | mirror | - | the store's queue and permits -> those in memory |
 //! | lead | - | the lease, other controllers' changes |
+//! | `cut_off` | - | lets agents go while the database does not answer |
 //! | settle | agents' messages, `settle` | word of agents, deadlines, verdicts |
 //! | prune | - | forgets what is older than it is kept |
 //!
 //! `activate()` takes no input and may run at any time: on a timer, on a signal, twice in a row.
 
 mod choice;
+mod cut_off;
 mod dispatch;
 mod ingest;
 mod lead;
@@ -30,9 +32,10 @@ mod score;
 mod settle;
 mod weights;
 
+pub use cut_off::CutOff;
 pub use dispatch::Dispatch;
 pub use ingest::Ingest;
-pub use lead::{LEASE_TTL, Lead};
+pub use lead::{LEASE, LEASE_TTL, Lead};
 pub(crate) use learn::zones;
 pub use learn::{Learn, LearnStatus, learn_once, learn_told};
 pub use listen::listen;

@@ -8,6 +8,8 @@ mod wakes;
 
 mod fleet;
 
+mod controllers;
+
 mod forecasts;
 
 mod likely;

@@ -1,4 +1,4 @@
-//! `/v1/hosts` and `/v1/instances`
+//! `/v1/hosts`, `/v1/instances` and `/v1/controllers`
 
 use axum::{Json, extract::State};
 use reveille_proto::InstanceId;
@@ -8,17 +8,25 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{Problem, extract::Asked};
 use crate::api::{
     Control, ControlError,
-    view::{HostView, InstancePage, InstanceView, Items, Page},
+    view::{ControllerView, HostView, InstancePage, InstanceView, Items, Page},
 };
 
 pub(super) fn routes() -> OpenApiRouter<Control> {
-    OpenApiRouter::new().routes(routes!(hosts)).routes(routes!(instances))
+    OpenApiRouter::new().routes(routes!(hosts)).routes(routes!(instances)).routes(routes!(controllers))
 }
 
 /// Every host, with its load and its gate.
 #[utoipa::path(get, path = "/v1/hosts", tag = "fleet", responses((status = 200, body = Items<HostView>)))]
 async fn hosts(State(control): State<Control>) -> Result<Json<Items<HostView>>, ControlError> {
     control.hosts().await.map(|items| Json(Items { items }))
+}
+
+/// The controllers that use this database, and which of them leads.
+#[utoipa::path(
+    get, path = "/v1/controllers", tag = "fleet", responses((status = 200, body = Items<ControllerView>))
+)]
+async fn controllers(State(control): State<Control>) -> Result<Json<Items<ControllerView>>, ControlError> {
+    control.controllers().await.map(|items| Json(Items { items }))
 }
 
 #[derive(Debug, Deserialize, utoipa::IntoParams)]

@@ -30,7 +30,7 @@ use crate::api::{Control, Tokens};
     tags(
         (name = "wakes", description = "Asking for instances, and what became of it"),
         (name = "forecast", description = "Who is likely to come"),
-        (name = "fleet", description = "Hosts and instances"),
+        (name = "fleet", description = "Hosts, instances and controllers"),
         (name = "plan", description = "What is going to be woken, and what is not, with reasons"),
         (name = "policy", description = "What an operator may change at run time"),
         (name = "report", description = "What it was good for"),

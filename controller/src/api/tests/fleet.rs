@@ -14,6 +14,16 @@ async fn a_host_without_a_session_is_closed() {
 }
 
 #[tokio::test]
+async fn a_controller_of_its_own_database_is_alone_and_leads() {
+    let desk = Desk::open().await;
+    let shown = desk.get("/v1/controllers").await.ok(200);
+    assert_eq!(shown["items"].as_array().map(Vec::len), Some(1), "{shown}");
+    let me = &shown["items"][0];
+    assert_eq!((&me["leads"], &me["answers"]), (&true.into(), &true.into()));
+    assert_eq!(me["controller_id"], desk.app.shared().controller.as_str());
+}
+
+#[tokio::test]
 async fn instances_show_cohort_zone_and_whether_they_opted_out() {
     let desk = Desk::with(|config| config.model.time_zone = "Europe/Vienna".into()).await;
     desk.host("h1", &["dev1", "dev2"]).await;

@@ -6,6 +6,8 @@ mod wake;
 
 mod host;
 
+mod controller;
+
 mod instance;
 
 mod forecast;
@@ -20,6 +22,7 @@ mod model;
 
 mod source;
 
+pub use controller::ControllerView;
 pub use explain::{ExplainView, ReasonView, SlotView};
 pub use forecast::{ForecastPage, ForecastView};
 pub use host::HostView;

@@ -4,20 +4,20 @@ use super::*;
 use crate::{postgres::Server, store::DatabaseUrl};
 
 /// Longest failover that is promised.
-const FAILOVER: Duration = Duration::from_secs(10);
+pub(super) const FAILOVER: Duration = Duration::from_secs(10);
 
 /// A controller with a data directory of its own, on the shared database.
-async fn on(database: &DatabaseUrl, dir: &Path) -> Running {
+pub(super) async fn on(database: &DatabaseUrl, dir: &Path) -> Running {
     let mut config = config(dir);
     config.store.database_url = Some(database.clone());
     Running::start_with(dir, config).await
 }
 
-fn is_leader(controller: &Running) -> bool {
+pub(super) fn is_leader(controller: &Running) -> bool {
     controller.shared.lead.is_held(controller.shared.clock.now())
 }
 
-async fn until(what: &str, mut is_so: impl FnMut() -> bool) -> Duration {
+pub(super) async fn until(what: &str, mut is_so: impl FnMut() -> bool) -> Duration {
     let began = tokio::time::Instant::now();
     while !is_so() {
         assert!(began.elapsed() < PATIENCE, "waited in vain for {what}");
@@ -51,6 +51,10 @@ async fn a_wake_asked_of_one_is_sent_by_the_other_and_survives_its_death() {
     second.shared.policy_set("cpu_ceiling_percent", "61", "ann").await.expect("allowed");
     until("the first to hear of it", || first.shared.policy().cpu_ceiling_percent < 62.0).await;
     assert!(is_leader(&first) && !is_leader(&second), "one leads");
+    let shown = Control::new(second.shared.clone()).controllers().await.expect("readable");
+    let told: Vec<_> = shown.iter().map(|one| (one.controller_id.as_str(), one.leads, one.answers)).collect();
+    let (one, other) = (first.shared.controller.as_str(), second.shared.controller.as_str());
+    assert_eq!(told, [(one, true, false), (other, false, true)]);
 
     first.crash().await;
     drop(agent);

@@ -82,6 +82,7 @@ async fn controllers_are_known(home: Home) {
     store.controller_keep(&row("c2", 0)).await.expect("kept");
     store.controller_keep(&row("c1", 0)).await.expect("kept");
     store.controller_seen("c1", t(5)).await.expect("kept");
+    assert_eq!(store.controllers_seen_since(t(5)).await.expect("readable"), ["c1"]);
     assert_eq!(store.controllers_list().await.expect("readable"), [row("c1", 5), row("c2", 0)]);
     let epochs =
         [store.epoch_begin(t(0), "0").await.expect("one"), store.epoch_begin(t(0), "0").await.expect("two")];

@@ -82,7 +82,7 @@ impl Arena {
             let (hello, epoch) = both?;
             let (_, outbox) = shared.fleet.connect(&hello, epoch);
             let now = shared.clock.now();
-            shared.fleet.reconcile(&hello.host, &std::collections::BTreeMap::new(), now, now);
+            shared.fleet.begin(&hello.host, epoch, &std::collections::BTreeMap::new(), now);
             tokio::spawn(listen(outbox, shared.clone(), Arc::clone(&sent)));
             bar.inc(1);
         }

@@ -1,0 +1,150 @@
+//! Connections to the database, and what becomes of them when it does not answer any more.
+//!
+//! A network that is cut says nothing: a statement on its way is then waited for until TCP gives up, a quarter of an hour
+//! later, and the same holds for every connection that was idle. Whoever finds out that the database does not answer
+//! says so with [`Pool::give_up`]: all that is under way fails, and no connection of before is used again.
+
+use std::{io, sync::Arc, time::Duration};
+
+use futures::{
+    StreamExt,
+    future::BoxFuture,
+    stream::{self, BoxStream},
+};
+use sqlx::{
+    Any, AnyConnection, AnyPool, Connection, Database, Describe, Either, Execute, Executor, SqlStr,
+    any::{AnyConnectOptions, AnyPoolOptions},
+};
+use tokio::{sync::watch, time::Instant};
+
+use super::{Backend, backend::Tx};
+
+/// How long a connection may take to say that it is still one.
+const PING_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// When the database was last given up.
+type GivenUp = watch::Sender<Option<Instant>>;
+
+/// Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct Pool {
+    inner: AnyPool,
+    given_up: Arc<GivenUp>,
+}
+
+fn no_answer() -> sqlx::Error {
+    sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, "the database does not answer"))
+}
+
+async fn ping(connection: &mut AnyConnection) -> Result<bool, sqlx::Error> {
+    tokio::time::timeout(PING_TIMEOUT, connection.ping()).await.map_err(|_| no_answer())?.map(|()| true)
+}
+
+/// Keeps connections that cannot be used any more from whoever comes next, in bounded time.
+fn watched(options: AnyPoolOptions, given_up: &Arc<GivenUp>) -> AnyPoolOptions {
+    let given_up = Arc::clone(given_up);
+    options
+        .test_before_acquire(false)
+        .before_acquire(move |connection, meta| {
+            let at = *given_up.borrow();
+            Box::pin(async move {
+                let is_of_before = at.is_some_and(|at| meta.age >= at.elapsed());
+                if is_of_before { Ok(false) } else { ping(connection).await }
+            })
+        })
+        // A statement that was given up leaves its connection in the middle of an answer.
+        .after_release(|connection, _| Box::pin(ping(connection)))
+}
+
+impl Pool {
+    pub(super) async fn connect(
+        options: AnyPoolOptions,
+        backend: Backend,
+        to: AnyConnectOptions,
+    ) -> Result<Self, sqlx::Error> {
+        let given_up = Arc::new(watch::Sender::new(None));
+        // A file needs none of it, and its tests stop the clock these waits go by.
+        let options = match backend {
+            Backend::Sqlite => options,
+            Backend::Postgres => watched(options, &given_up),
+        };
+        Ok(Self { inner: options.connect_with(to).await?, given_up })
+    }
+
+    /// The database does not answer: what is under way fails, and connections of before are not used again.
+    pub(super) fn give_up(&self) {
+        self.given_up.send_replace(Some(Instant::now()));
+    }
+
+    /// Waits for `work`, unless the database is given up meanwhile: then it is dropped where it is.
+    pub(super) async fn answered<T>(&self, work: impl Future<Output = T>) -> Result<T, sqlx::Error> {
+        let mut given_up = self.given_up.subscribe();
+        tokio::select! {
+            biased;
+            done = work => Ok(done),
+            _ = given_up.changed() => Err(no_answer()),
+        }
+    }
+
+    pub(super) async fn begin_with(&self, statement: &'static str) -> Result<Tx, sqlx::Error> {
+        self.answered(self.inner.begin_with(statement)).await?
+    }
+
+    pub(super) fn all(&self) -> &AnyPool {
+        &self.inner
+    }
+}
+
+type Rows<'e> =
+    BoxStream<'e, Result<Either<<Any as Database>::QueryResult, <Any as Database>::Row>, sqlx::Error>>;
+
+impl<'p> Executor<'p> for &Pool {
+    type Database = Any;
+
+    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> Rows<'e>
+    where
+        'p: 'e,
+        E: 'q + Execute<'q, Any>,
+    {
+        let state = (self.inner.fetch_many(query), self.given_up.subscribe());
+        let next = |state: Option<(Rows<'e>, watch::Receiver<_>)>| async move {
+            let (mut rows, mut given_up) = state?;
+            tokio::select! {
+                biased;
+                row = rows.next() => row.map(|row| (row, Some((rows, given_up)))),
+                _ = given_up.changed() => Some((Err(no_answer()), None)),
+            }
+        };
+        stream::unfold(Some(state), next).boxed()
+    }
+
+    fn fetch_optional<'e, 'q: 'e, E>(
+        self,
+        query: E,
+    ) -> BoxFuture<'e, Result<Option<<Any as Database>::Row>, sqlx::Error>>
+    where
+        'p: 'e,
+        E: 'q + Execute<'q, Any>,
+    {
+        let (row, this) = (self.inner.fetch_optional(query), self.clone());
+        Box::pin(async move { this.answered(row).await? })
+    }
+
+    fn prepare_with<'e>(
+        self,
+        sql: SqlStr,
+        parameters: &'e [<Any as Database>::TypeInfo],
+    ) -> BoxFuture<'e, Result<<Any as Database>::Statement, sqlx::Error>>
+    where
+        'p: 'e,
+    {
+        self.inner.prepare_with(sql, parameters)
+    }
+
+    fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, Result<Describe<Any>, sqlx::Error>>
+    where
+        'p: 'e,
+    {
+        self.inner.describe(sql)
+    }
+}
