@@ -1,10 +1,12 @@
-//! The contract between agent and controller: messages, ids and the clock both ends take their time from.
+//! The contract between agent and controller: messages, ids, the clock both ends take their time from, and the points
+//! both ends pass.
 //!
 //! Knows nothing of either end. Messages become domain values once, at the edge, through [`edge`].
 
 pub mod clock;
 pub mod edge;
 pub mod ids;
+pub mod points;
 
 /// Generated from `proto/reveille/v1/*.proto`; `tests/bootstrap.rs` fails when it is out of date.
 #[expect(

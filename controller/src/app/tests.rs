@@ -54,7 +54,7 @@ impl Running {
     }
 
     async fn start_with(dir: &Path, config: Config) -> Self {
-        let app = App::build(config, Seams { clock: Clock::system(), seed: 1 }).await.expect("builds");
+        let app = App::build(config, Seams::new(Clock::system(), 1)).await.expect("builds");
         let shared = app.shared().clone();
         let grpc = format!("http://{}", app.grpc_addr());
         let token = std::fs::read_to_string(dir.join("agent.token")).expect("made at the start");
@@ -308,7 +308,7 @@ async fn another_journal_is_told_to_look_only() {
 async fn a_second_controller_on_the_same_data_is_told_so() {
     let dir = tempfile::tempdir().expect("a directory");
     let controller = Running::start(dir.path()).await;
-    let second = App::build(config(dir.path()), Seams { clock: Clock::system(), seed: 2 }).await;
+    let second = App::build(config(dir.path()), Seams::new(Clock::system(), 2)).await;
     assert!(matches!(second.err(), Some(AppError::Locked { .. })));
     controller.crash().await;
 }

@@ -1,10 +1,5 @@
 //! The few things the two databases say differently.
 
-use sqlx::{Any, Transaction};
-
-/// A transaction on either database.
-pub(super) type Tx = Transaction<'static, Any>;
-
 /// Which database is spoken to. Both take `$1`; the types used are BIGINT, DOUBLE PRECISION, TEXT and BYTEA.
 ///
 /// Two rules the driver for both sets: an optional float is never bound (its NULL would make PostgreSQL prepare the

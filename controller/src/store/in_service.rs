@@ -3,8 +3,7 @@
 use jiff::Timestamp;
 
 use super::{
-    Backend, Store, StoreError,
-    backend::Tx,
+    Backend, Store, StoreError, Tx,
     error::During,
     models::ModelStatus,
     retry::{Contended, retried},

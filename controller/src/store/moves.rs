@@ -8,8 +8,7 @@ use serde::Serialize;
 use sqlx::AssertSqlSafe;
 
 use super::{
-    Backend, Store, StoreError, Transition,
-    backend::Tx,
+    Backend, Store, StoreError, Transition, Tx,
     error::During,
     retry::retried,
     row::{Place, ms},
@@ -118,7 +117,8 @@ impl Store {
             tried.values().map(|(_, moved)| changed_row(&moved.after, moved.before.moves, 1)).collect();
         let done = update(&mut tx, self.backend, &rows).await?;
         tried.retain(|id, _| done.contains(id));
-        let story: Vec<_> = tried.values().map(|(_, moved)| moved.transition()).collect();
+        let story: Vec<_> =
+            tried.values().map(|(_, moved)| (moved.transition(), &moved.before.instance)).collect();
         transitions::append(&mut tx, self.backend, &story).await?;
         tx.commit().await.during("commit moves of wakes")?;
         let mut told = vec![Moved::Lost; moves.len()];
@@ -201,7 +201,11 @@ pub(super) async fn write(tx: &mut Tx, backend: Backend, lines: &[Line]) -> Resu
         let row = lost.wake.id.to_string();
         return Err(Place { table: "wakes", row: &row }.bad("it is over and cannot move"));
     }
-    let story: Vec<_> = moved.iter().flat_map(|line| line.story.iter().cloned()).collect();
+    let story: Vec<_> = moved
+        .iter()
+        .copied()
+        .flat_map(|line| line.story.iter().map(|row| (row.clone(), &line.wake.instance)))
+        .collect();
     transitions::append(tx, backend, &story).await
 }
 

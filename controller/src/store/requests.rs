@@ -8,8 +8,7 @@ use serde::Serialize;
 use sqlx::AssertSqlSafe;
 
 use super::{
-    Backend, Store, StoreError, Transition,
-    backend::Tx,
+    Backend, Store, StoreError, Transition, Tx,
     error::During,
     moves::{StateColumns, advance},
     retry::retried,
@@ -233,6 +232,7 @@ async fn insert(tx: &mut Tx, backend: Backend, wakes: &[Wake]) -> Result<BTreeSe
             .during("insert wakes")?;
         inserted.extend(ids.iter().filter_map(|id| id.parse::<WakeId>().ok()));
     }
+    let created = |wake: &'_ Wake| (created(wake), &wake.instance);
     let created: Vec<_> = wakes.iter().filter(|wake| inserted.contains(&wake.id)).map(created).collect();
     transitions::append(tx, backend, &created).await?;
     Ok(inserted)

@@ -6,7 +6,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use reveille_proto::{HostId, WakeId, edge::AttemptResult};
+use reveille_proto::{HostId, WakeId, edge::AttemptResult, points::Step};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
@@ -162,6 +162,7 @@ async fn stepped(shared: &Shared, mut words: Vec<Word>) -> Result<(), StoreError
         // after a restored database the agent would otherwise repeat it for ever.
         if let Some(result) = &word.result {
             shared.fleet.send_result_ack(host, result);
+            shared.points.pass(Step::Told, "result_ack", Some(id), None);
         }
     }
     Ok(())
