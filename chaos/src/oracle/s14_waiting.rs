@@ -18,7 +18,7 @@ struct Waiting<'a> {
 }
 
 /// From the yes to who asked, or the first look at a wake by forecast, to its first command or its end. Not counted is the
-/// time in which its host had no session or everything was stopped. For a run in which places are never short.
+/// time in which its host had no session, its gate was closed, or everything was stopped.
 pub fn check(events: &[Event]) -> Checked {
     let mut checked = Checked::new("S14", "with a place free, people wait at most 5 s and others 60 s");
     let closed = sessions::closed(events);
@@ -95,6 +95,19 @@ mod tests {
         told.send(60.0, "h1", "a").terminal(62.0, "b", "expired");
         let checked = check(&told.0);
         assert_eq!((checked.checked, checked.violations.len()), (2, 1));
+    }
+
+    #[test]
+    fn the_time_without_a_place_is_given() {
+        let mut told = Told::default();
+        told.session(0.0, "h1", 1);
+        asked(&mut told, 1.0, "a");
+        for (t_s, free) in [(2.0, false), (9.0, true)] {
+            let key = Key { host: Some("h1".into()), ..Key::default() };
+            told.add(t_s, Function::Gate, key, json!({"free": free}));
+        }
+        told.send(12.0, "h1", "a");
+        assert!(check(&told.0).violations.is_empty());
     }
 
     #[test]

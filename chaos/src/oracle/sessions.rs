@@ -1,4 +1,4 @@
-//! When a host had a session with the controller, and when everything was stopped: times in which nobody has to do anything.
+//! When nothing could be started on a host: it had no session, its gate was closed, or everything was stopped.
 
 use std::collections::BTreeMap;
 
@@ -30,19 +30,31 @@ impl Spans {
     }
 }
 
-/// For each host, when nothing could be started there: it had no session, or everything was stopped.
+/// For each host, when nothing could be started there. Before its first session it is closed; a gate nobody has looked at is
+/// open.
 pub(super) fn closed(events: &[Event]) -> BTreeMap<&str, Spans> {
     let stopped = stopped(events);
+    let mut sessions = spans(events, |event| match event.f {
+        Function::LeaseAcquire => Some(true),
+        Function::LeaseLost => Some(false),
+        _ => None,
+    });
+    let gates = spans(events, |event| event.flag("free").filter(|_| event.f == Function::Gate));
+    for (host, gates) in gates {
+        let all = sessions.entry(host).or_default();
+        *all = all.and(&gates);
+    }
+    sessions.into_iter().map(|(host, spans)| (host, spans.and(&stopped))).collect()
+}
+
+/// The spans in which something of a host was not so, by the events that say that it is or is not.
+fn spans<'a>(events: &'a [Event], says: impl Fn(&Event) -> Option<bool>) -> BTreeMap<&'a str, Spans> {
     let mut open: BTreeMap<&str, bool> = BTreeMap::new();
     let mut since: BTreeMap<&str, f64> = BTreeMap::new();
     let mut spans: BTreeMap<&str, Vec<(f64, f64)>> = BTreeMap::new();
     for event in events {
         let Some(host) = event.k.host.as_deref() else { continue };
-        let is_open = match event.f {
-            Function::LeaseAcquire => true,
-            Function::LeaseLost => false,
-            _ => continue,
-        };
+        let Some(is_open) = says(event) else { continue };
         if open.insert(host, is_open) == Some(is_open) {
             continue;
         }
@@ -56,7 +68,7 @@ pub(super) fn closed(events: &[Event]) -> BTreeMap<&str, Spans> {
     for (host, from) in since {
         spans.entry(host).or_default().push((from, f64::INFINITY));
     }
-    spans.into_iter().map(|(host, spans)| (host, Spans(spans).and(&stopped))).collect()
+    spans.into_iter().map(|(host, spans)| (host, Spans(spans))).collect()
 }
 
 fn stopped(events: &[Event]) -> Spans {
@@ -89,5 +101,10 @@ mod tests {
         let closed = closed(&told.0);
         let within = |from, to| closed["h1"].within(from, to);
         assert_eq!([within(0.0, 20.0), within(3.0, 9.0), within(11.0, 14.0)], [7.0, 0.0, 3.0]);
+        for (t_s, free) in [(16.0, false), (18.0, true)] {
+            let key = Key { host: Some("h1".into()), ..Key::default() };
+            told.add(t_s, Function::Gate, key, json!({"free": free}));
+        }
+        assert_eq!(super::closed(&told.0)["h1"].within(0.0, 20.0), 9.0);
     }
 }

@@ -19,7 +19,7 @@ use tokio::{sync::watch, time::Instant};
 use super::{
     Role, Stage,
     desk::{Desk, DeskError, WakeSeen},
-    files::{self, DEADLINE_GRACE_S, WAKE_TIMEOUT_S},
+    files::{self, DEADLINE_GRACE_S, DEMAND_EXPIRY_S, WAKE_TIMEOUT_S},
     nodes,
     watch::Seen,
 };
@@ -32,6 +32,8 @@ use crate::{
 const STEP_S_MAX: u64 = 12;
 /// Everything is stopped for so long: more than stopping may take, and a bit to look at.
 const STOPPED: Duration = Duration::from_millis(5600);
+/// What is late is looked at so long after it became late.
+const LOOK_AFTER: Duration = Duration::from_millis(200);
 /// Between two tries of something whose outcome is not known.
 const AGAIN: Duration = Duration::from_millis(100);
 /// How often something is tried before it is left.
@@ -70,6 +72,8 @@ impl Walker {
         self.retry(Role::Refused).await;
         self.ends(&[Role::TimesOut, Role::Muted, Role::HostLost, Role::Expired, Role::Refused]).await;
         self.unmute();
+        // An agent tells what was not heard when it comes back, and otherwise only now and then.
+        self.switch.cut(&nodes::host(0));
         self.switch.release(&nodes::host(1));
         self.note_fault(Function::FaultOff, &nodes::host(1));
         Ok(())
@@ -154,11 +158,13 @@ impl Walker {
         self.lever(false).await;
     }
 
-    /// Until the wake of the host that was cut off is so late that somebody has to end it.
+    /// Until the wakes of the host that was cut off are so late that somebody has to end them. The end of another wake
+    /// makes the controller look.
     async fn late_is_due(&self, cut_off_at: Instant) {
         let others = if self.is_shared { OTHERS_HAVE_S } else { 0 };
         let late = u64::from(WAKE_TIMEOUT_S + DEADLINE_GRACE_S) + others;
-        tokio::time::sleep_until(cut_off_at + Duration::from_secs(late)).await;
+        let late = Duration::from_secs(late.max(DEMAND_EXPIRY_S.into()));
+        tokio::time::sleep_until(cut_off_at + late + LOOK_AFTER).await;
     }
 
     async fn retry(&mut self, role: Role) {
@@ -257,9 +263,12 @@ impl Walker {
 
     /// Waits until the wakes of these roles are over.
     async fn ends(&mut self, roles: &[Role]) {
-        for role in roles {
-            self.reaches(*role, "ended").await;
-        }
+        let all = async {
+            for role in roles {
+                self.reaches(*role, "ended").await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(STEP_S_MAX), all).await.ok();
     }
 
     fn note_ask(&self, role: Role, kind: Kind, wake: Option<&String>, how: &str) {

@@ -42,6 +42,7 @@ pub struct HostSeen {
     pub host_id: String,
     pub connected: bool,
     pub active_wakes: u32,
+    pub gate: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]

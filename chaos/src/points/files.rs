@@ -7,14 +7,14 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Role, nodes};
 
-/// Wakes a host may run at once: none ever waits for a place.
+/// Wakes a host may run at once: more than there are. Several of the course fail, which brakes a host; it is let go at once.
 pub const HOST_WAKES_MAX: u32 = 16;
 /// From the command until the instance must serve.
 pub const WAKE_TIMEOUT_S: u32 = 5;
 /// How long after the deadline the controller waits for a result.
 pub const DEADLINE_GRACE_S: u32 = 1;
 /// How long what somebody asked for may wait in the queue.
-pub const DEMAND_EXPIRY_S: u32 = 9;
+pub const DEMAND_EXPIRY_S: u32 = 7;
 pub const ATTEMPTS_MAX: u32 = 4;
 /// The agents' longest wait before they connect again.
 pub const RECONNECT_S_MAX: u64 = 1;
@@ -73,7 +73,7 @@ impl Places<'_> {
              [wake]\ntimeout_s = {WAKE_TIMEOUT_S}\ndeadline_grace_s = {DEADLINE_GRACE_S}\n\
              demand_expiry_s = {DEMAND_EXPIRY_S}\nbackoff_base_s = 1\nbackoff_max_s = 2\n\
              attempts_max = {ATTEMPTS_MAX}\ndispatch_interval_ms = 100\n\
-             [throttle]\nlimit_start = {HOST_WAKES_MAX}\n\
+             [throttle]\nlimit_start = {HOST_WAKES_MAX}\nlimit_raise_after_s = 0\n\
              [fleet]\nload_interval_ms = 200\n"
         )
     }

@@ -105,7 +105,7 @@ impl Nodes {
                     () = stop.cancelled() => return self,
                     Some((name, dead)) = orders.recv() => {
                         self.kill(&name).await;
-                        drop(dead.send(()));
+                        dead.send(()).ok();
                     }
                     () = tokio::time::sleep(LOOK_EVERY) => {}
                 }

@@ -27,13 +27,15 @@ pub struct Watch {
     desk: Desk,
     recorder: Recorder,
     known: BTreeMap<String, WakeSeen>,
+    /// Of each host, whether something could be started there.
+    open: BTreeMap<String, bool>,
     told: watch::Sender<Seen>,
 }
 
 impl Watch {
     pub fn new(desk: Desk, recorder: Recorder) -> (Self, watch::Receiver<Seen>) {
         let (told, seen) = watch::channel(Seen::default());
-        (Self { desk, recorder, known: BTreeMap::new(), told }, seen)
+        (Self { desk, recorder, known: BTreeMap::new(), open: BTreeMap::new(), told }, seen)
     }
 
     /// Looks until `stop`. A controller that does not answer is looked at again.
@@ -62,9 +64,23 @@ impl Watch {
             self.tell(wake, &story, false);
             self.known.insert(wake.wake_id.clone(), wake.clone());
         }
+        self.look_at_gates().await?;
         let seen = Arc::new(wakes);
         self.told.send_replace(Arc::clone(&seen));
         Ok(seen)
+    }
+
+    /// Writes down when a gate opened or closed.
+    async fn look_at_gates(&mut self) -> Result<(), DeskError> {
+        for host in self.desk.hosts().await? {
+            let is_open = host.gate == "open";
+            if self.open.insert(host.host_id.clone(), is_open) != Some(is_open) {
+                let key = Key { host: Some(host.host_id), ..Key::default() };
+                let value = json!({"free": is_open, "gate": host.gate});
+                self.recorder.record(Entry::new("controller", Kind::Ok, Function::Gate, key).value(value));
+            }
+        }
+        Ok(())
     }
 
     /// Writes down how every wake stands at the end.

@@ -103,7 +103,9 @@ impl Fleet for Tap {
                     message = from_agent.next() => message,
                 };
                 let Some(Ok(message)) = message else { return };
-                if up.upward(&message) && pass_on.send(message).await.is_err() {
+                let is_heard = up.upward(&message);
+                // A hello tells whose session it is, and that may be one to be held.
+                if up.session.is_cut_now() || (is_heard && pass_on.send(message).await.is_err()) {
                     return;
                 }
             }

@@ -34,20 +34,20 @@ impl Switch {
 
     /// Cuts the sessions of a host, and every one it opens until [`Self::release`].
     pub fn hold(&self, host: &str) {
-        self.0.send_modify(|set| drop(set.held.insert(host.to_owned())));
+        self.0.send_modify(|set| _ = set.held.insert(host.to_owned()));
     }
 
     pub fn release(&self, host: &str) {
-        self.0.send_modify(|set| drop(set.held.remove(host)));
+        self.0.send_modify(|set| _ = set.held.remove(host));
     }
 
     /// From now on the controller hears nothing of this wake.
     pub fn mute(&self, wake: &str) {
-        self.0.send_modify(|set| drop(set.muted.insert(wake.to_owned())));
+        self.0.send_modify(|set| _ = set.muted.insert(wake.to_owned()));
     }
 
     pub fn unmute(&self, wake: &str) {
-        self.0.send_modify(|set| drop(set.muted.remove(wake)));
+        self.0.send_modify(|set| _ = set.muted.remove(wake));
     }
 
     /// A session that begins.
@@ -80,6 +80,10 @@ impl Passage {
         self.at.get().is_some_and(|(host, before)| {
             set.held.contains(host) || set.cuts.get(host).is_some_and(|cuts| cuts > before)
         })
+    }
+
+    pub(super) fn is_cut_now(&self) -> bool {
+        self.is_cut(&self.switch.0.borrow())
     }
 
     /// Returns once the session is cut.

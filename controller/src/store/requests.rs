@@ -232,8 +232,8 @@ async fn insert(tx: &mut Tx, backend: Backend, wakes: &[Wake]) -> Result<BTreeSe
             .during("insert wakes")?;
         inserted.extend(ids.iter().filter_map(|id| id.parse::<WakeId>().ok()));
     }
-    let created = |wake: &'_ Wake| (created(wake), &wake.instance);
-    let created: Vec<_> = wakes.iter().filter(|wake| inserted.contains(&wake.id)).map(created).collect();
+    let made = wakes.iter().filter(|wake| inserted.contains(&wake.id));
+    let created: Vec<_> = made.map(|wake| (created(wake), &wake.instance)).collect();
     transitions::append(tx, backend, &created).await?;
     Ok(inserted)
 }
