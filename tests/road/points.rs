@@ -8,6 +8,10 @@ use reveille_chaos::{
 
 use crate::harness::{Stage, programs};
 
+/// One in so many of the several hundred points of the course, and the first of them.
+const SQLITE: (u32, u32) = (40, 7);
+const POSTGRES: (u32, u32) = (100, 60);
+
 fn spec(stage: &Stage, database: CourseDatabase) -> SweepSpec {
     SweepSpec {
         program: programs().chaos.clone(),
@@ -17,7 +21,7 @@ fn spec(stage: &Stage, database: CourseDatabase) -> SweepSpec {
         only: None,
         jobs: 8,
         // Its logs are shown with the stage's when the test fails.
-        keep: Some(stage.path("sweep")),
+        keep: Some(stage.path(format!("{database:?}"))),
         plant: None,
     }
 }
@@ -26,34 +30,35 @@ async fn swept(spec: &SweepSpec) -> Sweep {
     sweep(spec, &mut |_, _| {}).await.expect("the sweep can be carried out")
 }
 
-#[tokio::test]
-async fn a_death_at_any_point_loses_nothing_on_sqlite() {
-    let stage = Stage::enter().await;
-    let found = swept(&SweepSpec { every: 40, from: 7, ..spec(&stage, CourseDatabase::Sqlite) }).await;
-    let text = found.render();
-    assert_eq!(found.verdict, Verdict::Held, "{text}");
-    let points: u64 = found.by_kind.values().map(|tally| tally.points).sum();
-    assert!(points >= 10, "the course has hundreds of points\n{text}");
-    for process in ["controller", "agent"] {
-        assert!(found.by_kind.keys().any(|kind| kind.contains(process)), "no {process} died\n{text}");
+async fn sample(stage: &Stage, database: CourseDatabase, (every, from): (u32, u32)) -> Option<Sweep> {
+    let spec = SweepSpec { every, from, ..spec(stage, database) };
+    match sweep(&spec, &mut |_, _| {}).await {
+        Err(error) if error.to_string().contains("not installed") => {
+            eprintln!("SKIPPED: a death at any point on {database:?} ({error})");
+            None
+        }
+        found => Some(found.expect("the sweep can be carried out")),
     }
-    assert!(found.judged.values().all(|judged| judged.checked > 0), "{text}");
 }
 
 #[tokio::test]
-async fn a_death_at_any_point_loses_nothing_on_postgres() {
+async fn a_death_at_any_point_loses_nothing_on_either_database() {
     let stage = Stage::enter().await;
-    let both = SweepSpec { every: 100, from: 60, ..spec(&stage, CourseDatabase::Postgres) };
-    let found = match sweep(&both, &mut |_, _| {}).await {
-        Err(error) if error.to_string().contains("not installed") => {
-            eprintln!("SKIPPED: a death at any point on PostgreSQL ({error})");
-            return;
-        }
-        found => found.expect("the sweep can be carried out"),
-    };
-    let text = found.render();
-    assert_eq!(found.verdict, Verdict::Held, "{text}");
-    assert!(found.by_kind.values().any(|tally| tally.held > 0), "{text}");
+    // Side by side: courses mostly wait.
+    let (sqlite, postgres) = tokio::join!(
+        sample(&stage, CourseDatabase::Sqlite, SQLITE),
+        sample(&stage, CourseDatabase::Postgres, POSTGRES),
+    );
+    for found in sqlite.iter().chain(&postgres) {
+        let text = found.render();
+        assert_eq!(found.verdict, Verdict::Held, "{text}");
+        assert!(found.judged.values().all(|judged| judged.checked > 0), "{text}");
+    }
+    let found = sqlite.expect("SQLite is always there");
+    for process in ["controller", "agent"] {
+        let died = found.by_kind.iter().filter(|(kind, _)| kind.contains(process));
+        assert!(died.map(|(_, tally)| tally.held).sum::<u64>() >= 3, "{}", found.render());
+    }
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ use crate::{
     calendars::{CalendarConfig, CalendarKind},
     config::{Config, InstanceConfig},
     store::NewWake,
-    wake::{End, Reason, State, Wake},
+    wake::{End, Event, Reason, State, Wake},
 };
 
 mod several;
@@ -286,6 +286,43 @@ async fn a_crashed_controller_goes_on_with_the_wake_under_a_higher_epoch() {
     agent.next_ack().await;
     let ended = controller.wake_when(id, |wake| wake.state.ended().is_some()).await;
     assert_eq!(ended.state.ended(), Some(End::Woken));
+    controller.crash().await;
+}
+
+#[tokio::test]
+async fn an_agent_that_comes_back_is_told_to_stop_what_was_ended_without_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let controller = Running::start(dir.path()).await;
+    let mut agent = FakeAgent::welcomed(&controller).await;
+    agent.load(&controller, 10.0).await;
+    let id = controller.request("dev1").await;
+    let wake = agent.next_wake().await;
+    // Ended by force, and the controller died before it could tell the agent.
+    let force = Event::Force { by: "test".into(), at: controller.shared.clock.now() };
+    let rule = controller.shared.config.wake.retry_rule();
+    controller.shared.store.wake_step(id, &force, &rule).await.expect("ended");
+    controller.crash().await;
+    drop(agent);
+
+    let controller = Running::start(dir.path()).await;
+    let in_hand = |wake_id: &str, phase: v1::Phase| v1::UnfinishedWake {
+        wake_id: wake_id.into(),
+        attempt: wake.attempt,
+        instance_id: "dev1".into(),
+        phase: phase.into(),
+        ..Default::default()
+    };
+    let unknown = controller.shared.wake_id(controller.shared.clock.now()).to_string();
+    let unfinished =
+        vec![in_hand(&unknown, v1::Phase::Accepted), in_hand(&wake.wake_id, v1::Phase::Accepted)];
+    let back = v1::Hello { unfinished, ..hello(PROTOCOL_VERSION) };
+    let mut agent = FakeAgent::connect(&controller, back, &controller.token).await.expect("connects");
+    let cancel = loop {
+        if let Down::Cancel(cancel) = agent.next().await {
+            break cancel;
+        }
+    };
+    assert_eq!(cancel.wake_id, wake.wake_id, "and not the one that may be another's");
     controller.crash().await;
 }
 
