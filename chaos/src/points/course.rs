@@ -13,12 +13,12 @@
 use std::{path::PathBuf, time::Duration};
 
 use reveille_proto::clock::Clock;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::{sync::watch, time::Instant};
 
 use super::{
     Role, Stage,
-    desk::{Desk, DeskError, WakeSeen},
+    desk::{Desk, WakeSeen},
     files::{self, DEADLINE_GRACE_S, DEMAND_EXPIRY_S, WAKE_TIMEOUT_S},
     nodes,
     watch::Seen,
@@ -34,10 +34,6 @@ const STEP_S_MAX: u64 = 12;
 const STOPPED: Duration = Duration::from_millis(5600);
 /// What is late is looked at so long after it became late.
 const LOOK_AFTER: Duration = Duration::from_millis(200);
-/// Between two tries of something whose outcome is not known.
-const AGAIN: Duration = Duration::from_millis(100);
-/// How often something is tried before it is left.
-const TRIES_MAX: u32 = 100;
 /// Controllers that share a database leave what is late on a lost host to its own controller for so long.
 const OTHERS_HAVE_S: u64 = 15;
 
@@ -178,78 +174,6 @@ impl Walker {
         self.seen.borrow().iter().for_each(|wake| self.switch.unmute(&wake.wake_id));
     }
 
-    /// Asks until a controller has taken it down. One that died before it answered may have: then the wake is found by
-    /// looking, not made twice by asking.
-    async fn ask(&mut self, role: Role) -> Option<String> {
-        let mut is_known = true;
-        for _ in 0..TRIES_MAX {
-            if !is_known && let Some(wake) = self.open_wake(role).await {
-                self.note_ask(role, Kind::Ok, Some(&wake), "found");
-                return Some(wake);
-            }
-            self.note_ask(role, Kind::Invoke, None, "");
-            match self.desk.ask(role).await {
-                Ok(wake) => {
-                    self.note_ask(role, Kind::Ok, Some(&wake.wake_id), "asked");
-                    return Some(wake.wake_id);
-                }
-                Err(DeskError::Refused { status, problem }) => {
-                    self.note_ask(role, Kind::Fail, None, &format!("{status}: {problem}"));
-                }
-                Err(DeskError::Unknown(problem)) => {
-                    self.note_ask(role, Kind::Info, None, &problem);
-                    is_known = false;
-                }
-            }
-            tokio::time::sleep(AGAIN).await;
-        }
-        None
-    }
-
-    async fn open_wake(&self, role: Role) -> Option<String> {
-        let wakes = self.desk.wakes().await.ok()?;
-        wakes.into_iter().find(|wake| wake.instance_id == role.name()).map(|wake| wake.wake_id)
-    }
-
-    /// Steps in, until the controller says yes or no.
-    async fn act(&mut self, what: &str, role: Role, wake: &str) {
-        for _ in 0..TRIES_MAX {
-            self.note_act(what, role, wake, Kind::Invoke, &Value::Null);
-            let done = match what {
-                "cancel" => self.desk.cancel(wake).await,
-                "force" => self.desk.force(wake).await,
-                _ => self.desk.retry(wake).await.map(|made| json!({"made": made.wake_id})),
-            };
-            match done {
-                Ok(made) => {
-                    let made = made.get("made").cloned().unwrap_or(Value::Null);
-                    return self.note_act(what, role, wake, Kind::Ok, &made);
-                }
-                // Over already, or ended well: a crash made it go another way.
-                Err(DeskError::Refused { .. }) => {
-                    return self.note_act(what, role, wake, Kind::Fail, &Value::Null);
-                }
-                Err(DeskError::Unknown(_)) => self.note_act(what, role, wake, Kind::Info, &Value::Null),
-            }
-            tokio::time::sleep(AGAIN).await;
-        }
-    }
-
-    async fn lever(&self, is_on: bool) {
-        let entry = |kind| {
-            let value = json!({"stopped": is_on});
-            Entry::new("operator", kind, Function::Lever, Key::default()).value(value)
-        };
-        for _ in 0..TRIES_MAX {
-            self.recorder.record(entry(Kind::Invoke));
-            if self.desk.set_policy("stopped", &json!(is_on)).await.is_ok() {
-                self.recorder.record(entry(Kind::Ok));
-                return;
-            }
-            tokio::time::sleep(AGAIN).await;
-        }
-    }
-
     /// The newest wake of a role, once it is in a state or past it.
     async fn reaches(&mut self, role: Role, state: &str) -> Option<WakeSeen> {
         let order = ["queued", "dispatched", "calling", "starting", "ended"];
@@ -271,25 +195,14 @@ impl Walker {
         tokio::time::timeout(Duration::from_secs(STEP_S_MAX), all).await.ok();
     }
 
-    fn note_ask(&self, role: Role, kind: Kind, wake: Option<&String>, how: &str) {
-        let key = Key { wake: wake.cloned(), ..instance(role) };
-        let value = json!({"what": "ask", "how": how});
-        self.recorder.record(Entry::new("person", kind, Function::ManualWake, key).value(value));
-    }
-
-    fn note_act(&self, what: &str, role: Role, wake: &str, kind: Kind, made: &Value) {
-        let key = Key { wake: Some(wake.to_owned()), ..instance(role) };
-        let value = json!({"what": what, "made": made});
-        self.recorder.record(Entry::new("person", kind, Function::ManualWake, key).value(value));
-    }
-
     fn note_fault(&self, function: Function, host: &str) {
         let key = Key { host: Some(host.to_owned()), ..Key::default() };
         self.recorder.record(Entry::new("link", Kind::Ok, function, key).value(json!({"kind": "cut-off"})));
     }
 }
 
-fn instance(role: Role) -> Key {
+/// What an event of an instance is about.
+pub(super) fn instance(role: Role) -> Key {
     let host = Some(nodes::host(role.agent()));
     Key { instance: Some(role.name().into()), host, ..Key::default() }
 }

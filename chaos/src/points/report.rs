@@ -73,6 +73,8 @@ pub struct Sweep {
     pub violations: Vec<Broken>,
     /// Points that were not reached, although tried twice.
     pub not_reached: Vec<String>,
+    /// Events and effects of a wake that the course did not pass.
+    pub not_passed: Vec<String>,
     /// Points that were not passed each time the course was walked as it is, and are left out.
     pub unsteady: u64,
     pub skipped: Vec<String>,
@@ -88,6 +90,7 @@ impl Sweep {
             judged: BTreeMap::new(),
             violations: Vec::new(),
             not_reached: Vec::new(),
+            not_passed: Vec::new(),
             unsteady: 0,
             skipped: Vec::new(),
             verdict: Verdict::Inconclusive,
@@ -156,7 +159,8 @@ impl Sweep {
         let nothing_judged = self.judged.values().any(|judged| judged.checked == 0);
         self.verdict = if !self.violations.is_empty() {
             Verdict::Violated
-        } else if points == 0 || !self.not_reached.is_empty() || nothing_judged {
+        } else if points == 0 || !self.not_reached.is_empty() || !self.not_passed.is_empty() || nothing_judged
+        {
             Verdict::Inconclusive
         } else {
             Verdict::Held
@@ -176,6 +180,9 @@ impl Sweep {
         }
         for point in &self.not_reached {
             writeln!(text, "not reached: {point}").expect("text can be written to");
+        }
+        for what in &self.not_passed {
+            writeln!(text, "the course did not pass: {what}").expect("text can be written to");
         }
         for skipped in &self.skipped {
             writeln!(text, "skipped: {skipped}").expect("text can be written to");
@@ -262,6 +269,10 @@ mod tests {
         let mut nothing = Sweep::new(1);
         nothing.judge();
         assert_eq!(nothing.verdict, Verdict::Inconclusive);
+        let mut partial = swept(outcome(true, checked(3, false), &[]));
+        partial.not_passed.push("sqlite force".into());
+        partial.judge();
+        assert_eq!(partial.verdict, Verdict::Inconclusive);
     }
 
     #[test]

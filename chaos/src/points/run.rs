@@ -1,7 +1,6 @@
 //! One run of the course: started, walked, waited for, looked at a last time, judged.
 
 use std::{
-    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::PoisonError,
     time::Duration,
@@ -10,7 +9,6 @@ use std::{
 use anyhow::Context as _;
 use jiff::tz::TimeZone;
 use reveille_proto::clock::Clock;
-use serde_json::{Value, json};
 use tokio::{task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -20,14 +18,14 @@ use super::{
     course::Walker,
     desk::{Desk, DeskError},
     files::{ATTEMPTS_MAX, HOST_WAKES_MAX, Places, RECONNECT_S_MAX, world_start},
-    leftover,
+    last_look, leftover,
     nodes::{self, AGENTS, CONTROLLER, Launch, Nodes},
     plant::Plant,
     ports,
     watch::{Seen, Watch},
 };
 use crate::{
-    history::{Entry, Function, Header, History, Key, Kind, Recorder},
+    history::{Header, History, Recorder},
     oracle::{Checked, Exactness, Settings, check_course},
     world::{Switch, Tap},
 };
@@ -151,7 +149,7 @@ impl Scene {
         }
         self.watch_stop.cancel();
         let mut watch = self.watch.await.context("the watch panicked")?;
-        if let Err(error) = last_look(&self.dir, &self.desk, &self.recorder, &mut watch).await {
+        if let Err(error) = last_look::note(&self.dir, &self.desk, &self.recorder, &mut watch).await {
             problems.push(format!("the controller cannot be looked at in the end: {error}"));
         }
         self.keeper_stop.cancel();
@@ -257,40 +255,6 @@ async fn beat(recorder: Recorder, stop: CancellationToken) {
     }
 }
 
-/// Everything the judges want to know of the end.
-async fn last_look(dir: &Path, desk: &Desk, recorder: &Recorder, watch: &mut Watch) -> Result<(), DeskError> {
-    for host in desk.hosts().await? {
-        let key = Key { host: Some(host.host_id.clone()), ..Key::default() };
-        let value = json!({"last": true, "active_wakes": host.active_wakes, "connected": host.connected});
-        recorder.record(Entry::new("controller", Kind::Ok, Function::Gate, key).value(value));
-    }
-    for agent in 0..AGENTS {
-        let key = Key { host: Some(nodes::host(agent)), ..Key::default() };
-        let left = leftover::in_journal(&dir.join(nodes::agent(agent))).unwrap_or_default();
-        let entry = Entry::new(nodes::agent(agent), Kind::Ok, Function::StoreCommit, key);
-        recorder.record(entry.value(json!({"left": left})));
-    }
-    for omitted in desk.omissions().await? {
-        let key = Key { instance: Some(omitted.instance_id), ..Key::default() };
-        let entry = Entry::new("controller", Kind::Ok, Function::Plan, key);
-        recorder.record(entry.value(json!({"omitted": omitted.reason})));
-    }
-    watch.last_look().await?;
-    let books = json!({"metrics": ended(&desk.metrics().await?), "report": desk.report().await?});
-    let entry = Entry::new("controller", Kind::Ok, Function::StoreCommit, Key::default());
-    recorder.record(entry.value(json!({"books": books})));
-    Ok(())
-}
-
-/// Wakes by end, as `/metrics` counts them in the database.
-fn ended(metrics: &str) -> Value {
-    let of = |line: &str| {
-        let (end, count) = line.strip_prefix("reveille_wakes_ended_last_day{end=\"")?.split_once("\"} ")?;
-        Some((end.to_owned(), count.trim().parse::<u64>().ok()?))
-    };
-    json!(metrics.lines().filter_map(of).collect::<BTreeMap<_, _>>())
-}
-
 fn passed_by_nodes(dir: &Path) -> anyhow::Result<Vec<PointKey>> {
     let mut passed = Vec::new();
     for name in std::iter::once(CONTROLLER.to_owned()).chain((0..AGENTS).map(nodes::agent)) {
@@ -302,17 +266,4 @@ fn passed_by_nodes(dir: &Path) -> anyhow::Result<Vec<PointKey>> {
         }
     }
     Ok(passed)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ends_are_read_from_the_metrics() {
-        let text = "# TYPE reveille_wakes_ended_last_day gauge\n\
-                    reveille_wakes_ended_last_day{end=\"woken\"} 3\n\
-                    reveille_wakes_ended_total{end=\"woken\"} 9\n";
-        assert_eq!(ended(text), json!({"woken": 3}));
-    }
 }

@@ -11,6 +11,7 @@ use reveille_controller::{
     postgres::Server,
     store::{DatabaseUrl, FreshDatabases},
 };
+use reveille_proto::points::Step;
 use tempfile::TempDir;
 use tokio::{
     sync::{Mutex, Semaphore},
@@ -26,6 +27,21 @@ use super::{
 
 /// How often the course is walked as it is: a point that is not passed every time proves nothing when it is missed.
 const REFERENCES: usize = 2;
+/// What the course must pass for a sweep to prove anything: every event of a wake, and every effect.
+const MUST_PASS: [(Step, &str); 12] = [
+    (Step::RowCommitted, "created"),
+    (Step::RowCommitted, "dispatch"),
+    (Step::RowCommitted, "progress"),
+    (Step::RowCommitted, "result"),
+    (Step::RowCommitted, "reconnected"),
+    (Step::RowCommitted, "join"),
+    (Step::RowCommitted, "cancel"),
+    (Step::RowCommitted, "force"),
+    (Step::RowCommitted, "tick"),
+    (Step::EffectDone, "send_wake"),
+    (Step::EffectDone, "send_cancel"),
+    (Step::EffectDone, "look_at_queue"),
+];
 /// How often a point is walked up to before it is given up.
 const TRIES_MAX: usize = 2;
 
@@ -157,6 +173,7 @@ impl Arena {
         let steady: BTreeSet<&PointKey> =
             times.iter().filter(|(_, times)| **times == REFERENCES).map(|(point, _)| *point).collect();
         found.unsteady += (times.len() - steady.len()) as u64;
+        found.not_passed.extend(not_passed(&steady).map(|what| format!("{} {what}", self.database)));
         let is_wanted =
             |point: &&PointKey| self.spec.only.as_ref().is_none_or(|only| point.to_string().contains(only));
         let wanted = steady.into_iter().filter(is_wanted);
@@ -206,5 +223,36 @@ impl Arena {
             fresh.discard(&database).await?;
         }
         outcome
+    }
+}
+
+/// What the course did not pass although it must.
+fn not_passed<'a>(steady: &'a BTreeSet<&PointKey>) -> impl Iterator<Item = &'static str> + use<'a> {
+    let is_of = |point: &PointKey, step: Step, name: &str| {
+        point.step == step.as_str() && point.what.split(':').next() == Some(name)
+    };
+    let missed =
+        MUST_PASS.iter().filter(move |(step, name)| !steady.iter().any(|point| is_of(point, *step, name)));
+    missed.map(|(_, name)| *name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_course_does_not_pass_is_said() {
+        let points: Vec<PointKey> = MUST_PASS
+            .iter()
+            .filter(|(_, name)| *name != "force")
+            .map(|(step, name)| PointKey {
+                node: "controller".into(),
+                step: step.as_str().into(),
+                what: format!("{name}:a:b"),
+                role: "accepted".into(),
+                nth: 1,
+            })
+            .collect();
+        assert_eq!(not_passed(&points.iter().collect()).collect::<Vec<_>>(), ["force"]);
     }
 }

@@ -91,7 +91,9 @@ pub(super) async fn append(tx: &mut Tx, backend: Backend, moves: &[Told<'_>]) ->
             .execute(&mut **tx)
             .await
             .during("record moves of wakes")?;
-        some.iter().for_each(|(moved, instance)| tx.wrote(moved, instance));
+        for (moved, instance) in some {
+            tx.wrote(moved, instance);
+        }
     }
     Ok(())
 }
