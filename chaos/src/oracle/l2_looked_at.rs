@@ -38,7 +38,7 @@ pub fn check(events: &[Event]) -> Checked {
                     .filter(|orphan| orphan.since.is_none() && !cut_off.contains(orphan.host))
                     .for_each(|orphan| orphan.since = Some(event));
             }
-            Function::FaultOn => drop(cut_off.insert(host)),
+            Function::FaultOn => _ = cut_off.insert(host),
             Function::FaultOff => {
                 cut_off.remove(host);
                 orphans

@@ -1,6 +1,6 @@
 //! L3: an agent whose stream was lost has one again, at most its longest wait and 30 s after the cause is gone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Checked, Settings};
 use crate::history::{Event, Function};
@@ -13,7 +13,7 @@ pub fn check(events: &[Event]) -> Checked {
     let mut settings = Settings::default();
     // host -> the loss, and from when on it counts; `None` while it is cut off
     let mut down: BTreeMap<&str, (&Event, Option<f64>)> = BTreeMap::new();
-    let mut cut_off: BTreeMap<&str, ()> = BTreeMap::new();
+    let mut cut_off: BTreeSet<&str> = BTreeSet::new();
     for event in events {
         settings.follow(event);
         if event.f == Function::Restart {
@@ -22,13 +22,13 @@ pub fn check(events: &[Event]) -> Checked {
         }
         let Some(host) = event.k.host.as_deref() else { continue };
         match event.f {
-            Function::FaultOn => drop(cut_off.insert(host, ())),
+            Function::FaultOn => _ = cut_off.insert(host),
             Function::FaultOff => {
                 cut_off.remove(host);
                 down.entry(host).and_modify(|(_, since)| *since = Some(event.t_s()));
             }
             Function::LeaseLost => {
-                let since = (!cut_off.contains_key(host)).then(|| event.t_s());
+                let since = (!cut_off.contains(host)).then(|| event.t_s());
                 down.entry(host).or_insert((event, since));
             }
             Function::LeaseAcquire => {

@@ -129,7 +129,9 @@ mod tests {
     #[test]
     fn what_is_missing_doubled_or_not_due_is_caught() {
         let mut told = Told::default();
-        ["missing", "twice", "both"].iter().for_each(|instance| due(&mut told, instance));
+        for instance in ["missing", "twice", "both"] {
+            due(&mut told, instance);
+        }
         told.add(8.0, Function::Plan, key("both", None), json!({"omitted": "opted_out"}));
         told.last(9.0, "twice", "w1", "forecast").last(9.0, "twice", "w2", "forecast");
         told.last(9.0, "both", "w3", "forecast").last(9.0, "idle", "w4", "forecast");

@@ -48,7 +48,7 @@ pub(super) fn closed(events: &[Event]) -> BTreeMap<&str, Spans> {
 }
 
 /// The spans in which something of a host was not so, by the events that say that it is or is not.
-fn spans<'a>(events: &'a [Event], says: impl Fn(&Event) -> Option<bool>) -> BTreeMap<&'a str, Spans> {
+fn spans(events: &[Event], says: impl Fn(&Event) -> Option<bool>) -> BTreeMap<&str, Spans> {
     let mut open: BTreeMap<&str, bool> = BTreeMap::new();
     let mut since: BTreeMap<&str, f64> = BTreeMap::new();
     let mut spans: BTreeMap<&str, Vec<(f64, f64)>> = BTreeMap::new();
@@ -98,13 +98,13 @@ mod tests {
         for (t_s, kind, stopped) in [(12.0, Kind::Invoke, true), (15.0, Kind::Ok, false)] {
             told.add(t_s, Function::Lever, Key::default(), json!({"stopped": stopped})).kind(kind);
         }
-        let closed = closed(&told.0);
-        let within = |from, to| closed["h1"].within(from, to);
-        assert_eq!([within(0.0, 20.0), within(3.0, 9.0), within(11.0, 14.0)], [7.0, 0.0, 3.0]);
+        let seconds = |told: &Told, from, to| closed(&told.0)["h1"].within(from, to).round() as i64;
+        let spans = [(0.0, 20.0), (3.0, 9.0), (11.0, 14.0)];
+        assert_eq!(spans.map(|(from, to)| seconds(&told, from, to)), [7, 0, 3]);
         for (t_s, free) in [(16.0, false), (18.0, true)] {
             let key = Key { host: Some("h1".into()), ..Key::default() };
             told.add(t_s, Function::Gate, key, json!({"free": free}));
         }
-        assert_eq!(super::closed(&told.0)["h1"].within(0.0, 20.0), 9.0);
+        assert_eq!(seconds(&told, 0.0, 20.0), 9);
     }
 }

@@ -69,13 +69,13 @@ struct Node {
 pub struct Nodes {
     launch: Launch,
     recorder: Recorder,
-    nodes: Vec<Node>,
+    running: Vec<Node>,
     fates: Arc<Mutex<Fates>>,
 }
 
 impl Nodes {
     pub fn new(launch: Launch, recorder: Recorder) -> Self {
-        Self { launch, recorder, nodes: Vec::new(), fates: Arc::default() }
+        Self { launch, recorder, running: Vec::new(), fates: Arc::default() }
     }
 
     /// The file a process writes its points to.
@@ -85,7 +85,7 @@ impl Nodes {
 
     pub fn start(&mut self, name: &str) -> anyhow::Result<()> {
         let child = spawn(&self.launch, name, 0)?;
-        self.nodes.push(Node { name: name.to_owned(), starts: 0, child });
+        self.running.push(Node { name: name.to_owned(), starts: 0, child });
         Ok(())
     }
 
@@ -116,35 +116,35 @@ impl Nodes {
 
     /// Ends all of them, hard: whatever they had to keep is on disk.
     pub async fn end(mut self) {
-        for node in &mut self.nodes {
+        for node in &mut self.running {
             node.child.kill().await.ok();
         }
     }
 
     async fn kill(&mut self, name: &str) {
-        if let Some(node) = self.nodes.iter_mut().find(|node| node.name == name) {
+        if let Some(node) = self.running.iter_mut().find(|node| node.name == name) {
             node.child.kill().await.ok();
         }
     }
 
     fn look(&mut self) {
-        for index in 0..self.nodes.len() {
-            let node = &mut self.nodes[index];
+        for index in 0..self.running.len() {
+            let node = &mut self.running[index];
             match node.child.try_wait() {
                 Ok(None) => {}
                 Ok(Some(status)) => self.died(index, status),
                 Err(error) => {
-                    self.problem(format!("{} cannot be looked at: {error}", self.nodes[index].name))
+                    self.problem(format!("{} cannot be looked at: {error}", self.running[index].name));
                 }
             }
         }
     }
 
     fn died(&mut self, index: usize, status: ExitStatus) {
-        let name = self.nodes[index].name.clone();
+        let name = self.running[index].name.clone();
         self.note(Function::Crash, &name);
         let ordered = self.launch.die_at.as_ref().is_some_and(|point| point.node == name);
-        if ordered && self.nodes[index].starts == 0 && was_killed(status) {
+        if ordered && self.running[index].starts == 0 && was_killed(status) {
             self.fates().lock().unwrap_or_else(PoisonError::into_inner).died.push(name.clone());
             if let Some(plant) = self.launch.plant
                 && let Err(error) = plant.spoil(&self.launch.dir, &name)
@@ -154,11 +154,11 @@ impl Nodes {
         } else {
             self.problem(format!("{name} ended by itself: {status}; see {name}.log"));
         }
-        let starts = self.nodes[index].starts + 1;
+        let starts = self.running[index].starts + 1;
         match spawn(&self.launch, &name, starts) {
             Ok(child) => {
                 self.note(Function::Restart, &name);
-                self.nodes[index] = Node { name, starts, child };
+                self.running[index] = Node { name, starts, child };
             }
             Err(error) => self.problem(format!("{error:#}")),
         }

@@ -78,6 +78,8 @@ pub struct Sweep {
     /// Points that were not passed each time the course was walked as it is, and are left out.
     pub unsteady: u64,
     pub skipped: Vec<String>,
+    /// Stopped by whoever ran it, before every point was walked up to.
+    pub aborted: bool,
     pub verdict: Verdict,
 }
 
@@ -93,6 +95,7 @@ impl Sweep {
             not_passed: Vec::new(),
             unsteady: 0,
             skipped: Vec::new(),
+            aborted: false,
             verdict: Verdict::Inconclusive,
         }
     }
@@ -103,9 +106,9 @@ impl Sweep {
         self.keep(database, None, &outcome.checked, &outcome.problems);
     }
 
-    pub fn add(&mut self, result: PointResult) {
+    pub fn add(&mut self, result: &PointResult) {
         self.count(&result.checked);
-        let PointResult { database, point, reached, .. } = &result;
+        let PointResult { database, point, reached, .. } = result;
         let process = if point.node == CONTROLLER { CONTROLLER } else { "agent" };
         let tally = self.by_kind.entry(format!("{database} {process} {}", point.step)).or_default();
         tally.points += 1;
@@ -159,6 +162,8 @@ impl Sweep {
         let nothing_judged = self.judged.values().any(|judged| judged.checked == 0);
         self.verdict = if !self.violations.is_empty() {
             Verdict::Violated
+        } else if self.aborted {
+            Verdict::Aborted
         } else if points == 0 || !self.not_reached.is_empty() || !self.not_passed.is_empty() || nothing_judged
         {
             Verdict::Inconclusive
@@ -254,7 +259,7 @@ mod tests {
     fn swept(outcome: RunOutcome) -> Sweep {
         let point = "agent-1/recorded/calling/accepted/1".parse().expect("a point");
         let mut sweep = Sweep::new(1);
-        sweep.add(PointResult::new("sqlite", point, outcome));
+        sweep.add(&PointResult::new("sqlite", point, outcome));
         sweep.judge();
         sweep
     }
@@ -273,6 +278,9 @@ mod tests {
         partial.not_passed.push("sqlite force".into());
         partial.judge();
         assert_eq!(partial.verdict, Verdict::Inconclusive);
+        partial.aborted = true;
+        partial.judge();
+        assert_eq!(partial.verdict, Verdict::Aborted);
     }
 
     #[test]

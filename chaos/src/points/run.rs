@@ -34,7 +34,7 @@ use crate::{
 const READY_S_MAX: u64 = 60;
 /// How long after the course everything must be over.
 const SETTLE_S_MAX: u64 = 45;
-const LOOK_EVERY: Duration = Duration::from_millis(150);
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// A message between the processes and what observes them may be on its way for so long on a busy machine.
 const TRANSIT_S: f64 = 1.0;
 /// Between two beats of the machine's pulse; one that is later by as much is told.

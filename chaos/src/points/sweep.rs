@@ -14,6 +14,7 @@ use reveille_controller::{
 use reveille_proto::points::Step;
 use tempfile::TempDir;
 use tokio::{
+    signal::unix::{SignalKind, signal},
     sync::{Mutex, Semaphore},
     task::JoinSet,
 };
@@ -86,7 +87,7 @@ pub async fn sweep(spec: &SweepSpec, told: &mut (dyn FnMut(u64, u64) + Send)) ->
     if spec.database != CourseDatabase::Postgres {
         Arena::new(spec, &dir, "sqlite", None)?.sweep(&mut found, told).await?;
     }
-    if spec.database != CourseDatabase::Sqlite {
+    if spec.database != CourseDatabase::Sqlite && !found.aborted {
         // Not durable: what is killed here is processes, not machines.
         match Server::start(false).context("failed to start a PostgreSQL server")? {
             Some(server) => {
@@ -144,9 +145,16 @@ impl Arena {
                 arena.walk_up_to(number, point).await
             });
         }
-        let mut done = 0;
-        while let Some(course) = courses.join_next().await {
-            found.add(course.context("a course panicked")??);
+        let (mut done, mut stop) = (0, signal(SignalKind::terminate())?);
+        loop {
+            let course = tokio::select! {
+                course = courses.join_next() => course,
+                // What was found until now is told; processes go with their courses.
+                _ = tokio::signal::ctrl_c() => break found.aborted = true,
+                _ = stop.recv() => break found.aborted = true,
+            };
+            let Some(course) = course else { break };
+            found.add(&course.context("a course panicked")??);
             done += 1;
             told(done, all);
         }

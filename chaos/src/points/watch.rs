@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Between two looks.
-const LOOK_EVERY: Duration = Duration::from_millis(120);
+const LOOK_EVERY: Duration = Duration::from_millis(180);
 
 /// What was seen last, in order of creation.
 pub type Seen = Arc<Vec<WakeSeen>>;
