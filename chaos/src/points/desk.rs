@@ -66,6 +66,8 @@ pub struct Desk {
 
 impl Desk {
     pub fn new(controller: SocketAddr, token_file: PathBuf) -> anyhow::Result<Self> {
+        // A program that has chosen already keeps its choice.
+        rustls::crypto::ring::default_provider().install_default().ok();
         // A connection that is kept may be one to a process that has died.
         let client = reqwest::Client::builder().timeout(TIMEOUT).pool_max_idle_per_host(0).build()?;
         Ok(Self { client, base: format!("http://{controller}"), token_file })

@@ -71,7 +71,7 @@ pub struct Sweep {
     /// By invariant.
     pub judged: BTreeMap<&'static str, Judged>,
     pub violations: Vec<Broken>,
-    /// Points that were not reached, although tried twice.
+    /// Points that were not reached, although tried several times.
     pub not_reached: Vec<String>,
     /// Events and effects of a wake that the course did not pass.
     pub not_passed: Vec<String>,

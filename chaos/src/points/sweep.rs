@@ -1,4 +1,4 @@
-//! The sweep: the course twice as it is, to learn its points, then once for each point with a death there.
+//! The sweep: the course a few times as it is, to learn its points, then once for each point with a death there.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -27,7 +27,7 @@ use super::{
 };
 
 /// How often the course is walked as it is: a point that is not passed every time proves nothing when it is missed.
-const REFERENCES: usize = 2;
+const REFERENCES: usize = 3;
 /// What the course must pass for a sweep to prove anything: every event of a wake, and every effect.
 const MUST_PASS: [(Step, &str); 12] = [
     (Step::RowCommitted, "created"),
@@ -44,7 +44,7 @@ const MUST_PASS: [(Step, &str); 12] = [
     (Step::EffectDone, "look_at_queue"),
 ];
 /// How often a point is walked up to before it is given up.
-const TRIES_MAX: usize = 2;
+const TRIES_MAX: usize = 3;
 
 /// Where the controllers keep their rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
