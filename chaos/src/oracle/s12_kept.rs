@@ -21,7 +21,9 @@ pub fn check(events: &[Event]) -> Checked {
     }
     let last: BTreeMap<&str, Snapshot<'_>> =
         Snapshot::last(events).map(|snapshot| (snapshot.wake, snapshot)).collect();
-    for (wake, before) in shown.iter().filter(|(wake, _)| !last.is_empty() && !last.contains_key(*wake)) {
+    // There may have been a last look that showed no wake at all.
+    let was_last_look = events.iter().any(|event| event.flag("last") == Some(true));
+    for (wake, before) in shown.iter().filter(|(wake, _)| was_last_look && !last.contains_key(*wake)) {
         checked.violated(before.event, [], format!("wake {wake} was shown and is gone"));
     }
     for event in events {
@@ -95,6 +97,15 @@ mod tests {
             texts(&told),
             ["moves of wake w that were shown are gone", "wake v was shown and is gone"]
         );
+    }
+
+    #[test]
+    fn a_last_look_that_shows_nothing_at_all_is_caught() {
+        let mut told = Told::default();
+        told.shown(1.0, "a", "w", &["1 created"], false);
+        assert_eq!(texts(&told), [""; 0], "nobody has looked yet");
+        told.add(9.0, Function::Gate, Key::default(), json!({"last": true}));
+        assert_eq!(texts(&told), ["wake w was shown and is gone"]);
     }
 
     #[test]
