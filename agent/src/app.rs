@@ -68,7 +68,7 @@ pub struct Agent {
 impl Agent {
     /// Opens the journal, measures for the first time, binds the port of the metrics. Nothing is woken yet.
     pub async fn build(config: Config, seams: Seams) -> Result<Self, AgentError> {
-        let Seams { clock, load, seed, starts, groups } = seams;
+        let Seams { clock, load, seed, starts, groups, points } = seams;
         config.check()?;
         let (host, state_dir, instances) =
             (config.host_id()?, config.state_dir()?, config.listed_instances()?);
@@ -96,7 +96,7 @@ impl Agent {
         };
         log_start(&identity, &state_dir, instances.iter().map(|instance| &instance.id));
         let stop = CancellationToken::new();
-        let (journal, writer) = Journal::start(file);
+        let (journal, writer) = Journal::start(file, points.clone());
         let wakes_max = config.guard.wakes_max.unwrap_or_else(|| wakes_max_default(cores, groups.is_some()));
         let executor = Executor::new(Parts {
             clock: clock.clone(),
@@ -113,6 +113,7 @@ impl Agent {
             tally: sampler.tally(),
             metrics: metrics.clone(),
             stop: stop.clone(),
+            points,
         });
         let governor = match groups {
             None => None,

@@ -1,4 +1,5 @@
-//! The contract between agent and controller: messages, ids and the clock both ends take their time from.
+//! The contract between agent and controller: messages, ids, the clock both ends take their time from, and the points
+//! both ends pass.
 //!
 //! Knows nothing of either end. Messages become domain values once, at the edge, through [`edge`].
 
@@ -6,6 +7,7 @@ pub mod clock;
 pub mod codec;
 pub mod edge;
 pub mod ids;
+pub mod points;
 
 /// Generated from `proto/reveille/v1/*.proto`; `tests/bootstrap.rs` fails when it is out of date.
 #[expect(

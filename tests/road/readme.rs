@@ -96,6 +96,7 @@ const COMMANDS: &[(&str, How)] = &[
     ("reveille-chaos run --fault slow-wake --factor 4 --hours 12", Here),
     ("reveille-chaos bench crash --kills 40 --wakes 60", Here),
     ("reveille-chaos bench failover --rounds 1", InContainers),
+    ("reveille-chaos bench points --database sqlite --every 60", Here),
     ("reveille-chaos bench throttle --seeds 2", Here),
 ];
 

@@ -2,7 +2,7 @@
 
 use std::{fmt, path::Path};
 
-use reveille_proto::clock::Clock;
+use reveille_proto::{clock::Clock, points::Points};
 use tracing::info;
 
 use super::AgentError;
@@ -22,6 +22,8 @@ pub struct Seams {
     pub starts: Option<Box<dyn Starts>>,
     /// Where processes start.
     pub groups: Option<Groups>,
+    /// Who is told of the points that are passed.
+    pub points: Points,
 }
 
 impl fmt::Debug for Seams {
@@ -33,7 +35,7 @@ impl fmt::Debug for Seams {
 impl Seams {
     /// Only the whole host is measured, and nothing is capped.
     pub fn new(clock: Clock, load: Box<dyn Source>, seed: u64) -> Self {
-        Self { clock, load, seed, starts: None, groups: None }
+        Self { clock, load, seed, starts: None, groups: None, points: Points::default() }
     }
 
     /// The system's clock, the kernel's counters and CPU groups, a seed from the operating system.

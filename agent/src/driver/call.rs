@@ -30,6 +30,17 @@ pub enum CallOutcome {
 }
 
 impl CallOutcome {
+    /// In one word.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Refused { .. } => "refused",
+            Self::Unknown { .. } => "unknown",
+            Self::NotSent { .. } => "not_sent",
+            Self::PassedOver { .. } => "passed_over",
+        }
+    }
+
     /// Whether another call cannot be a second one.
     pub fn had_no_effect(&self) -> bool {
         matches!(self, Self::Refused { .. } | Self::NotSent { .. } | Self::PassedOver { .. })

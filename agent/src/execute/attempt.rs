@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use reveille_proto::v1::{Effect, Observed, Outcome};
+use reveille_proto::{
+    points::Step,
+    v1::{Effect, Observed, Outcome},
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -116,6 +119,8 @@ impl Attempt<'_> {
     async fn call(&self) -> Ending {
         let called_at = self.now();
         let outcome = self.target.driver.call(&self.as_call()).await;
+        let Order { wake, instance, .. } = self.order;
+        self.inner.points.pass(Step::Called, outcome.name(), Some(*wake), Some(instance));
         info!(wake_id = %self.order.wake, instance_id = %self.order.instance, ?outcome, "the endpoint was called");
         let no = |detail: String, retryable, called_at| Ending {
             detail,

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use reveille_proto::{HostId, InstanceId, WakeId, clock::Clock, edge::Observed, v1};
+use reveille_proto::{HostId, InstanceId, WakeId, clock::Clock, edge::Observed, points::Points, v1};
 use tokio::sync::{mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, info, warn};
@@ -35,6 +35,8 @@ pub struct Parts {
     pub metrics: Metrics,
     /// Ends all tasks where they are; the journal tells the next agent what is left.
     pub stop: CancellationToken,
+    /// Who is told of the points that are passed.
+    pub points: Points,
 }
 
 /// Carries out wakes. Cheap to clone.
@@ -43,7 +45,7 @@ pub struct Executor(Arc<Inner>);
 
 impl Executor {
     pub fn new(parts: Parts) -> Self {
-        let Parts { clock, host, targets, journal, book, limits, load, tally, metrics, stop } = parts;
+        let Parts { clock, host, targets, journal, book, limits, load, tally, metrics, stop, points } = parts;
         let (running, active) = (BTreeMap::new(), BTreeMap::new());
         let state = State { book, limits, running, active, seen: Seen::default() };
         Self(Arc::new(Inner {
@@ -57,7 +59,8 @@ impl Executor {
             metrics,
             stop,
             tasks: TaskTracker::new(),
-            reports: Reports::default(),
+            reports: Reports::new(points.clone()),
+            points,
             state: Mutex::new(state),
         }))
     }

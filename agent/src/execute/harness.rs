@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use reveille_proto::{
     InstanceId, WakeId,
     clock::Clock,
+    points::Points,
     v1::{self, agent_message::Kind},
 };
 use tokio::{
@@ -200,7 +201,7 @@ impl Rig {
         instances: &[Arc<Booting>],
         wakes_max: u32,
     ) -> Self {
-        let (journal, writer) = Journal::start(file);
+        let (journal, writer) = Journal::start(file, Points::default());
         let sample = Sample { cpu_percent: 10.0, cores: 4.0, ..Sample::default() };
         let far = at(1_000_000); // fresh for every test, unless it says otherwise
         let load = watch::Sender::new(Some(Reading { measured_at: far, sample }));
@@ -225,6 +226,7 @@ impl Rig {
             tally: Tally::default(),
             metrics: Metrics::default(),
             stop: stop.clone(),
+            points: Points::default(),
         });
         let (link, reports) = mpsc::channel(1000);
         executor.attach(Some(link));

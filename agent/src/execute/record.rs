@@ -1,7 +1,7 @@
 //! What the journal says, line by line.
 
 use jiff::Timestamp;
-use reveille_proto::WakeId;
+use reveille_proto::{InstanceId, WakeId};
 use serde::{Deserialize, Serialize};
 
 use super::{Ending, Entry, Order};
@@ -43,6 +43,30 @@ impl Record {
             | Self::Unknown { wake, .. }
             | Self::Done { wake, .. }
             | Self::Acked { wake, .. } => Some(*wake),
+        }
+    }
+
+    /// Its name, as the journal writes it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Epoch { .. } => "epoch",
+            Self::Received { .. } => "received",
+            Self::Eligible { .. } => "eligible",
+            Self::Calling { .. } => "calling",
+            Self::Accepted { .. } => "accepted",
+            Self::Unknown { .. } => "unknown",
+            Self::Done { .. } => "done",
+            Self::Acked { .. } => "acked",
+            Self::Kept { .. } => "kept",
+        }
+    }
+
+    /// The instance it names; most records name their wake alone.
+    pub fn instance(&self) -> Option<&InstanceId> {
+        match self {
+            Self::Received { order, .. } => Some(&order.instance),
+            Self::Kept { entry } => Some(&entry.order.instance),
+            _ => None,
         }
     }
 

@@ -3,19 +3,27 @@
 use std::sync::Mutex;
 
 use jiff::Timestamp;
-use reveille_proto::v1::{self, agent_message::Kind};
+use reveille_proto::{
+    points::{Points, Step},
+    v1::{self, agent_message::Kind},
+};
 use tokio::sync::mpsc;
 
 use super::{Entry, Order};
 
 /// To the controller while there is one. What cannot be sent is told again: results until they are acknowledged,
 /// the rest by the next hello.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Reports {
     link: Mutex<Option<mpsc::Sender<v1::AgentMessage>>>,
+    points: Points,
 }
 
 impl Reports {
+    pub(super) fn new(points: Points) -> Self {
+        Self { link: Mutex::default(), points }
+    }
+
     pub(super) fn attach(&self, link: Option<mpsc::Sender<v1::AgentMessage>>) {
         *self.link.lock().expect("nobody panics while holding it") = link;
     }
@@ -26,11 +34,14 @@ impl Reports {
             epoch: order.epoch,
             attempt: order.attempt,
         }));
+        self.points.pass(Step::Told, "ack", Some(order.wake), Some(&order.instance));
     }
 
     /// The result of an entry that is over, or how far it has come.
     pub(super) fn standing(&self, entry: &Entry, now: Timestamp) {
         self.send(message(entry, now));
+        let what = entry.ending.as_ref().map_or(entry.phase.as_str_name(), |end| end.outcome.as_str_name());
+        self.points.pass(Step::Told, what, Some(entry.order.wake), Some(&entry.order.instance));
     }
 
     fn send(&self, kind: Kind) {

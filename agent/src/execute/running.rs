@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use reveille_proto::{HostId, InstanceId, WakeId, clock::Clock, v1};
+use reveille_proto::{HostId, InstanceId, WakeId, clock::Clock, points::Points, v1};
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, info, warn};
@@ -32,6 +32,7 @@ pub(super) struct Inner {
     pub(super) stop: CancellationToken,
     pub(super) tasks: TaskTracker,
     pub(super) reports: Reports,
+    pub(super) points: Points,
     pub(super) state: Mutex<State>,
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
-use crate::{fleet::DatabaseChoice, world::spec::PLAYED_DAYS_MAX};
+use crate::{fleet::DatabaseChoice, points::CourseDatabase, world::spec::PLAYED_DAYS_MAX};
 
 /// The proving ground of Reveille: plays a simulated world against the real controller and agents, and judges.
 #[derive(Debug, Parser)]
@@ -134,6 +134,8 @@ pub struct BenchArgs {
 pub enum Bench {
     /// Kills controller, agents and endpoints (kill -9) at random points under a load of wakes.
     Crash(CrashArgs),
+    /// Stops controller and agents at each point of a course in turn: after each row and each effect.
+    Points(PointsArgs),
     /// Plays storms of wakes on simulated hosts, with the throttle and with what it is compared to.
     Throttle(ThrottleArgs),
     /// Fills this very machine with real instances, and looks at its CPU from outside.
@@ -150,6 +152,28 @@ pub struct FailoverArgs {
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub rounds: u32,
     /// Keep configurations, logs and the history in this directory, which must be empty.
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct PointsArgs {
+    /// Where the controller keeps its rows.
+    #[arg(long, value_enum, default_value_t = CourseDatabase::Both)]
+    pub database: CourseDatabase,
+    /// Only every n-th point.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub every: u32,
+    /// Of these, begin with this one, counted from 0.
+    #[arg(long, default_value_t = 0)]
+    pub from: u32,
+    /// Only points whose name holds this text; the whole name of one is walked up to without looking for others.
+    #[arg(long, value_name = "POINT")]
+    pub only: Option<String>,
+    /// Courses at once, each with processes of its own: they mostly wait.
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub jobs: u16,
+    /// Keep databases, journals, logs and histories of every course in this directory, which must be empty.
     #[arg(long, value_name = "DIR")]
     pub keep: Option<PathBuf>,
 }

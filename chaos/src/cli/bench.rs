@@ -8,13 +8,16 @@ use reveille_controller::report::plot::Format;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::args::{Bench, BenchArgs, CrashArgs, FailoverArgs, FleetArgs, HostArgs, Output, ThrottleArgs};
+use super::args::{
+    Bench, BenchArgs, CrashArgs, FailoverArgs, FleetArgs, HostArgs, Output, PointsArgs, ThrottleArgs,
+};
 use crate::{
     crash::{CrashSpec, crash_watched},
     experiment::Verdict,
     failover::{FailoverSpec, failover_watched},
     fleet::{self, FleetSpec},
     machine::{self, HostSpec},
+    points::{self, SweepSpec},
     storm::{self, bench::steps},
 };
 
@@ -24,6 +27,7 @@ pub(super) async fn bench(args: BenchArgs, output: Output) -> anyhow::Result<Ver
         Bench::Host(args) => host(args, output).await,
         Bench::Failover(args) => failover(args, output).await,
         Bench::Fleet(args) => fleet(args, output).await,
+        Bench::Points(args) => points(args, output).await,
         Bench::Throttle(args) => tokio::task::spawn_blocking(move || throttle(&args, output)).await?,
     }
 }
@@ -61,6 +65,29 @@ async fn failover(args: FailoverArgs, output: Output) -> anyhow::Result<Verdict>
     let outcome = outcome?;
     tell(output, &outcome, || outcome.render())?;
     Ok(outcome.verdict.unwrap_or(Verdict::Error))
+}
+
+async fn points(args: PointsArgs, output: Output) -> anyhow::Result<Verdict> {
+    let spec = SweepSpec {
+        program: std::env::current_exe().context("failed to find this program")?,
+        database: args.database,
+        every: args.every,
+        from: args.from,
+        only: args.only,
+        jobs: args.jobs,
+        keep: args.keep,
+        plant: None,
+    };
+    let bar = progress(0, "{elapsed_precise} {bar:30} course {pos} of {len}, {eta} left");
+    let sweep = points::sweep(&spec, &mut |done, all| {
+        bar.set_length(all);
+        bar.set_position(done);
+    })
+    .await;
+    bar.finish_and_clear();
+    let sweep = sweep?;
+    tell(output, &sweep, || sweep.render())?;
+    Ok(sweep.verdict)
 }
 
 async fn host(args: HostArgs, output: Output) -> anyhow::Result<Verdict> {

@@ -5,15 +5,19 @@ use std::{ffi::OsString, net::SocketAddr, path::PathBuf, process::ExitCode};
 use anyhow::Context as _;
 use clap::Parser;
 use reveille_agent::{
-    app::{Agent, Seams},
+    app::{Agent, Seams as AgentSeams},
     config::Config,
     load::{LoadError, Sample, Source},
 };
+use reveille_controller::app::{App, Seams};
 use reveille_proto::clock::Clock;
 use tokio_util::sync::CancellationToken;
 
 use super::endpoint;
-use crate::fleet::{AgentsSpec, run_agents};
+use crate::{
+    fleet::{AgentsSpec, run_agents},
+    points::PointArgs,
+};
 
 /// The first argument of a node; not part of the published command line.
 pub const NODE: &str = "node";
@@ -35,6 +39,20 @@ enum Node {
     },
     /// Thousands of agents that wake nothing.
     FleetAgents(AgentsSpec),
+    /// The controller, telling its points, on the clock of the course.
+    PointController {
+        config: PathBuf,
+        seed: u64,
+        #[command(flatten)]
+        points: PointArgs,
+    },
+    /// As `Agent`, telling its points, on the clock of the course.
+    PointAgent {
+        config: PathBuf,
+        seed: u64,
+        #[command(flatten)]
+        points: PointArgs,
+    },
     Endpoint {
         name: String,
         listen: SocketAddr,
@@ -65,7 +83,15 @@ async fn run(node: Node) -> ExitCode {
             let args: [OsString; 3] = ["reveille-agent".into(), "--config".into(), config.into()];
             return reveille_agent::cli::main_with(args).await;
         }
-        Node::Agent { config, seed } => agent(config, seed).await,
+        Node::Agent { config, seed } => agent(config, seams(seed)).await,
+        Node::PointController { config, seed, points } => point_controller(config, seed, &points).await,
+        Node::PointAgent { config, seed, points } => match points.open() {
+            Ok(told) => {
+                let (clock, points) = (points.clock(), told);
+                agent(config, AgentSeams { clock, points, ..seams(seed) }).await
+            }
+            Err(error) => Err(error.into()),
+        },
         Node::FleetAgents(spec) => run_agents(&spec).await,
         Node::Endpoint { name, listen, effects, seed } => {
             endpoint::serve(&name, listen, &effects, seed).await
@@ -80,10 +106,26 @@ async fn run(node: Node) -> ExitCode {
     }
 }
 
-async fn agent(config: PathBuf, seed: u64) -> anyhow::Result<()> {
+fn log() {
     drop(tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).try_init());
+}
+
+fn seams(seed: u64) -> AgentSeams {
+    AgentSeams::new(Clock::system(), Box::new(Calm), seed)
+}
+
+async fn point_controller(config: PathBuf, seed: u64, points: &PointArgs) -> anyhow::Result<()> {
+    log();
+    let config = reveille_controller::config::Config::load(Some(&config));
+    let config = config.context("failed to configure the controller")?;
+    let seams = Seams { points: points.open()?, ..Seams::new(points.clock(), seed) };
+    let app = App::build(config, seams).await.context("failed to start the controller")?;
+    app.run(CancellationToken::new()).await.context("the controller failed")
+}
+
+async fn agent(config: PathBuf, seams: AgentSeams) -> anyhow::Result<()> {
+    log();
     let config = Config::load(Some(&config)).context("failed to configure the agent")?;
-    let seams = Seams::new(Clock::system(), Box::new(Calm), seed);
     let agent = Agent::build(config, seams).await.context("failed to start the agent")?;
     agent.run(CancellationToken::new()).await.context("the agent failed")
 }

@@ -109,12 +109,14 @@ pub struct Entry {
     pub key: Key,
     pub value: Value,
     pub cause: Option<u64>,
+    /// Of the session it belongs to; 0 where there is none.
+    pub epoch: u64,
 }
 
 impl Entry {
     pub fn new(node: impl Into<String>, kind: Kind, function: Function, key: Key) -> Self {
         let node = node.into();
-        Self { process: node.clone(), node, kind, function, key, value: Value::Null, cause: None }
+        Self { process: node.clone(), node, kind, function, key, value: Value::Null, cause: None, epoch: 0 }
     }
 
     pub fn value(self, value: Value) -> Self {
@@ -123,6 +125,10 @@ impl Entry {
 
     pub fn cause(self, cause: Option<u64>) -> Self {
         Self { cause, ..self }
+    }
+
+    pub fn epoch(self, epoch: u64) -> Self {
+        Self { epoch, ..self }
     }
 }
 

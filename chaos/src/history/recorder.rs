@@ -79,7 +79,7 @@ impl Recorder {
             wall: now.to_zoned(self.0.zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string(),
             node: entry.node,
             p: entry.process,
-            epoch: 0,
+            epoch: entry.epoch,
             kind: entry.kind,
             f: entry.function,
             k: entry.key,

@@ -19,6 +19,12 @@ pub struct Settings {
     pub transit_s: f64,
     /// How long a lease to lead is valid without being renewed.
     pub lease_ttl_s: f64,
+    /// Failed attempts after which a wake is given up.
+    pub attempts_max: u32,
+    /// An agent's longest wait before it connects again, in seconds.
+    pub reconnect_s_max: f64,
+    /// When the run began on its own clock, in milliseconds since 1970; for what is told as a time of day.
+    pub began_ms: i64,
 }
 
 impl Default for Settings {
@@ -30,6 +36,9 @@ impl Default for Settings {
             preflight_age_max_s: 30.0,
             transit_s: 0.0,
             lease_ttl_s: LEASE_TTL.as_secs_f64(),
+            attempts_max: 3,
+            reconnect_s_max: 30.0,
+            began_ms: 0,
         }
     }
 }
@@ -44,6 +53,9 @@ impl Settings {
             "preflight_age_max_s": self.preflight_age_max_s,
             "transit_s": self.transit_s,
             "lease_ttl_s": self.lease_ttl_s,
+            "attempts_max": self.attempts_max,
+            "reconnect_s_max": self.reconnect_s_max,
+            "began_ms": self.began_ms,
         });
         Entry::new("operator", Kind::Ok, Function::ConfigSet, Key::default()).value(value)
     }
@@ -56,12 +68,19 @@ impl Settings {
         if let Some(max) = event.v.get("host_wakes_max").and_then(Value::as_u64) {
             self.host_wakes_max = max as u32;
         }
+        if let Some(max) = event.v.get("attempts_max").and_then(Value::as_u64) {
+            self.attempts_max = max as u32;
+        }
+        if let Some(began_ms) = event.v.get("began_ms").and_then(Value::as_i64) {
+            self.began_ms = began_ms;
+        }
         let fields = [
             ("cpu_ceiling_percent", &mut self.cpu_ceiling_percent),
             ("load_freshness_s", &mut self.load_freshness_s),
             ("preflight_age_max_s", &mut self.preflight_age_max_s),
             ("transit_s", &mut self.transit_s),
             ("lease_ttl_s", &mut self.lease_ttl_s),
+            ("reconnect_s_max", &mut self.reconnect_s_max),
         ];
         for (name, field) in fields {
             if let Some(value) = event.number(name) {

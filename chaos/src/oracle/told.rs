@@ -33,6 +33,56 @@ impl Told {
         self
     }
 
+    /// Of the event told last.
+    pub(super) fn epoch(&mut self, epoch: u64) -> &mut Self {
+        self.0.last_mut().expect("something was told").epoch = epoch;
+        self
+    }
+
+    /// Of the event told last.
+    pub(super) fn kind(&mut self, kind: Kind) -> &mut Self {
+        self.0.last_mut().expect("something was told").kind = kind;
+        self
+    }
+
+    pub(super) fn session(&mut self, t_s: f64, host: &str, epoch: u64) -> &mut Self {
+        let key = Key { host: Some(host.into()), ..Key::default() };
+        self.add(t_s, Function::LeaseAcquire, key, json!(null)).epoch(epoch)
+    }
+
+    pub(super) fn cut(&mut self, t_s: f64, host: &str) -> &mut Self {
+        let key = Key { host: Some(host.into()), ..Key::default() };
+        self.add(t_s, Function::LeaseLost, key, json!(null)).kind(Kind::Info)
+    }
+
+    /// A look at a wake, with its moves.
+    pub(super) fn shown(
+        &mut self,
+        t_s: f64,
+        instance: &str,
+        wake: &str,
+        moves: &[&str],
+        is_last: bool,
+    ) -> &mut Self {
+        let key = Key { instance: Some(instance.into()), wake: Some(wake.into()), ..Key::default() };
+        let value = json!({"last": is_last, "moves": moves, "state": "ended", "end": "woken"});
+        self.add(t_s, Function::StoreCommit, key, value)
+    }
+
+    /// The last look at a wake of a reason.
+    pub(super) fn last(&mut self, t_s: f64, instance: &str, wake: &str, reason: &str) -> &mut Self {
+        self.shown(t_s, instance, wake, &[], true);
+        self.0.last_mut().expect("just told").v["reason"] = json!(reason);
+        self
+    }
+
+    /// How the wake of the look told last ended.
+    pub(super) fn ended(&mut self, end: &str, verdict: Option<&str>) -> &mut Self {
+        let look = self.0.last_mut().expect("something was told");
+        (look.v["end"], look.v["verdict"]) = (json!(end), json!(verdict));
+        self
+    }
+
     pub(super) fn load(&mut self, t_s: f64, host: &str, cpu_percent: f64) -> &mut Self {
         let key = Key { host: Some(host.into()), ..Key::default() };
         self.add(t_s, Function::LoadSample, key, json!({"cpu_percent": cpu_percent}))

@@ -2,7 +2,11 @@
 
 use serde::Serialize;
 
-use super::{s1_slots, s2_fail_closed, s3_preflight, s4_one_effect, s5_one_end};
+use super::{
+    l1_ends, l2_looked_at, l3_streams, l4_nothing_left, s1_slots, s2_fail_closed, s3_preflight,
+    s4_one_effect, s5_one_end, s6_epochs, s7_lever, s8_schedule, s10_books, s12_kept, s14_waiting,
+    s15_attempts,
+};
 use crate::history::{Event, History};
 
 /// One breach of an invariant.
@@ -36,7 +40,7 @@ impl Checked {
     }
 }
 
-/// All safety invariants this build judges, S1-S5 of the proving ground's design.
+/// The safety invariants of every played day, S1-S5 of the proving ground's design.
 pub fn check_all(history: &History) -> Vec<Checked> {
     let events = &history.events;
     vec![
@@ -46,4 +50,25 @@ pub fn check_all(history: &History) -> Vec<Checked> {
         s4_one_effect::check(events),
         s5_one_end::check(events),
     ]
+}
+
+/// Those, and what can only be judged where every ask, stop, death and last look is in the history: S6-S8, S10, S12, S14,
+/// S15 and L1-L4.
+pub fn check_course(history: &History) -> Vec<Checked> {
+    let events = &history.events;
+    let mut checked = check_all(history);
+    checked.extend([
+        s6_epochs::check(events),
+        s7_lever::check(events),
+        s8_schedule::check(events),
+        s10_books::check(events),
+        s12_kept::check(events),
+        s14_waiting::check(events),
+        s15_attempts::check(events),
+        l1_ends::check(events),
+        l2_looked_at::check(events),
+        l3_streams::check(events),
+        l4_nothing_left::check(events),
+    ]);
+    checked
 }

@@ -49,7 +49,7 @@ impl Controller {
         let data_dir = dir.join("controller");
         let config = config(spec, &data_dir, access_log);
         config.check().context("failed to configure the controller")?;
-        let seams = Seams { clock, seed: spec.world.seed };
+        let seams = Seams::new(clock, spec.world.seed);
         let app = App::build(config, seams).await.context("failed to start the controller")?;
         let (grpc, http) = (app.grpc_addr(), app.http_addr());
         let task = tokio::spawn(async move { app.run(stop).await.context("the controller failed") });

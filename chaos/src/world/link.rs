@@ -1,4 +1,5 @@
-//! A tap on the link between agents and controller: passes every message on unchanged and writes down what it sees.
+//! A tap on the link between agents and controller: passes every message on unchanged and writes down what it sees. Only
+//! where its [`Switch`] says so it cuts sessions, or withholds words of one wake.
 //!
 //! A grant is seen when its command passes and a release when the result passes, so the tap counts at most the permits
 //! the controller counts: what it sees too many of really was too much.
@@ -11,7 +12,8 @@ use std::{
 };
 
 use reveille_proto::v1::{
-    AgentMessage, ControllerMessage, Outcome, Phase, agent_message, controller_message,
+    AgentMessage, ControllerMessage, Outcome, Phase, Progress, Result as WakeResult, agent_message,
+    controller_message,
     fleet_client::FleetClient,
     fleet_server::{Fleet, FleetServer},
 };
@@ -27,6 +29,7 @@ use tonic::{
     transport::{Channel, Endpoint, Server},
 };
 
+use super::{Switch, switch::Passage};
 use crate::history::{Entry, Function, Key, Kind, Recorder};
 
 /// Messages on their way through the tap, per direction.
@@ -36,6 +39,7 @@ const IN_PASSAGE_MAX: usize = 64;
 pub struct Tap {
     controller: Channel,
     recorder: Recorder,
+    switch: Switch,
 }
 
 impl Tap {
@@ -45,8 +49,18 @@ impl Tap {
         recorder: Recorder,
         stop: CancellationToken,
     ) -> io::Result<SocketAddr> {
+        Self::serve_switched(controller, recorder, Switch::default(), stop).await
+    }
+
+    /// As [`Tap::serve`], with sessions that `switch` can cut.
+    pub async fn serve_switched(
+        controller: SocketAddr,
+        recorder: Recorder,
+        switch: Switch,
+        stop: CancellationToken,
+    ) -> io::Result<SocketAddr> {
         let endpoint = Endpoint::from_shared(format!("http://{controller}")).map_err(io::Error::other)?;
-        let tap = Self { controller: endpoint.connect_lazy(), recorder };
+        let tap = Self { controller: endpoint.connect_lazy(), recorder, switch };
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let server = Server::builder().add_service(FleetServer::new(tap));
@@ -70,13 +84,28 @@ impl Fleet for Tap {
         request: Request<Streaming<AgentMessage>>,
     ) -> Result<Response<Self::SessionStream>, Status> {
         let (metadata, _, mut from_agent) = request.into_parts();
-        let watch = Arc::new(Watch { recorder: self.recorder.clone(), host: OnceLock::new() });
+        let recorder = self.recorder.clone();
+        let watch = Arc::new(Watch {
+            recorder,
+            host: OnceLock::new(),
+            welcomed: OnceLock::new(),
+            session: self.switch.session(),
+        });
         let (pass_on, passed) = mpsc::channel(IN_PASSAGE_MAX);
         let up = Arc::clone(&watch);
         tokio::spawn(async move {
-            while let Some(Ok(message)) = from_agent.next().await {
-                up.upward(&message);
-                if pass_on.send(message).await.is_err() {
+            let is_cut = up.session.cut();
+            tokio::pin!(is_cut);
+            loop {
+                let message = tokio::select! {
+                    biased;
+                    () = &mut is_cut => return,
+                    message = from_agent.next() => message,
+                };
+                let Some(Ok(message)) = message else { return };
+                let is_heard = up.upward(&message);
+                // A hello tells whose session it is, and that may be one to be held.
+                if up.session.is_cut_now() || (is_heard && pass_on.send(message).await.is_err()) {
                     return;
                 }
             }
@@ -84,9 +113,9 @@ impl Fleet for Tap {
         let mut upstream = Request::new(ReceiverStream::new(passed));
         *upstream.metadata_mut() = metadata;
         let answer = FleetClient::new(self.controller.clone()).session(upstream).await?;
-        let downward =
-            answer.into_inner().map(move |message| message.inspect(|message| watch.downward(message)));
-        Ok(Response::new(Box::pin(downward)))
+        let (hand_on, down) = mpsc::channel(IN_PASSAGE_MAX);
+        tokio::spawn(downwards(answer.into_inner(), hand_on, watch));
+        Ok(Response::new(Box::pin(ReceiverStream::new(down))))
     }
 }
 
@@ -95,19 +124,54 @@ impl Fleet for Tap {
 struct Watch {
     recorder: Recorder,
     host: OnceLock<String>,
+    welcomed: OnceLock<()>,
+    session: Passage,
+}
+
+/// Passes on what the controller says, until either end or the switch ends it.
+async fn downwards(
+    mut from_controller: Streaming<ControllerMessage>,
+    hand_on: mpsc::Sender<Result<ControllerMessage, Status>>,
+    watch: Arc<Watch>,
+) {
+    loop {
+        let message = tokio::select! {
+            biased;
+            () = watch.session.cut() => break,
+            () = hand_on.closed() => break,
+            message = from_controller.next() => message,
+        };
+        let Some(message) = message else { break };
+        if let Ok(message) = &message {
+            watch.downward(message);
+        }
+        let is_over = message.is_err();
+        if hand_on.send(message).await.is_err() || is_over {
+            break;
+        }
+    }
+    watch.over();
 }
 
 impl Watch {
-    fn upward(&self, message: &AgentMessage) {
+    /// Whether the controller is to hear it.
+    fn upward(&self, message: &AgentMessage) -> bool {
         match &message.kind {
-            Some(agent_message::Kind::Hello(hello)) => drop(self.host.set(hello.host_id.clone())),
+            Some(agent_message::Kind::Hello(hello)) => {
+                drop(self.host.set(hello.host_id.clone()));
+                self.session.is_of(&hello.host_id);
+            }
+            Some(
+                agent_message::Kind::Progress(Progress { wake_id, .. })
+                | agent_message::Kind::Result(WakeResult { wake_id, .. }),
+            ) if self.session.is_muted(wake_id) => return false,
             Some(agent_message::Kind::Load(load)) => {
                 let value = json!({"cpu_percent": load.cpu_percent, "measured_at_ms": load.measured_at_ms});
                 self.note(Kind::Ok, Function::LoadSample, self.key(), value);
             }
             Some(agent_message::Kind::Ack(ack)) => {
                 let key = self.wake_key(&ack.wake_id, ack.attempt);
-                self.note(Kind::Ok, Function::CommandAck, key, json!(null));
+                self.note_at(ack.epoch, Kind::Ok, Function::CommandAck, key, json!(null));
             }
             Some(agent_message::Kind::Progress(progress)) => {
                 let key = self.wake_key(&progress.wake_id, progress.attempt);
@@ -130,6 +194,7 @@ impl Watch {
             }
             None => {}
         }
+        true
     }
 
     fn downward(&self, message: &ControllerMessage) {
@@ -140,21 +205,44 @@ impl Watch {
                     idem: Some(wake.idempotency_key.clone()),
                     ..self.wake_key(&wake.wake_id, wake.attempt)
                 };
-                let value = json!({"reason": wake.reason().as_str_name(), "look_only": wake.look_only});
+                let value = json!({
+                    "reason": wake.reason().as_str_name(),
+                    "look_only": wake.look_only,
+                    "deadline_ms": wake.deadline_ms,
+                });
                 self.note(Kind::Ok, Function::SlotGrant, key.clone(), value.clone());
-                self.note(Kind::Invoke, Function::CommandSend, key, value);
+                self.note_at(wake.epoch, Kind::Invoke, Function::CommandSend, key, value);
             }
             Some(controller_message::Kind::Cancel(cancel)) => {
                 let key = Key { wake: Some(cancel.wake_id.clone()), ..self.key() };
                 self.note(Kind::Info, Function::SlotRelease, key, json!({"outcome": "CANCEL_SENT"}));
             }
+            Some(controller_message::Kind::Welcome(welcome)) => {
+                self.welcomed.set(()).ok();
+                self.note_at(welcome.epoch, Kind::Ok, Function::LeaseAcquire, self.key(), json!(null));
+            }
+            Some(controller_message::Kind::ResultAck(ack)) => {
+                let key = self.wake_key(&ack.wake_id, ack.attempt);
+                self.note_at(ack.epoch, Kind::Ok, Function::StoreCommit, key, json!({"acked": "result"}));
+            }
             _ => {}
         }
     }
 
+    /// The session is over; one that was never welcomed was none.
+    fn over(&self) {
+        if self.welcomed.get().is_some() {
+            self.note(Kind::Info, Function::LeaseLost, self.key(), json!(null));
+        }
+    }
+
     fn note(&self, kind: Kind, function: Function, key: Key, value: serde_json::Value) {
+        self.note_at(0, kind, function, key, value);
+    }
+
+    fn note_at(&self, epoch: u64, kind: Kind, function: Function, key: Key, value: serde_json::Value) {
         let node = self.host.get().map_or("unknown", String::as_str);
-        self.recorder.record(Entry::new(node, kind, function, key).value(value));
+        self.recorder.record(Entry::new(node, kind, function, key).value(value).epoch(epoch));
     }
 
     fn key(&self) -> Key {

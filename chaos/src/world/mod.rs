@@ -17,6 +17,7 @@ pub mod live;
 pub mod presence;
 pub mod spec;
 pub mod state;
+pub mod switch;
 pub mod users;
 
 pub use access_log::AccessLog;
@@ -31,4 +32,5 @@ pub use link::Tap;
 pub use live::Live;
 pub use spec::{WorldSpec, host_id, index_of, instance_id};
 pub use state::{Glance, World};
+pub use switch::Switch;
 pub use users::UserRecord;

@@ -11,6 +11,7 @@ use std::{
 use rand::{SeedableRng, rngs::StdRng};
 use reveille_proto::{
     clock::Clock,
+    points::Points,
     v1::{control_server::ControlServer, fleet_server::FleetServer},
 };
 use tokio::{net::TcpListener, sync::watch};
@@ -31,20 +32,23 @@ use crate::{
 /// How long open requests may take to end after a SIGTERM, in real time.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// What is put in from outside: time and chance.
+/// What is put in from outside: time and chance, and who is told of the points that are passed.
 #[derive(Debug, Clone)]
 pub struct Seams {
     pub clock: Clock,
     pub seed: u64,
+    pub points: Points,
 }
 
 impl Seams {
+    /// Nobody is told of points.
+    pub fn new(clock: Clock, seed: u64) -> Self {
+        Self { clock, seed, points: Points::default() }
+    }
+
     /// The system's clock, and a seed of the operating system.
     pub fn production() -> Self {
-        Self {
-            clock: Clock::system(),
-            seed: rand::TryRng::try_next_u64(&mut rand::rngs::SysRng).unwrap_or(0),
-        }
+        Self::new(Clock::system(), rand::TryRng::try_next_u64(&mut rand::rngs::SysRng).unwrap_or(0))
     }
 }
 
@@ -145,10 +149,10 @@ impl App {
         let tokens = Tokens::load_or_create(&config, &dir)?;
         let (http, http_addr) = listen("http", config.listen.http).await?;
         let (grpc, grpc_addr) = listen("grpc", config.listen.grpc).await?;
-        let store = Store::open_at(&database).await?;
+        let store = Store::open_at(&database).await?.telling(seams.points.clone());
         let instances = config.instances.clone();
         let rng = StdRng::seed_from_u64(seams.seed);
-        let shared = Shared::new(config, seams.clock, store, rng).await?;
+        let shared = Shared::new(config, seams.clock, store, (rng, seams.points)).await?;
         introduce(&shared, http_addr, grpc_addr).await?;
         // Before anything is planned or dispatched.
         shared.days(shared.clock.now());

@@ -7,7 +7,11 @@ use std::sync::{
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use rand::{Rng, RngExt, rngs::StdRng};
-use reveille_proto::{WakeId, clock::Clock};
+use reveille_proto::{
+    WakeId,
+    clock::Clock,
+    points::{Points, Step},
+};
 use tokio::sync::{Notify, watch};
 
 use super::{Learned, Levers, Metrics, Office, SharedBoard, learned::Mind};
@@ -57,6 +61,7 @@ pub struct Inner {
     pub needs: Needs,
     pub signals: Signals,
     pub metrics: Metrics,
+    pub points: Points,
     pub calendars: Calendars,
     policy: watch::Sender<Arc<Policy>>,
     /// The model in service.
@@ -104,7 +109,7 @@ impl Shared {
         config: Config,
         clock: Clock,
         store: Store,
-        rng: StdRng,
+        (rng, points): (StdRng, Points),
     ) -> Result<Self, StoreError> {
         let now = clock.now();
         let is_alone = !store.is_shared();
@@ -133,6 +138,7 @@ impl Shared {
             needs,
             signals: Signals::default(),
             metrics,
+            points,
             calendars,
             policy,
             learned: RwLock::default(),
@@ -205,6 +211,7 @@ impl Shared {
         };
         self.store.policy_change(&change).await?;
         self.policy.send_replace(new.clone());
+        self.points.pass(Step::PolicyKept, key, None, None);
         tracing::info!(key, old = change.old_value, new = change.new_value, by, "policy changed");
         self.signals.plan.notify_one();
         self.signals.dispatch.notify_one();

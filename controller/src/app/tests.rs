@@ -22,7 +22,7 @@ use crate::{
     calendars::{CalendarConfig, CalendarKind},
     config::{Config, InstanceConfig},
     store::NewWake,
-    wake::{End, Reason, State, Wake},
+    wake::{End, Event, Reason, State, Wake},
 };
 
 mod cable;
@@ -56,7 +56,7 @@ impl Running {
     }
 
     async fn start_with(dir: &Path, config: Config) -> Self {
-        let app = App::build(config, Seams { clock: Clock::system(), seed: 1 }).await.expect("builds");
+        let app = App::build(config, Seams::new(Clock::system(), 1)).await.expect("builds");
         let shared = app.shared().clone();
         let grpc = format!("http://{}", app.grpc_addr());
         let token = std::fs::read_to_string(dir.join("agent.token")).expect("made at the start");
@@ -301,6 +301,43 @@ async fn a_crashed_controller_goes_on_with_the_wake_under_a_higher_epoch() {
 }
 
 #[tokio::test]
+async fn an_agent_that_comes_back_is_told_to_stop_what_was_ended_without_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let controller = Running::start(dir.path()).await;
+    let mut agent = FakeAgent::welcomed(&controller).await;
+    agent.load(&controller, 10.0).await;
+    let id = controller.request("dev1").await;
+    let wake = agent.next_wake().await;
+    // Ended by force, and the controller died before it could tell the agent.
+    let force = Event::Force { by: "test".into(), at: controller.shared.clock.now() };
+    let rule = controller.shared.config.wake.retry_rule();
+    controller.shared.store.wake_step(id, &force, &rule).await.expect("ended");
+    controller.crash().await;
+    drop(agent);
+
+    let controller = Running::start(dir.path()).await;
+    let in_hand = |wake_id: &str, phase: v1::Phase| v1::UnfinishedWake {
+        wake_id: wake_id.into(),
+        attempt: wake.attempt,
+        instance_id: "dev1".into(),
+        phase: phase.into(),
+        ..Default::default()
+    };
+    let unknown = controller.shared.wake_id(controller.shared.clock.now()).to_string();
+    let unfinished =
+        vec![in_hand(&unknown, v1::Phase::Accepted), in_hand(&wake.wake_id, v1::Phase::Accepted)];
+    let back = v1::Hello { unfinished, ..hello(PROTOCOL_VERSION) };
+    let mut agent = FakeAgent::connect(&controller, back, &controller.token).await.expect("connects");
+    let cancel = loop {
+        if let Down::Cancel(cancel) = agent.next().await {
+            break cancel;
+        }
+    };
+    assert_eq!(cancel.wake_id, wake.wake_id, "and not the one that may be another's");
+    controller.crash().await;
+}
+
+#[tokio::test]
 async fn another_journal_is_told_to_look_only() {
     let dir = tempfile::tempdir().expect("a directory");
     let controller = Running::start(dir.path()).await;
@@ -319,7 +356,7 @@ async fn another_journal_is_told_to_look_only() {
 async fn a_second_controller_on_the_same_data_is_told_so() {
     let dir = tempfile::tempdir().expect("a directory");
     let controller = Running::start(dir.path()).await;
-    let second = App::build(config(dir.path()), Seams { clock: Clock::system(), seed: 2 }).await;
+    let second = App::build(config(dir.path()), Seams::new(Clock::system(), 2)).await;
     assert!(matches!(second.err(), Some(AppError::Locked { .. })));
     controller.crash().await;
 }

@@ -7,8 +7,8 @@ use std::{pin::Pin, time::Duration};
 
 use futures::{Stream, StreamExt, stream};
 use reveille_proto::{
-    HostId, PROTOCOL_VERSION, PROTOCOL_VERSION_MIN,
-    edge::{AttemptResult, FieldError, Hello, LoadReport, Progress},
+    HostId, PROTOCOL_VERSION, PROTOCOL_VERSION_MIN, WakeId,
+    edge::{AttemptResult, FieldError, Hello, LoadReport, Phase, Progress},
     protocol_compatible,
     v1::{self, agent_message::Kind as Up, controller_message::Kind as Down},
 };
@@ -30,9 +30,21 @@ const HELLO_TIMEOUT: Duration = Duration::from_secs(20);
 /// What agents say about wakes, in the order they say it.
 #[derive(Debug)]
 pub enum AgentEvent {
-    Connected { host: HostId, journal_id: String, epoch: u64 },
-    Progress { host: HostId, progress: Progress },
-    Result { host: HostId, result: AttemptResult },
+    /// `in_hand` are the wakes it goes on with.
+    Connected {
+        host: HostId,
+        journal_id: String,
+        epoch: u64,
+        in_hand: Vec<WakeId>,
+    },
+    Progress {
+        host: HostId,
+        progress: Progress,
+    },
+    Result {
+        host: HostId,
+        result: AttemptResult,
+    },
 }
 
 /// Serves `reveille.v1.Fleet`.
@@ -155,6 +167,12 @@ impl FleetService {
     }
 }
 
+/// What the agent goes on with; the end of what is done it tells by itself.
+fn in_hand(hello: &Hello) -> Vec<WakeId> {
+    let goes_on = hello.unfinished.iter().filter(|wake| wake.phase != Phase::Done);
+    goes_on.map(|wake| wake.wake).collect()
+}
+
 fn one(kind: Down) -> v1::ControllerMessage {
     v1::ControllerMessage { kind: Some(kind) }
 }
@@ -198,6 +216,7 @@ impl v1::fleet_server::Fleet for FleetService {
             host: hello.host.clone(),
             journal_id: hello.journal_id.clone(),
             epoch: welcome.epoch,
+            in_hand: in_hand(&hello),
         };
         self.events.send(connected).ok();
         if is_changed {

@@ -2,7 +2,7 @@
 
 use reveille_proto::InstanceId;
 
-use super::{Store, StoreError, backend::Tx, error::During, row::Place};
+use super::{Store, StoreError, Tx, error::During, row::Place};
 use crate::visits::{Activity, Sighting};
 
 /// 96 quarter hours.

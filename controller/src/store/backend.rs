@@ -1,14 +1,9 @@
 //! The few things the two databases say differently.
 
-use sqlx::{Any, Transaction};
-
-use super::{StoreError, error::During};
+use super::{StoreError, Tx, error::During};
 
 /// Number of the lock on the sessions of hosts: `reveille` in ASCII.
 const SESSIONS_LOCK: i64 = i64::from_be_bytes(*b"reveille");
-
-/// A transaction on either database.
-pub(super) type Tx = Transaction<'static, Any>;
 
 /// Which database is spoken to. Both take `$1`; the types used are BIGINT, DOUBLE PRECISION, TEXT and BYTEA.
 ///

@@ -34,8 +34,8 @@ impl DatabaseUrl {
         Self(text.into())
     }
 
-    /// With the password.
-    pub(super) fn exposed(&self) -> &str {
+    /// With the password: for whoever writes it into a file that only its owner can read.
+    pub fn exposed(&self) -> &str {
         &self.0
     }
 

@@ -4,8 +4,7 @@ use jiff::Timestamp;
 use reveille_proto::InstanceId;
 
 use super::{
-    Backend, Store, StoreError,
-    backend::Tx,
+    Backend, Store, StoreError, Tx,
     error::During,
     row::{Place, ms},
     rows::{self, Kind, ROWS_PER_STATEMENT},

@@ -7,8 +7,7 @@ use reveille_proto::{HostId, InstanceId, edge::Hello};
 use serde::Serialize;
 
 use super::{
-    Backend, Store, StoreError,
-    backend::Tx,
+    Backend, Store, StoreError, Tx,
     error::During,
     row::ms,
     rows::{self, Kind, plain},

@@ -2,9 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{
-    Backend, Store, StoreError, backend::Tx, error::During, models::ModelStatus, retry::Contended, row::ms,
-};
+use super::{Backend, Store, StoreError, Tx, error::During, models::ModelStatus, retry::Contended, row::ms};
 
 /// Why a version cannot be put in service.
 #[derive(Debug, thiserror::Error)]

@@ -5,8 +5,7 @@ use reveille_proto::{HostId, InstanceId};
 use sqlx::FromRow;
 
 use super::{
-    Store, StoreError,
-    backend::Tx,
+    Store, StoreError, Tx,
     error::During,
     row::{Place, ms},
 };

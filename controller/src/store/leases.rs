@@ -1,6 +1,6 @@
 //! Table `leases`: who leads, under which epoch; and the check that keeps a late writer out.
 
-use super::{Backend, Store, StoreError, backend::Tx, error::During};
+use super::{Backend, Store, StoreError, Tx, error::During};
 
 /// A lease as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,8 +4,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use reveille_proto::InstanceId;
 
 use super::{
-    Store, StoreError,
-    backend::Tx,
+    Store, StoreError, Tx,
     error::During,
     in_service::in_service,
     leases::{Fence, fenced},

@@ -8,8 +8,7 @@ use serde::Serialize;
 use sqlx::AssertSqlSafe;
 
 use super::{
-    Backend, Store, StoreError, Transition,
-    backend::Tx,
+    Backend, Store, StoreError, Transition, Tx,
     error::During,
     row::{Place, ms},
     rows::{self, Kind, ROWS_PER_STATEMENT, plain},
@@ -91,18 +90,30 @@ impl Store {
         if moves.is_empty() {
             return Ok(Vec::new());
         }
-        self.retried(|| self.commit_moves(moves, sessions)).await
+        // Nearly always all of them are as they were seen: then one number says so, not a row for each.
+        if let Some(moved) = self.retried(|| self.commit_moves(moves, sessions, Told::AllOrNothing)).await? {
+            return Ok(moved);
+        }
+        let moved = self.retried(|| self.commit_moves(moves, sessions, Told::OneByOne)).await?;
+        Ok(moved.unwrap_or_default())
     }
 
     async fn commit_moves(
         &self,
         moves: &[WakeMove],
         sessions: Option<&Sessions>,
-    ) -> Result<Vec<Moved>, StoreError> {
+        told: Told,
+    ) -> Result<Option<Vec<Moved>>, StoreError> {
         let mut tx = self.begin().await?;
-        let held = match sessions {
-            Some(sessions) => Some(held(&mut tx, self.backend, sessions).await?),
-            None => None,
+        let held = match (sessions, told) {
+            (None, _) => None,
+            (Some(sessions), Told::AllOrNothing) => {
+                if !are_held(&mut tx, self.backend, sessions).await? {
+                    return Ok(None);
+                }
+                None
+            }
+            (Some(sessions), Told::OneByOne) => Some(held(&mut tx, self.backend, sessions).await?),
         };
         // One statement cannot change a row twice: of several moves of one wake, the first is tried. In order of wake, so
         // that two controllers do not wait for each other.
@@ -117,9 +128,14 @@ impl Store {
             .values()
             .map(|(_, moved)| changed_row(&moved.after, &Standing::of(&moved.before), 1))
             .collect();
-        let done = update(&mut tx, self.backend, &rows).await?;
-        tried.retain(|id, _| done.contains(id));
-        let story: Vec<_> = tried.values().map(|(_, moved)| moved.transition()).collect();
+        if told == Told::OneByOne {
+            let done = update(&mut tx, self.backend, &rows).await?;
+            tried.retain(|id, _| done.contains(id));
+        } else if !update_all(&mut tx, self.backend, &rows).await? {
+            return Ok(None);
+        }
+        let story: Vec<_> =
+            tried.values().map(|(_, moved)| (moved.transition(), &moved.before.instance)).collect();
         transitions::append(&mut tx, self.backend, &story).await?;
         tx.commit().await.during("commit moves of wakes")?;
         let mut told = vec![Moved::Lost; moves.len()];
@@ -127,8 +143,42 @@ impl Store {
             let after = Wake { moves: moved.before.moves + 1, ..moved.after.clone() };
             told[index] = Moved::Done(Box::new(after));
         }
-        Ok(told)
+        Ok(Some(told))
     }
+}
+
+/// How much is asked of the database about a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// Only whether every session is held and every wake stood as was seen; if not, nothing is written.
+    AllOrNothing,
+    /// Which are and did.
+    OneByOne,
+}
+
+/// A session as the fence compares it.
+#[derive(Serialize)]
+struct HeldRow<'a> {
+    host_id: &'a HostId,
+    session_epoch: u64,
+}
+
+/// Whether all sessions are still those; they stay so until the commit.
+async fn are_held(tx: &mut Tx, backend: Backend, sessions: &Sessions) -> Result<bool, StoreError> {
+    backend.keep_sessions(tx).await?;
+    let sql = format!(
+        "SELECT COUNT(*) FROM {} AS said JOIN hosts ON hosts.host_id = said.host_id \
+         AND hosts.session_epoch = said.session_epoch WHERE hosts.controller_id = $2",
+        rows::table(backend, &[("host_id", Kind::Text), ("session_epoch", Kind::Int)])
+    );
+    let said = sessions.epochs.iter().map(|(host_id, epoch)| HeldRow { host_id, session_epoch: *epoch });
+    let held: i64 = sqlx::query_scalar(AssertSqlSafe(sql))
+        .bind(rows::json(&said.collect::<Vec<_>>()))
+        .bind(&sessions.controller)
+        .fetch_one(&mut **tx)
+        .await
+        .during("look at the sessions of hosts")?;
+    Ok(held as usize == sessions.epochs.len())
 }
 
 /// The hosts whose sessions are still those; they stay so until the commit.
@@ -200,7 +250,11 @@ pub(super) async fn write(tx: &mut Tx, backend: Backend, lines: &[Line]) -> Resu
         let row = lost.wake.id.to_string();
         return Err(Place { table: "wakes", row: &row }.bad("it is over and cannot move"));
     }
-    let story: Vec<_> = moved.iter().flat_map(|line| line.story.iter().cloned()).collect();
+    let story: Vec<_> = moved
+        .iter()
+        .copied()
+        .flat_map(|line| line.story.iter().map(|row| (row.clone(), &line.wake.instance)))
+        .collect();
     transitions::append(tx, backend, &story).await
 }
 
@@ -326,39 +380,54 @@ async fn update(
     backend: Backend,
     rows: &[ChangedRow<'_>],
 ) -> Result<BTreeSet<WakeId>, StoreError> {
-    let (going_on, placed): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.goes_on);
     let mut done = BTreeSet::new();
-    change(tx, backend, &GOING_ON, &going_on, &mut done).await?;
-    change(tx, backend, &[&GOING_ON[..], &PLACED[..]].concat(), &placed, &mut done).await?;
+    for (columns, rows) in by_kind(rows) {
+        let sql = format!("{} RETURNING wakes.wake_id", change(backend, &columns));
+        for some in rows.chunks(ROWS_PER_STATEMENT) {
+            let ids: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sql.clone()))
+                .bind(rows::json(some))
+                .fetch_all(&mut **tx)
+                .await
+                .during("move wakes")?;
+            for id in ids {
+                done.insert(Place { table: "wakes", row: &id }.parse("wake_id", &id)?);
+            }
+        }
+    }
     Ok(done)
 }
 
-async fn change(
-    tx: &mut Tx,
-    backend: Backend,
-    changed: &[(&str, Kind)],
-    rows: &[&ChangedRow<'_>],
-    done: &mut BTreeSet<WakeId>,
-) -> Result<(), StoreError> {
+/// As [`update`]; says whether all were changed.
+async fn update_all(tx: &mut Tx, backend: Backend, rows: &[ChangedRow<'_>]) -> Result<bool, StoreError> {
+    let mut changed = 0;
+    for (columns, rows) in by_kind(rows) {
+        let sql = change(backend, &columns);
+        for some in rows.chunks(ROWS_PER_STATEMENT) {
+            let done =
+                sqlx::query(AssertSqlSafe(sql.clone())).bind(rows::json(some)).execute(&mut **tx).await;
+            changed += done.during("move wakes")?.rows_affected();
+        }
+    }
+    Ok(changed == rows.len() as u64)
+}
+
+type Columns = Vec<(&'static str, Kind)>;
+
+/// The rows that go on, and all others, with the columns that change.
+fn by_kind<'a, 'b>(rows: &'a [ChangedRow<'b>]) -> [(Columns, Vec<&'a ChangedRow<'b>>); 2] {
+    let (going_on, placed) = rows.iter().partition(|row| row.goes_on);
+    [(GOING_ON.to_vec(), going_on), ([&GOING_ON[..], &PLACED[..]].concat(), placed)]
+}
+
+fn change(backend: Backend, changed: &[(&str, Kind)]) -> String {
     let mut columns = changed.to_vec();
     columns.extend([("wake_id", Kind::Text), ("moves_before", Kind::Int)]);
     let set: Vec<_> = changed.iter().map(|(name, _)| format!("{name} = changed.{name}")).collect();
     // The plus keeps SQLite from going through all open wakes by their index, and for each through the whole batch.
-    let sql = format!(
+    format!(
         "UPDATE wakes SET {} FROM {} AS changed WHERE wakes.wake_id = changed.wake_id \
-         AND wakes.moves = changed.moves_before AND +wakes.ended_at IS NULL RETURNING wakes.wake_id",
+         AND wakes.moves = changed.moves_before AND +wakes.ended_at IS NULL",
         set.join(", "),
         rows::table(backend, &columns)
-    );
-    for some in rows.chunks(ROWS_PER_STATEMENT) {
-        let ids: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sql.clone()))
-            .bind(rows::json(some))
-            .fetch_all(&mut **tx)
-            .await
-            .during("move wakes")?;
-        for id in ids {
-            done.insert(Place { table: "wakes", row: &id }.parse("wake_id", &id)?);
-        }
-    }
-    Ok(())
+    )
 }

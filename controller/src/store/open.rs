@@ -3,12 +3,13 @@
 use std::{fmt::Write, path::Path, sync::Once, time::Duration};
 
 use jiff::Timestamp;
+use reveille_proto::points::Points;
 use sqlx::{
     Executor,
     any::{AnyConnectOptions, AnyPoolOptions},
 };
 
-use super::{Backend, Database, StoreError, backend::Tx, error::During, pool::Pool, row::ms};
+use super::{Backend, Database, StoreError, Tx, error::During, pool::Pool, row::ms};
 
 /// Connections to a file; writers take turns anyway.
 const FILE_CONNECTIONS_MAX: u32 = 4;
@@ -57,6 +58,7 @@ pub struct Store {
     pub(super) backend: Backend,
     /// For errors.
     pub(super) shown: std::sync::Arc<str>,
+    points: Points,
 }
 
 impl Store {
@@ -99,12 +101,18 @@ impl Store {
                 })
             });
         let pool = Pool::connect(pool_options, backend, options).await.map_err(failed)?;
-        Ok(Self { pool, backend, shown: shown.into() })
+        Ok(Self { pool, backend, shown: shown.into(), points: Points::default() })
+    }
+
+    /// The same database, whose rows of wakes' stories are told as points.
+    pub fn telling(self, points: Points) -> Self {
+        Self { points, ..self }
     }
 
     /// A transaction in which what was read stays true.
     pub(super) async fn begin(&self) -> Result<Tx, StoreError> {
-        self.pool.begin_with(self.backend.begin()).await.during("begin a transaction")
+        let begun = self.pool.begin_with(self.backend.begin()).await.during("begin a transaction")?;
+        Ok(Tx::new(begun, self.points.clone()))
     }
 
     /// A number higher than that of every controller that used this database before.

@@ -6,8 +6,7 @@ use reveille_proto::{HostId, InstanceId};
 use serde::Serialize;
 
 use super::{
-    Backend, Store, StoreError,
-    backend::Tx,
+    Backend, Store, StoreError, Tx,
     error::During,
     held_out,
     leases::{Fence, fenced},

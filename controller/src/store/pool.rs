@@ -13,11 +13,15 @@ use futures::{
 };
 use sqlx::{
     Any, AnyConnection, AnyPool, Connection, Database, Describe, Either, Execute, Executor, SqlStr,
+    Transaction,
     any::{AnyConnectOptions, AnyPoolOptions},
 };
 use tokio::{sync::watch, time::Instant};
 
-use super::{Backend, backend::Tx};
+use super::Backend;
+
+/// A transaction on either database.
+type Begun = Transaction<'static, Any>;
 
 /// How long a connection may take to say that it is still one.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
@@ -86,7 +90,7 @@ impl Pool {
         }
     }
 
-    pub(super) async fn begin_with(&self, statement: &'static str) -> Result<Tx, sqlx::Error> {
+    pub(super) async fn begin_with(&self, statement: &'static str) -> Result<Begun, sqlx::Error> {
         self.answered(self.inner.begin_with(statement)).await?
     }
 

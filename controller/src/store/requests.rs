@@ -8,8 +8,7 @@ use serde::Serialize;
 use sqlx::AssertSqlSafe;
 
 use super::{
-    Backend, Store, StoreError, Transition,
-    backend::Tx,
+    Backend, Store, StoreError, Transition, Tx,
     error::During,
     moves::{StateColumns, advance},
     row::ms,
@@ -232,7 +231,8 @@ async fn insert(tx: &mut Tx, backend: Backend, wakes: &[Wake]) -> Result<BTreeSe
             .during("insert wakes")?;
         inserted.extend(ids.iter().filter_map(|id| id.parse::<WakeId>().ok()));
     }
-    let created: Vec<_> = wakes.iter().filter(|wake| inserted.contains(&wake.id)).map(created).collect();
+    let made = wakes.iter().filter(|wake| inserted.contains(&wake.id));
+    let created: Vec<_> = made.map(|wake| (created(wake), &wake.instance)).collect();
     transitions::append(tx, backend, &created).await?;
     Ok(inserted)
 }

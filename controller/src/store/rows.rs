@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::Backend;
 
-/// Rows per statement: the text stays at one or two megabytes.
-pub(super) const ROWS_PER_STATEMENT: usize = 2000;
+/// Rows per statement: the text stays at two or three megabytes.
+pub(super) const ROWS_PER_STATEMENT: usize = 4000;
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy)]

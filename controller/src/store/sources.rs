@@ -3,8 +3,7 @@
 use jiff::Timestamp;
 
 use super::{
-    Store, StoreError,
-    backend::Tx,
+    Store, StoreError, Tx,
     error::During,
     row::{Place, ms},
 };

@@ -6,8 +6,7 @@ use reveille_proto::WakeId;
 use sqlx::AssertSqlSafe;
 
 use super::{
-    Backend, Store, StoreError,
-    backend::Tx,
+    Backend, Store, StoreError, Tx,
     error::During,
     moves::{Line, write},
     rows,

@@ -1,12 +1,11 @@
 //! Table `transitions`: every move of every wake.
 
 use jiff::Timestamp;
-use reveille_proto::WakeId;
+use reveille_proto::{InstanceId, WakeId};
 use serde::Serialize;
 
 use super::{
-    Backend, Store, StoreError,
-    backend::Tx,
+    Backend, Store, StoreError, Tx,
     error::During,
     row::{Place, ms},
     rows::{self, Kind, ROWS_PER_STATEMENT, plain},
@@ -79,16 +78,22 @@ const COLUMNS: [(&str, Kind); 8] = [
     ("detail", Kind::Text),
 ];
 
-pub(super) async fn append(tx: &mut Tx, backend: Backend, moves: &[Transition]) -> Result<(), StoreError> {
+/// A move of a wake, and the instance it is of.
+pub(super) type Told<'a> = (Transition, &'a InstanceId);
+
+pub(super) async fn append(tx: &mut Tx, backend: Backend, moves: &[Told<'_>]) -> Result<(), StoreError> {
     let names = COLUMNS.map(|(name, _)| name).join(", ");
     let table = rows::table(backend, &COLUMNS);
     let sql = format!("INSERT INTO transitions ({names}) SELECT {names} FROM {table} AS moved");
     for some in moves.chunks(ROWS_PER_STATEMENT) {
         sqlx::query(sqlx::AssertSqlSafe(sql.clone()))
-            .bind(rows::json(&some.iter().map(new_row).collect::<Vec<_>>()))
+            .bind(rows::json(&some.iter().map(|(moved, _)| new_row(moved)).collect::<Vec<_>>()))
             .execute(&mut **tx)
             .await
             .during("record moves of wakes")?;
+        for (moved, instance) in some {
+            tx.wrote(moved, instance);
+        }
     }
     Ok(())
 }

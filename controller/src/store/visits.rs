@@ -6,8 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use reveille_proto::InstanceId;
 
 use super::{
-    Store, StoreError, activity,
-    backend::Tx,
+    Store, StoreError, Tx, activity,
     error::During,
     instances,
     row::{Place, ms},

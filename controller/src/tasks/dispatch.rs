@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// Wakes committed together.
-const BATCH_MAX: usize = 2000;
+const BATCH_MAX: usize = 4000;
 
 /// A host that could start nothing is asked again after this, changed or not.
 const ASK_AGAIN: SignedDuration = SignedDuration::from_secs(5);

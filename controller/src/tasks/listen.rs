@@ -6,7 +6,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use reveille_proto::{HostId, WakeId, edge::AttemptResult};
+use reveille_proto::{HostId, WakeId, edge::AttemptResult, points::Step};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
@@ -67,8 +67,9 @@ async fn take(shared: &Shared, heard: &[AgentEvent]) -> Result<(), StoreError> {
     let running = running(shared, heard).await?;
     for event in heard {
         match event {
-            AgentEvent::Connected { host, journal_id, epoch } => {
+            AgentEvent::Connected { host, journal_id, epoch, in_hand } => {
                 let wakes = running.get(host).map(Vec::as_slice).unwrap_or_default();
+                call_off(shared, host, in_hand, wakes).await?;
                 words.extend(reconnected(shared, host, wakes, (journal_id, *epoch), now));
             }
             AgentEvent::Progress { host, progress } => {
@@ -105,6 +106,24 @@ fn reconnected(
         Word { host: host.clone(), wake: wake.id, event, result: None }
     };
     wakes.iter().map(word).collect()
+}
+
+/// An agent may have been away, or this controller dead, when a wake was ended without it: it is told to stop now.
+async fn call_off(
+    shared: &Shared,
+    host: &HostId,
+    in_hand: &[WakeId],
+    running: &[Wake],
+) -> Result<(), StoreError> {
+    for id in in_hand.iter().filter(|id| running.iter().all(|wake| wake.id != **id)) {
+        // One the store does not know may be another's.
+        let wake = shared.store.wake_get(*id).await?;
+        if wake.is_some_and(|wake| wake.state.ended().is_some()) {
+            info!(wake_id = %id, host_id = %host, "a wake that is over is still in hand: called off");
+            shared.fleet.send_cancel(host, *id);
+        }
+    }
+    Ok(())
 }
 
 /// The wakes that hold a permit on the hosts that have just connected: read one by one, or all when those are many.
@@ -162,6 +181,7 @@ async fn stepped(shared: &Shared, mut words: Vec<Word>) -> Result<(), StoreError
         // after a restored database the agent would otherwise repeat it for ever.
         if let Some(result) = &word.result {
             shared.fleet.send_result_ack(host, result);
+            shared.points.pass(Step::Told, "result_ack", Some(id), None);
         }
     }
     Ok(())

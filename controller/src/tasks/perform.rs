@@ -1,5 +1,7 @@
 //! Carries out what a committed move asks for. Doing it twice is harmless.
 
+use reveille_proto::points::Step;
+
 use crate::{
     app::Shared,
     fleet::Over,
@@ -21,6 +23,7 @@ pub async fn perform(shared: &Shared, wake: &Wake, effects: &[Effect]) {
             }
             Effect::SendCancel => send_cancel(shared, wake),
         }
+        shared.points.pass(Step::EffectDone, effect.name(), Some(wake.id), Some(&wake.instance));
     }
     if wake.state.ended().is_some() && !effects.is_empty() {
         shared.signals.settle.notify_one();

@@ -98,6 +98,16 @@ pub enum Effect {
     LookAtQueue,
 }
 
+impl Effect {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SendWake { .. } => "send_wake",
+            Self::SendCancel => "send_cancel",
+            Self::LookAtQueue => "look_at_queue",
+        }
+    }
+}
+
 /// An event that cannot happen in this state. The wake stays as it is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("event {event} is impossible for a wake that is {state}: {why}")]

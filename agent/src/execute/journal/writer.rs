@@ -1,6 +1,7 @@
 //! Appends from many tasks, several at a time with one wait for the disk, without holding up the runtime.
 
 use jiff::Timestamp;
+use reveille_proto::points::{Points, Step};
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
@@ -19,6 +20,7 @@ const WAITING_LINES_MAX: usize = 1024;
 #[derive(Debug, Clone)]
 pub struct Journal {
     appends: mpsc::Sender<Append>,
+    points: Points,
 }
 
 #[derive(Debug)]
@@ -31,9 +33,9 @@ struct Append {
 
 impl Journal {
     /// Starts the writer. It ends, and gives the file free, when the last `Journal` is dropped.
-    pub fn start(file: JournalFile) -> (Self, JoinHandle<()>) {
+    pub fn start(file: JournalFile, points: Points) -> (Self, JoinHandle<()>) {
         let (appends, waiting) = mpsc::channel(WAITING_LINES_MAX);
-        (Self { appends }, tokio::spawn(write(file, waiting)))
+        (Self { appends, points }, tokio::spawn(write(file, waiting)))
     }
 
     /// Appends one record; returns when it is written, and on disk if it [must be](Record::must_sync).
@@ -43,7 +45,11 @@ impl Journal {
         let (done, written) = oneshot::channel();
         let append = Append { line: bytes, sync: record.must_sync(), now, done };
         self.appends.send(append).await.map_err(|_| JournalError::Closed)?;
-        written.await.unwrap_or(Err(JournalError::Closed))
+        let written = written.await.unwrap_or(Err(JournalError::Closed));
+        if written.is_ok() {
+            self.points.pass(Step::Recorded, record.name(), record.wake(), record.instance());
+        }
+        written
     }
 }
 

@@ -49,7 +49,7 @@ async fn ask(desk: &Desk, source: &str, times: &[Timestamp]) {
 
 /// Twenty instances that were used at 09:10 on each of forty days; it is half past eight on the second of March.
 async fn morning(change: impl FnOnce(&mut Config)) -> Desk {
-    let seams = Seams { clock: Clock::scaled(at("02T08:30"), 1.0), seed: 1 };
+    let seams = Seams::new(Clock::scaled(at("02T08:30"), 1.0), 1);
     let desk = Desk::with_seams(seams, |config| {
         config.plan.hold_out_share = 0.5;
         config.policy.mode = Mode::Act;

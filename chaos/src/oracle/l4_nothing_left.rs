@@ -1,0 +1,78 @@
+//! L4: when everything is over nothing is left: no permit, no open wake, nothing in an agent's hands, and every host is there.
+
+use super::{Checked, snapshot::Snapshot};
+use crate::history::{Event, Function};
+
+/// Judges the last look: at hosts (`gate`), at agents' journals (`left`), and at wakes.
+pub fn check(events: &[Event]) -> Checked {
+    let mut checked = Checked::new("L4", "at the end nothing is in progress, held, or left to tell");
+    for event in events {
+        if event.f == Function::Gate && event.flag("last") == Some(true) {
+            checked.checked += 1;
+            let host = event.k.host.as_deref().unwrap_or_default();
+            let active = event.number("active_wakes").unwrap_or(f64::NAN);
+            if active != 0.0 {
+                checked.violated(event, [], format!("{host} holds {active} permits at the end"));
+            }
+            if event.flag("connected") != Some(true) {
+                checked.violated(event, [], format!("{host} is not connected at the end"));
+            }
+        }
+        if let Some(left) = event.v.get("left").and_then(serde_json::Value::as_array) {
+            checked.checked += 1;
+            let wakes: Vec<&str> = left.iter().filter_map(serde_json::Value::as_str).collect();
+            if !wakes.is_empty() {
+                let text = format!("{} still has wakes in hand: {}", event.node, wakes.join(", "));
+                checked.violated(event, [], text);
+            }
+        }
+    }
+    for snapshot in Snapshot::last(events) {
+        checked.checked += 1;
+        if snapshot.end().is_none() {
+            let state = snapshot.event.text("state").unwrap_or_default();
+            let text = format!("wake {} of {} is {state} at the end", snapshot.wake, snapshot.instance);
+            checked.violated(snapshot.event, [], text);
+        }
+    }
+    checked
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{super::told::Told, *};
+    use crate::history::Key;
+
+    fn texts(active: u32, connected: bool, left: &[&str], end: Option<&str>) -> Vec<String> {
+        let mut told = Told::default();
+        let key = Key { host: Some("h1".into()), ..Key::default() };
+        let host = json!({"last": true, "active_wakes": active, "connected": connected});
+        told.add(9.0, Function::Gate, key.clone(), host);
+        told.add(9.0, Function::StoreCommit, key, json!({"left": left}));
+        told.last(9.0, "dev1", "w", "demand");
+        told.0[2].v["end"] = json!(end);
+        let checked = check(&told.0);
+        assert_eq!(checked.checked, 3);
+        checked.violations.into_iter().map(|violation| violation.text).collect()
+    }
+
+    #[test]
+    fn nothing_left_is_held() {
+        assert_eq!(texts(0, true, &[], Some("woken")), [""; 0]);
+    }
+
+    #[test]
+    fn whatever_is_left_is_caught() {
+        assert_eq!(
+            texts(2, false, &["w"], None),
+            [
+                "h1 holds 2 permits at the end",
+                "h1 is not connected at the end",
+                "n still has wakes in hand: w",
+                "wake w of dev1 is ended at the end",
+            ]
+        );
+    }
+}

@@ -1,0 +1,121 @@
+//! S14: nobody waits for a place that is free: people at most 5 s, forecasts at most 60 s.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Checked, Exactness, Settings, sessions};
+use crate::history::{Event, Function, Kind};
+
+/// For somebody who asked.
+const PEOPLE_S_MAX: f64 = 5.0;
+/// For everybody else.
+const WAIT_S_MAX: f64 = 60.0;
+
+/// A wake that waits.
+struct Waiting<'a> {
+    since: &'a Event,
+    host: &'a str,
+    is_persons: bool,
+}
+
+/// From the yes to who asked, or the first look at a wake by forecast, to its first command or its end. Not counted is the
+/// time in which its host had no session, its gate was closed, or everything was stopped.
+pub fn check(events: &[Event]) -> Checked {
+    let mut checked = Checked::new("S14", "with a place free, people wait at most 5 s and others 60 s");
+    let closed = sessions::closed(events);
+    let exactness = Exactness::of(events);
+    let mut settings = Settings::default();
+    let mut waiting: BTreeMap<&str, Waiting<'_>> = BTreeMap::new();
+    let mut over = BTreeSet::new();
+    for event in events {
+        settings.follow(event);
+        let Some(wake) = event.k.wake.as_deref() else { continue };
+        let host = event.k.host.as_deref().unwrap_or_default();
+        match event.f {
+            Function::ManualWake if event.kind == Kind::Ok && event.text("what") == Some("ask") => {
+                let is_persons = true;
+                if !over.contains(wake) {
+                    waiting.entry(wake).or_insert(Waiting { since: event, host, is_persons });
+                }
+            }
+            Function::StoreCommit if event.text("state") == Some("queued") && !over.contains(wake) => {
+                let is_persons = event.text("reason") != Some("forecast");
+                waiting.entry(wake).or_insert(Waiting { since: event, host, is_persons });
+            }
+            Function::CommandSend | Function::Terminal if over.insert(wake) => {
+                let Some(Waiting { since, host, is_persons }) = waiting.remove(wake) else { continue };
+                checked.checked += 1;
+                let (from_s, to_s) = (since.t_s(), event.t_s());
+                let given_s = closed.get(host).map_or(0.0, |spans| spans.within(from_s, to_s));
+                let max_s = if is_persons { PEOPLE_S_MAX } else { WAIT_S_MAX };
+                let blur_s = settings.transit_s + exactness.extra_s(to_s);
+                let waited_s = to_s - from_s - given_s;
+                if waited_s > max_s + blur_s {
+                    let text = format!("wake {wake} waited {waited_s:.1} s on {host}, at most {max_s} s");
+                    checked.violated(event, [since.i], text);
+                }
+            }
+            _ => {}
+        }
+    }
+    checked
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{super::told::Told, *};
+    use crate::history::Key;
+
+    fn asked(told: &mut Told, t_s: f64, wake: &str) {
+        let key = Key { wake: Some(wake.into()), host: Some("h1".into()), ..Key::default() };
+        told.add(t_s, Function::ManualWake, key, json!({"what": "ask"}));
+    }
+
+    #[test]
+    fn a_person_who_waits_too_long_is_caught() {
+        let mut told = Told::default();
+        told.session(0.0, "h1", 1);
+        asked(&mut told, 1.0, "a");
+        asked(&mut told, 2.0, "b");
+        told.send(5.9, "h1", "a").send(7.1, "h1", "b");
+        let checked = check(&told.0);
+        assert_eq!((checked.checked, checked.violations.len()), (2, 1));
+        assert_eq!(checked.violations[0].text, "wake b waited 5.1 s on h1, at most 5 s");
+    }
+
+    #[test]
+    fn a_forecast_may_wait_longer_and_its_end_ends_the_wait() {
+        let mut told = Told::default();
+        told.session(0.0, "h1", 1);
+        for (wake, reason) in [("a", "forecast"), ("b", "forecast")] {
+            let key = Key { wake: Some(wake.into()), host: Some("h1".into()), ..Key::default() };
+            told.add(1.0, Function::StoreCommit, key, json!({"state": "queued", "reason": reason}));
+        }
+        told.send(60.0, "h1", "a").terminal(62.0, "b", "expired");
+        let checked = check(&told.0);
+        assert_eq!((checked.checked, checked.violations.len()), (2, 1));
+    }
+
+    #[test]
+    fn the_time_without_a_place_is_given() {
+        let mut told = Told::default();
+        told.session(0.0, "h1", 1);
+        asked(&mut told, 1.0, "a");
+        for (t_s, free) in [(2.0, false), (9.0, true)] {
+            let key = Key { host: Some("h1".into()), ..Key::default() };
+            told.add(t_s, Function::Gate, key, json!({"free": free}));
+        }
+        told.send(12.0, "h1", "a");
+        assert!(check(&told.0).violations.is_empty());
+    }
+
+    #[test]
+    fn the_time_without_a_session_is_given() {
+        let mut told = Told::default();
+        told.session(0.0, "h1", 1);
+        asked(&mut told, 1.0, "a");
+        told.cut(2.0, "h1").session(9.0, "h1", 2).send(12.0, "h1", "a");
+        assert!(check(&told.0).violations.is_empty());
+    }
+}
