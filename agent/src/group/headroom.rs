@@ -144,7 +144,9 @@ impl Headroom {
             .max(last.background() - NOISE_SHARE * room.cores)
             .max(last_two - NOISE_SHARE_OF_TWO * room.cores);
         let by_law = room.ceiling_cores() - background - MARGIN * self.change.sqrt();
-        by_law.min(self.repaid(room, last.elapsed_s) - background).max(room.least_cores())
+        // What was used already is no noise: here the last look counts as it is.
+        let by_use = self.repaid(room, last.elapsed_s) - background.max(last.background());
+        by_law.min(by_use).max(room.least_cores())
     }
 
     /// Cores with which the span that ends in `ahead_s` stays under the ceiling, given what was used in it so far.
@@ -202,7 +204,7 @@ mod tests {
         assert!((headroom.group_cores(&ROOM) - 0.1).abs() < 1e-9, "a twentieth of the host");
         pass(&mut headroom, 30.0, 1.0);
         let before = headroom.group_cores(&ROOM);
-        pass(&mut headroom, 2.0 * STEP_S, 0.2);
+        pass(&mut headroom, SPAN_S, 0.2);
         assert!(headroom.group_cores(&ROOM) - before > 0.7, "{before} to {}", headroom.group_cores(&ROOM));
     }
 

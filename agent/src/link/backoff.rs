@@ -60,6 +60,6 @@ mod tests {
             backoff.next(&mut rng);
         });
         backoff.reset();
-        assert!(backoff.next(&mut rng) <= Duration::from_millis(500));
+        assert!(backoff.next(&mut rng) <= Duration::from_millis(BASE_MS));
     }
 }
