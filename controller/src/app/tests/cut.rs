@@ -83,7 +83,7 @@ async fn what_hangs_on_a_cut_line_is_given_up_and_new_connections_are_made() {
         let store = store.clone();
         async move { store.policy_change(&change).await }
     });
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    tokio::time::timeout(PATIENCE, cable.unheard(2)).await.expect("both are on their way");
     assert!(!statement.is_finished() && !transaction.is_finished(), "nobody has told them");
     cable.mend();
     store.give_up();
