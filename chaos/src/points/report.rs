@@ -73,9 +73,6 @@ pub struct Sweep {
     pub violations: Vec<Broken>,
     /// Points that were not reached, although tried several times.
     pub not_reached: Vec<String>,
-    /// The same of points that are a second time or later: whether something is told or tried again is a matter of
-    /// timing, so one that was not is told and is no gap.
-    pub not_repeated: Vec<String>,
     /// Events and effects of a wake that the course did not pass.
     pub not_passed: Vec<String>,
     /// Points that were not passed each time the course was walked as it is, and are left out.
@@ -95,7 +92,6 @@ impl Sweep {
             judged: BTreeMap::new(),
             violations: Vec::new(),
             not_reached: Vec::new(),
-            not_repeated: Vec::new(),
             not_passed: Vec::new(),
             unsteady: 0,
             skipped: Vec::new(),
@@ -124,8 +120,7 @@ impl Sweep {
             tally.inconclusive += 1;
         }
         if !reached {
-            let missing = if point.nth > 1 { &mut self.not_repeated } else { &mut self.not_reached };
-            missing.push(format!("{database} {point}"));
+            self.not_reached.push(format!("{database} {point}"));
         }
         self.keep(database, Some(point), &result.checked, &result.problems);
     }
@@ -161,8 +156,7 @@ impl Sweep {
         }
     }
 
-    /// Green only when every point was reached that does not depend on something happening again, and every invariant had
-    /// something to judge.
+    /// Green only when every point was reached and every invariant had something to judge.
     pub fn judge(&mut self) {
         let points: u64 = self.by_kind.values().map(|tally| tally.points).sum();
         let nothing_judged = self.judged.values().any(|judged| judged.checked == 0);
@@ -191,9 +185,6 @@ impl Sweep {
         }
         for point in &self.not_reached {
             writeln!(text, "not reached: {point}").expect("text can be written to");
-        }
-        for point in &self.not_repeated {
-            writeln!(text, "did not happen again: {point}").expect("text can be written to");
         }
         for what in &self.not_passed {
             writeln!(text, "the course did not pass: {what}").expect("text can be written to");
@@ -280,14 +271,6 @@ mod tests {
         assert_eq!(swept(outcome(true, checked(0, false), &[])).verdict, Verdict::Inconclusive);
         assert_eq!(swept(outcome(true, checked(3, true), &[])).verdict, Verdict::Violated);
         assert_eq!(swept(outcome(true, checked(3, false), &["it panicked"])).verdict, Verdict::Violated);
-        let mut again = swept(outcome(true, checked(3, false), &[]));
-        let second = "agent-1/told/OUTCOME_WOKEN/accepted/2".parse().expect("a point");
-        again.add(&PointResult::new("sqlite", second, outcome(false, checked(3, false), &[])));
-        again.judge();
-        assert_eq!(again.verdict, Verdict::Held, "what is told again is so now and then");
-        assert!(
-            again.render().contains("did not happen again: sqlite agent-1/told/OUTCOME_WOKEN/accepted/2")
-        );
         let mut nothing = Sweep::new(1);
         nothing.judge();
         assert_eq!(nothing.verdict, Verdict::Inconclusive);
