@@ -5,8 +5,8 @@
 //!
 //! - A share of a quarter second is read from some 50 ticks. Changes are therefore taken between whole seconds, once a
 //!   second, however often one looks; taken between samples, the noise of the ticks would pass for wandering.
-//! - The background is the mean of the last second, but for a few ticks that of the last two samples, and no less than the
-//!   last one: a jump upward counts at once, a fall after two samples, and the noise of the ticks not at all.
+//! - The background is the mean of the last second; the last sample, or the mean of the last two, counts if it is more by a
+//!   few ticks: a jump upward counts at once, a fall after a second, and the noise of the ticks not at all.
 //! - What a jump used above the ceiling before it was noticed is taken back within the same second, so that whoever looks
 //!   once a second seldom sees it. A jump therefore counts less in the variance than it does where it is only waited out.
 
@@ -141,8 +141,8 @@ impl Headroom {
         );
         let background = self
             .mean(0.0)
-            .clamp(last_two - NOISE_SHARE_OF_TWO * room.cores, last_two + NOISE_SHARE_OF_TWO * room.cores)
-            .max(last.background() - NOISE_SHARE * room.cores);
+            .max(last.background() - NOISE_SHARE * room.cores)
+            .max(last_two - NOISE_SHARE_OF_TWO * room.cores);
         let by_law = room.ceiling_cores() - background - MARGIN * self.change.sqrt();
         // What was used already is no noise: here the last look counts as it is.
         let by_use = self.repaid(room, last.elapsed_s) - background.max(last.background());
@@ -204,7 +204,7 @@ mod tests {
         assert!((headroom.group_cores(&ROOM) - 0.1).abs() < 1e-9, "a twentieth of the host");
         pass(&mut headroom, 30.0, 1.0);
         let before = headroom.group_cores(&ROOM);
-        pass(&mut headroom, 2.0 * STEP_S, 0.2);
+        pass(&mut headroom, SPAN_S, 0.2);
         assert!(headroom.group_cores(&ROOM) - before > 0.7, "{before} to {}", headroom.group_cores(&ROOM));
     }
 
