@@ -2,6 +2,7 @@
 
 mod commands;
 mod greeter;
+mod inventory;
 mod live;
 mod registry;
 mod session;

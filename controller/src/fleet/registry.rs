@@ -36,8 +36,6 @@ struct Entry {
     session: u64,
     outbox: Option<mpsc::Sender<Box<v1::ControllerMessage>>>,
     hour: LoadHour,
-    /// In the order of the hello, with what was last seen of each.
-    inventory: Vec<(InstanceId, Observed)>,
     /// Whether the permits were set right by the store since the session began.
     is_reconciled: bool,
     /// Changes with everything a decision is made from.
@@ -124,19 +122,9 @@ impl Registry {
         );
         let listed = hello.inventory.iter().map(|item| (&item.instance, item.cohort.as_str()));
         starts.list(&hello.host_class, listed, &mut inner.curves);
-        let inventory =
-            hello.inventory.iter().map(|item| (item.instance.clone(), Observed::Unknown)).collect();
         let live = LiveHost::new(hello, epoch, gate);
-        let entry = Entry {
-            live,
-            starts,
-            session,
-            outbox: Some(outbox),
-            hour,
-            inventory,
-            is_reconciled: false,
-            generation: 0,
-        };
+        let entry =
+            Entry { live, starts, session, outbox: Some(outbox), hour, is_reconciled: false, generation: 0 };
         entry.tally(&mut inner.tally);
         inner.hosts.insert(hello.host.clone(), entry);
         (session, messages)
@@ -163,12 +151,7 @@ impl Registry {
         if let Some(seconds) = seconds {
             entry.starts.measured(report, seconds, curves);
         }
-        for instance in &report.instances {
-            // An index of another hello's inventory says nothing.
-            if let Some((_, observed)) = entry.inventory.get_mut(instance.index as usize) {
-                *observed = instance.observed;
-            }
-        }
+        entry.starts.seen(report);
         entry.hour.samples += 1;
         entry.hour.cpu_percent_max = entry.hour.cpu_percent_max.max(load.cpu_percent);
         entry.hour.over_ceiling += u32::from(load.cpu_percent > limits.cpu_ceiling_percent);
@@ -313,17 +296,14 @@ impl Registry {
     /// Whether an agent saw the instance serve when it last looked.
     pub fn is_serving(&self, instance: &InstanceId) -> bool {
         let inner = self.lock();
-        inner.hosts.values().filter(|entry| entry.live.connected).any(|entry| {
-            let listed = entry.inventory.iter().find(|(id, _)| id == instance);
-            listed.is_some_and(|(_, observed)| *observed == Observed::Serving)
-        })
+        let mut connected = inner.hosts.values().filter(|entry| entry.live.connected);
+        connected.any(|entry| entry.starts.inventory().observed(instance) == Some(Observed::Serving))
     }
 
     /// What the host's agent last saw of an instance.
     pub fn observed(&self, host: &HostId, instance: &InstanceId) -> Option<Observed> {
         let inner = self.lock();
-        let inventory = &inner.hosts.get(host)?.inventory;
-        inventory.iter().find(|(id, _)| id == instance).map(|(_, observed)| *observed)
+        inner.hosts.get(host)?.starts.inventory().observed(instance)
     }
 
     /// Puts a message on its way; `false` when the host is not connected. An agent that does not keep up is cut off.
@@ -391,7 +371,7 @@ impl Entry {
         let running: Vec<Running> =
             self.starts.running().values().map(|permitted| Running { since: permitted.since }).collect();
         let settling: Vec<Running> = self.starts.settling().collect();
-        let class = ask.instance.and_then(|instance| self.starts.class_of(instance));
+        let class = ask.instance.and_then(|instance| self.starts.inventory().class_of(instance));
         let outlook = class.map(|class| Outlook { pace: self.starts.pace(), curves, class });
         let permit = admit(&Admission {
             gate: &self.live.gate,

@@ -138,7 +138,8 @@ impl FleetService {
         let epoch = self.shared.fleet.disconnect(&host, session);
         info!(host_id = %host, "agent disconnected");
         if let Some(epoch) = epoch {
-            let left = self.shared.store.host_left(&host, &self.shared.controller, epoch).await;
+            // Boxed: the thousands of sessions that only read need no room for it.
+            let left = Box::pin(self.shared.store.host_left(&host, &self.shared.controller, epoch)).await;
             left.unwrap_or_else(|error| warn!(host_id = %host, %error, "failed to keep that an agent left"));
         }
     }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use reveille_proto::{InstanceId, WakeId, edge::LoadReport};
 
+use super::inventory::Inventory;
 use crate::throttle::{ClassName, Curves, Measurement, Pace, Running};
 
 /// A permit in use.
@@ -38,8 +39,7 @@ pub(super) struct Starts {
     settling: Vec<(Timestamp, Running)>,
     /// Given back since the mirror was last set right, and when.
     over: BTreeMap<WakeId, Timestamp>,
-    /// Of the instances in the inventory.
-    classes: BTreeMap<InstanceId, usize>,
+    inventory: Inventory,
 }
 
 /// The group of the starts is full when it wanted more in a larger share of the time.
@@ -56,7 +56,8 @@ impl Starts {
         curves: &mut Curves,
     ) {
         let class = |cohort: &str| ClassName { cohort: cohort.to_owned(), host_class: host_class.to_owned() };
-        self.classes = inventory.map(|(id, cohort)| (id.clone(), curves.place(class(cohort)))).collect();
+        self.inventory =
+            Inventory::new(inventory.map(|(id, cohort)| (id.clone(), curves.place(class(cohort)))));
     }
 
     pub(super) fn pace(&self) -> &Pace<WakeId> {
@@ -67,8 +68,8 @@ impl Starts {
         &self.running
     }
 
-    pub(super) fn class_of(&self, instance: &InstanceId) -> Option<usize> {
-        self.classes.get(instance).copied()
+    pub(super) fn inventory(&self) -> &Inventory {
+        &self.inventory
     }
 
     pub(super) fn settling(&self) -> impl Iterator<Item = Running> {
@@ -77,7 +78,7 @@ impl Starts {
 
     /// A permit is granted.
     pub(super) fn granted(&mut self, wake: WakeId, permitted: Permitted) {
-        if let Some(class) = self.class_of(&permitted.instance) {
+        if let Some(class) = self.inventory.class_of(&permitted.instance) {
             self.pace.start(wake, class);
         }
         self.over.remove(&wake);
@@ -135,6 +136,13 @@ impl Starts {
     /// Forgets ends that show in the measured load by now.
     pub(super) fn settle(&mut self, lag: SignedDuration, now: Timestamp) {
         self.settling.retain(|(ended_at, _)| now.duration_since(*ended_at) <= lag);
+    }
+
+    /// Takes in what the agent sees of its instances.
+    pub(super) fn seen(&mut self, report: &LoadReport) {
+        for instance in &report.instances {
+            self.inventory.see(instance.index as usize, instance.observed);
+        }
     }
 
     /// Takes in what was measured over `seconds`.

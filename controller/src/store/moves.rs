@@ -12,7 +12,7 @@ use super::{
     error::During,
     row::{Place, ms},
     rows::{self, Kind, ROWS_PER_STATEMENT, plain},
-    transitions,
+    transitions::{self, Story},
 };
 use crate::wake::{Effect, Event, Illegal, Priority, RetryRule, State, Wake, step};
 
@@ -91,69 +91,91 @@ impl Store {
             return Ok(Vec::new());
         }
         // Nearly always all of them are as they were seen: then one number says so, not a row for each.
-        if let Some(moved) = self.retried(|| self.commit_moves(moves, sessions, Told::AllOrNothing)).await? {
+        if let Some(moved) = self.retried(|| self.commit_all(moves, sessions)).await? {
             return Ok(moved);
         }
-        let moved = self.retried(|| self.commit_moves(moves, sessions, Told::OneByOne)).await?;
-        Ok(moved.unwrap_or_default())
+        self.retried(|| self.commit_some(moves, sessions)).await
     }
 
-    async fn commit_moves(
+    /// Commits all moves or, when a session is not held or a wake does not stand as was seen, none of them.
+    async fn commit_all(
         &self,
         moves: &[WakeMove],
         sessions: Option<&Sessions>,
-        told: Told,
     ) -> Result<Option<Vec<Moved>>, StoreError> {
+        let tried = first_of_each(moves, |_| true);
+        let changes = changes(self.backend, &changed_rows(&tried), "");
+        let told = story(&tried);
+        let story = Story::of(self.backend, &told);
+        let held = sessions.map(Held::of);
         let mut tx = self.begin().await?;
-        let held = match (sessions, told) {
-            (None, _) => None,
-            (Some(sessions), Told::AllOrNothing) => {
-                if !are_held(&mut tx, self.backend, sessions).await? {
-                    return Ok(None);
-                }
-                None
-            }
-            (Some(sessions), Told::OneByOne) => Some(held(&mut tx, self.backend, sessions).await?),
-        };
-        // One statement cannot change a row twice: of several moves of one wake, the first is tried. In order of wake, so
-        // that two controllers do not wait for each other.
-        let mut tried: BTreeMap<WakeId, (usize, &WakeMove)> = BTreeMap::new();
-        for (index, moved) in moves.iter().enumerate() {
-            let on_host = held.as_ref().zip(moved.host());
-            if on_host.is_none_or(|(held, host)| held.contains(host)) {
-                tried.entry(moved.before.id).or_insert((index, moved));
-            }
-        }
-        let rows: Vec<_> = tried
-            .values()
-            .map(|(_, moved)| changed_row(&moved.after, &Standing::of(&moved.before), 1))
-            .collect();
-        if told == Told::OneByOne {
-            let done = update(&mut tx, self.backend, &rows).await?;
-            tried.retain(|id, _| done.contains(id));
-        } else if !update_all(&mut tx, self.backend, &rows).await? {
+        if let Some(held) = held
+            && !held.all(&mut tx, self.backend).await?
+        {
             return Ok(None);
         }
-        let story: Vec<_> =
-            tried.values().map(|(_, moved)| (moved.transition(), &moved.before.instance)).collect();
-        transitions::append(&mut tx, self.backend, &story).await?;
-        tx.commit().await.during("commit moves of wakes")?;
-        let mut told = vec![Moved::Lost; moves.len()];
-        for (index, moved) in tried.into_values() {
-            let after = Wake { moves: moved.before.moves + 1, ..moved.after.clone() };
-            told[index] = Moved::Done(Box::new(after));
+        if update_all(&mut tx, changes).await? != tried.len() as u64 {
+            return Ok(None);
         }
-        Ok(Some(told))
+        story.append(&mut tx).await?;
+        tx.commit().await.during("commit moves of wakes")?;
+        Ok(Some(became(moves.len(), tried)))
+    }
+
+    /// Commits the moves whose sessions are held and whose wakes stand as was seen.
+    async fn commit_some(
+        &self,
+        moves: &[WakeMove],
+        sessions: Option<&Sessions>,
+    ) -> Result<Vec<Moved>, StoreError> {
+        let mut tx = self.begin().await?;
+        let held = match sessions {
+            None => None,
+            Some(sessions) => Some(held(&mut tx, self.backend, sessions).await?),
+        };
+        let may_move = |moved: &WakeMove| {
+            let on_host = held.as_ref().zip(moved.host());
+            on_host.is_none_or(|(held, host)| held.contains(host))
+        };
+        let mut tried = first_of_each(moves, may_move);
+        let done = update(&mut tx, self.backend, &changed_rows(&tried)).await?;
+        tried.retain(|id, _| done.contains(id));
+        transitions::append(&mut tx, self.backend, &story(&tried)).await?;
+        tx.commit().await.during("commit moves of wakes")?;
+        Ok(became(moves.len(), tried))
     }
 }
 
-/// How much is asked of the database about a batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Told {
-    /// Only whether every session is held and every wake stood as was seen; if not, nothing is written.
-    AllOrNothing,
-    /// Which are and did.
-    OneByOne,
+/// Moves by their wakes, each with its place among all.
+type Tried<'a> = BTreeMap<WakeId, (usize, &'a WakeMove)>;
+
+/// One statement cannot change a row twice: of several moves of one wake, the first is tried. In order of wake, so that
+/// two controllers do not wait for each other.
+fn first_of_each(moves: &[WakeMove], may_move: impl Fn(&WakeMove) -> bool) -> Tried<'_> {
+    let mut tried = BTreeMap::new();
+    for (place, moved) in moves.iter().enumerate().filter(|(_, moved)| may_move(moved)) {
+        tried.entry(moved.before.id).or_insert((place, moved));
+    }
+    tried
+}
+
+fn changed_rows<'a>(tried: &Tried<'a>) -> Vec<ChangedRow<'a>> {
+    let row = |(_, moved): &(usize, &'a WakeMove)| changed_row(&moved.after, &Standing::of(&moved.before), 1);
+    tried.values().map(row).collect()
+}
+
+fn story<'a>(tried: &Tried<'a>) -> Vec<transitions::Told<'a>> {
+    tried.values().map(|(_, moved)| (moved.transition(), &moved.before.instance)).collect()
+}
+
+/// What became of so many moves, of which these are committed.
+fn became(moves: usize, committed: Tried<'_>) -> Vec<Moved> {
+    let mut told = vec![Moved::Lost; moves];
+    for (place, moved) in committed.into_values() {
+        let after = Wake { moves: moved.before.moves + 1, ..moved.after.clone() };
+        told[place] = Moved::Done(Box::new(after));
+    }
+    told
 }
 
 /// A session as the fence compares it.
@@ -163,22 +185,34 @@ struct HeldRow<'a> {
     session_epoch: u64,
 }
 
-/// Whether all sessions are still those; they stay so until the commit.
-async fn are_held(tx: &mut Tx, backend: Backend, sessions: &Sessions) -> Result<bool, StoreError> {
-    backend.keep_sessions(tx).await?;
-    let sql = format!(
-        "SELECT COUNT(*) FROM {} AS said JOIN hosts ON hosts.host_id = said.host_id \
-         AND hosts.session_epoch = said.session_epoch WHERE hosts.controller_id = $2",
-        rows::table(backend, &[("host_id", Kind::Text), ("session_epoch", Kind::Int)])
-    );
-    let said = sessions.epochs.iter().map(|(host_id, epoch)| HeldRow { host_id, session_epoch: *epoch });
-    let held: i64 = sqlx::query_scalar(AssertSqlSafe(sql))
-        .bind(rows::json(&said.collect::<Vec<_>>()))
-        .bind(&sessions.controller)
-        .fetch_one(&mut **tx)
-        .await
-        .during("look at the sessions of hosts")?;
-    Ok(held as usize == sessions.epochs.len())
+/// The question whether sessions are still those.
+struct Held<'a> {
+    sessions: &'a Sessions,
+    json: String,
+}
+
+impl<'a> Held<'a> {
+    fn of(sessions: &'a Sessions) -> Self {
+        let said = sessions.epochs.iter().map(|(host_id, epoch)| HeldRow { host_id, session_epoch: *epoch });
+        Self { sessions, json: rows::json(&said.collect::<Vec<_>>()) }
+    }
+
+    /// Whether all are; they stay so until the commit.
+    async fn all(self, tx: &mut Tx, backend: Backend) -> Result<bool, StoreError> {
+        backend.keep_sessions(tx).await?;
+        let sql = format!(
+            "SELECT COUNT(*) FROM {} AS said JOIN hosts ON hosts.host_id = said.host_id \
+             AND hosts.session_epoch = said.session_epoch WHERE hosts.controller_id = $2",
+            rows::table(backend, &[("host_id", Kind::Text), ("session_epoch", Kind::Int)])
+        );
+        let held: i64 = sqlx::query_scalar(AssertSqlSafe(sql))
+            .bind(self.json)
+            .bind(&self.sessions.controller)
+            .fetch_one(&mut **tx)
+            .await
+            .during("look at the sessions of hosts")?;
+        Ok(held as usize == self.sessions.epochs.len())
+    }
 }
 
 /// The hosts whose sessions are still those; they stay so until the commit.
@@ -374,41 +408,51 @@ const PLACED: [(&str, Kind); 5] = [
     ("end_reason", Kind::Text),
 ];
 
-/// Changes every row that has moved as often as was seen and is not over. Returns those it changed.
+/// A statement that changes rows, and its parameter.
+struct Change {
+    sql: String,
+    json: String,
+}
+
+/// Statements that change every row that has moved as often as was seen and is not over; `then` is put behind each.
+fn changes(backend: Backend, rows: &[ChangedRow<'_>], then: &str) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for (columns, rows) in by_kind(rows) {
+        let sql = format!("{}{then}", change(backend, &columns));
+        let change = |some: &[&ChangedRow<'_>]| Change { sql: sql.clone(), json: rows::json(some) };
+        changes.extend(rows.chunks(ROWS_PER_STATEMENT).map(change));
+    }
+    changes
+}
+
+/// Returns the wakes whose rows were changed.
 async fn update(
     tx: &mut Tx,
     backend: Backend,
     rows: &[ChangedRow<'_>],
 ) -> Result<BTreeSet<WakeId>, StoreError> {
     let mut done = BTreeSet::new();
-    for (columns, rows) in by_kind(rows) {
-        let sql = format!("{} RETURNING wakes.wake_id", change(backend, &columns));
-        for some in rows.chunks(ROWS_PER_STATEMENT) {
-            let ids: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sql.clone()))
-                .bind(rows::json(some))
-                .fetch_all(&mut **tx)
-                .await
-                .during("move wakes")?;
-            for id in ids {
-                done.insert(Place { table: "wakes", row: &id }.parse("wake_id", &id)?);
-            }
+    for Change { sql, json } in changes(backend, rows, " RETURNING wakes.wake_id") {
+        let ids: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sql))
+            .bind(json)
+            .fetch_all(&mut **tx)
+            .await
+            .during("move wakes")?;
+        for id in ids {
+            done.insert(Place { table: "wakes", row: &id }.parse("wake_id", &id)?);
         }
     }
     Ok(done)
 }
 
-/// As [`update`]; says whether all were changed.
-async fn update_all(tx: &mut Tx, backend: Backend, rows: &[ChangedRow<'_>]) -> Result<bool, StoreError> {
+/// Returns how many rows were changed.
+async fn update_all(tx: &mut Tx, changes: Vec<Change>) -> Result<u64, StoreError> {
     let mut changed = 0;
-    for (columns, rows) in by_kind(rows) {
-        let sql = change(backend, &columns);
-        for some in rows.chunks(ROWS_PER_STATEMENT) {
-            let done =
-                sqlx::query(AssertSqlSafe(sql.clone())).bind(rows::json(some)).execute(&mut **tx).await;
-            changed += done.during("move wakes")?.rows_affected();
-        }
+    for Change { sql, json } in changes {
+        let done = sqlx::query(AssertSqlSafe(sql)).bind(json).execute(&mut **tx).await;
+        changed += done.during("move wakes")?.rows_affected();
     }
-    Ok(changed == rows.len() as u64)
+    Ok(changed)
 }
 
 type Columns = Vec<(&'static str, Kind)>;

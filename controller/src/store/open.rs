@@ -1,6 +1,11 @@
 //! Opening a database, and counting epochs.
 
-use std::{fmt::Write, path::Path, sync::Once, time::Duration};
+use std::{
+    fmt::Write,
+    path::Path,
+    sync::{Arc, Once},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use reveille_proto::points::Points;
@@ -8,20 +13,24 @@ use sqlx::{
     Executor,
     any::{AnyConnectOptions, AnyPoolOptions},
 };
+use tokio::sync::Mutex;
 
 use super::{Backend, Database, StoreError, Tx, error::During, pool::Pool, row::ms};
 
-/// Connections to a file; writers take turns anyway.
+/// Connections to a file that read, or write with one statement; transactions have one of their own.
 const FILE_CONNECTIONS_MAX: u32 = 4;
 /// Connections of one controller to a server.
 const SERVER_CONNECTIONS_MAX: u32 = 16;
 /// How long a writer waits for its turn, and anybody for a connection.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What every connection to a file is told first: a commit is on disk before anything depends on it.
+/// What every connection to a file is told first: a commit is on disk before anything depends on it. Four megabytes of
+/// cache, as a cache is worth nothing any more once another connection has written.
 const FILE_SETTINGS: &str = "PRAGMA busy_timeout = 30000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-                             PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 8192; \
+                             PRAGMA cache_size = -4096; PRAGMA wal_autocheckpoint = 8192; \
                              PRAGMA foreign_keys = ON";
+/// What the connection of transactions is told besides.
+const WRITER_SETTINGS: &str = "PRAGMA cache_size = -32768";
 
 /// What every connection to a server is told first: a batch is planned for the tables as they are, not as they were when
 /// its statement was first used, perhaps empty.
@@ -51,14 +60,44 @@ fn file_url(path: &Path) -> std::io::Result<String> {
     Ok(url)
 }
 
+/// The connection of all transactions of this process to a file: its cache holds what they read, and they take turns
+/// instead of looking again and again, ever less often, whether the file is free.
+#[derive(Debug, Clone)]
+struct Writer {
+    pool: Pool,
+    turns: Arc<Mutex<()>>,
+}
+
+async fn connect(
+    connections_max: u32,
+    settings: &'static [&'static str],
+    backend: Backend,
+    to: AnyConnectOptions,
+) -> Result<Pool, sqlx::Error> {
+    let options = AnyPoolOptions::new()
+        .max_connections(connections_max)
+        .acquire_timeout(BUSY_TIMEOUT)
+        .after_connect(move |connection, _| {
+            Box::pin(async move {
+                for statements in settings {
+                    connection.execute(*statements).await?;
+                }
+                Ok(())
+            })
+        });
+    Pool::connect(options, backend, to).await
+}
+
 /// The database. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
     pub(super) pool: Pool,
     pub(super) backend: Backend,
     /// For errors.
-    pub(super) shown: std::sync::Arc<str>,
+    pub(super) shown: Arc<str>,
     points: Points,
+    /// Of a file. On a server, transactions use any connection.
+    writer: Option<Writer>,
 }
 
 impl Store {
@@ -80,28 +119,29 @@ impl Store {
         DRIVERS.call_once(sqlx::any::install_default_drivers);
         let shown = database.to_string();
         let failed = |source| StoreError::Open { database: shown.clone(), source };
-        let (backend, url, connections_max) = match database {
+        let (backend, url) = match database {
             Database::File(path) => {
                 keep_private(path).map_err(|error| failed(error.into()))?;
-                let url = file_url(path).map_err(|error| failed(error.into()))?;
-                (Backend::Sqlite, url, FILE_CONNECTIONS_MAX)
+                (Backend::Sqlite, file_url(path).map_err(|error| failed(error.into()))?)
             }
-            Database::Server(url) => (Backend::Postgres, url.exposed().to_owned(), SERVER_CONNECTIONS_MAX),
+            Database::Server(url) => (Backend::Postgres, url.exposed().to_owned()),
         };
-        let options: AnyConnectOptions = url.parse().map_err(failed)?;
-        let pool_options = AnyPoolOptions::new()
-            .max_connections(connections_max)
-            .acquire_timeout(BUSY_TIMEOUT)
-            .after_connect(move |connection, _| {
-                Box::pin(async move {
-                    match backend {
-                        Backend::Sqlite => connection.execute(FILE_SETTINGS).await.map(drop),
-                        Backend::Postgres => connection.execute(SERVER_SETTINGS).await.map(drop),
-                    }
-                })
-            });
-        let pool = Pool::connect(pool_options, backend, options).await.map_err(failed)?;
-        Ok(Self { pool, backend, shown: shown.into(), points: Points::default() })
+        let to: AnyConnectOptions = url.parse().map_err(failed)?;
+        let connected = match backend {
+            Backend::Sqlite => connect(FILE_CONNECTIONS_MAX, &[FILE_SETTINGS], backend, to.clone()).await,
+            Backend::Postgres => {
+                connect(SERVER_CONNECTIONS_MAX, &[SERVER_SETTINGS], backend, to.clone()).await
+            }
+        };
+        let pool = connected.map_err(failed)?;
+        let writer = match backend {
+            Backend::Sqlite => {
+                let connected = connect(1, &[FILE_SETTINGS, WRITER_SETTINGS], backend, to).await;
+                Some(Writer { pool: connected.map_err(failed)?, turns: Arc::default() })
+            }
+            Backend::Postgres => None,
+        };
+        Ok(Self { pool, backend, shown: shown.into(), points: Points::default(), writer })
     }
 
     /// The same database, whose rows of wakes' stories are told as points.
@@ -111,8 +151,12 @@ impl Store {
 
     /// A transaction in which what was read stays true.
     pub(super) async fn begin(&self) -> Result<Tx, StoreError> {
-        let begun = self.pool.begin_with(self.backend.begin()).await.during("begin a transaction")?;
-        Ok(Tx::new(begun, self.points.clone()))
+        let (pool, turn) = match &self.writer {
+            Some(writer) => (&writer.pool, Some(writer.turns.clone().lock_owned().await)),
+            None => (&self.pool, None),
+        };
+        let begun = pool.begin_with(self.backend.begin()).await.during("begin a transaction")?;
+        Ok(Tx::new(begun, self.points.clone(), turn))
     }
 
     /// A number higher than that of every controller that used this database before.
@@ -144,6 +188,9 @@ impl Store {
 
     /// Waits until every connection is given back, then closes the database.
     pub async fn close(&self) {
+        if let Some(writer) = &self.writer {
+            writer.pool.all().close().await;
+        }
         self.pool.all().close().await;
     }
 }

@@ -81,21 +81,40 @@ const COLUMNS: [(&str, Kind); 8] = [
 /// A move of a wake, and the instance it is of.
 pub(super) type Told<'a> = (Transition, &'a InstanceId);
 
-pub(super) async fn append(tx: &mut Tx, backend: Backend, moves: &[Told<'_>]) -> Result<(), StoreError> {
-    let names = COLUMNS.map(|(name, _)| name).join(", ");
-    let table = rows::table(backend, &COLUMNS);
-    let sql = format!("INSERT INTO transitions ({names}) SELECT {names} FROM {table} AS moved");
-    for some in moves.chunks(ROWS_PER_STATEMENT) {
-        sqlx::query(sqlx::AssertSqlSafe(sql.clone()))
-            .bind(rows::json(&some.iter().map(|(moved, _)| new_row(moved)).collect::<Vec<_>>()))
-            .execute(&mut **tx)
-            .await
-            .during("record moves of wakes")?;
-        for (moved, instance) in some {
-            tx.wrote(moved, instance);
-        }
+/// Moves as statements: made before the transaction begins, they keep no other writer waiting.
+pub(super) struct Story<'a> {
+    sql: String,
+    parts: Vec<(String, &'a [Told<'a>])>,
+}
+
+impl<'a> Story<'a> {
+    pub(super) fn of(backend: Backend, moves: &'a [Told<'a>]) -> Self {
+        let names = COLUMNS.map(|(name, _)| name).join(", ");
+        let table = rows::table(backend, &COLUMNS);
+        let sql = format!("INSERT INTO transitions ({names}) SELECT {names} FROM {table} AS moved");
+        let part = |some: &'a [Told<'a>]| {
+            (rows::json(&some.iter().map(|(moved, _)| new_row(moved)).collect::<Vec<_>>()), some)
+        };
+        Self { sql, parts: moves.chunks(ROWS_PER_STATEMENT).map(part).collect() }
     }
-    Ok(())
+
+    pub(super) async fn append(self, tx: &mut Tx) -> Result<(), StoreError> {
+        for (json, some) in self.parts {
+            sqlx::query(sqlx::AssertSqlSafe(self.sql.clone()))
+                .bind(json)
+                .execute(&mut **tx)
+                .await
+                .during("record moves of wakes")?;
+            for (moved, instance) in some {
+                tx.wrote(moved, instance);
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(super) async fn append(tx: &mut Tx, backend: Backend, moves: &[Told<'_>]) -> Result<(), StoreError> {
+    Story::of(backend, moves).append(tx).await
 }
 
 impl Store {

@@ -7,6 +7,7 @@ use reveille_proto::{
     points::{Points, Step},
 };
 use sqlx::{Any, AnyConnection, Transaction};
+use tokio::sync::OwnedMutexGuard;
 
 use super::Transition;
 
@@ -16,7 +17,12 @@ pub(super) struct Tx {
     points: Points,
     /// Gathered only where somebody is told.
     written: Vec<Row>,
+    /// Last, so that the next writer comes when this one is through.
+    turn: Option<Turn>,
 }
+
+/// To write to a file.
+pub(super) type Turn = OwnedMutexGuard<()>;
 
 struct Row {
     what: String,
@@ -25,8 +31,8 @@ struct Row {
 }
 
 impl Tx {
-    pub(super) fn new(begun: Transaction<'static, Any>, points: Points) -> Self {
-        Self { begun, points, written: Vec::new() }
+    pub(super) fn new(begun: Transaction<'static, Any>, points: Points, turn: Option<Turn>) -> Self {
+        Self { begun, points, written: Vec::new(), turn }
     }
 
     /// A row of the story of a wake of `instance` is written.
@@ -41,6 +47,7 @@ impl Tx {
 
     pub(super) async fn commit(self) -> Result<(), sqlx::Error> {
         self.begun.commit().await?;
+        drop(self.turn);
         for Row { what, wake, instance } in &self.written {
             self.points.pass(Step::RowCommitted, what, Some(*wake), Some(instance));
         }

@@ -28,6 +28,9 @@ use crate::{
 /// Wakes committed together.
 const BATCH_MAX: usize = 4000;
 
+/// Commits under way at once. Also where writers take turns: one batch is made ready while another is written.
+const UNDER_WAY_MAX: usize = 2;
+
 /// A host that could start nothing is asked again after this, changed or not.
 const ASK_AGAIN: SignedDuration = SignedDuration::from_secs(5);
 
@@ -116,10 +119,8 @@ struct Commits {
 impl Commits {
     /// Commits what was chosen, beside what the caller does next, as soon as few enough others are under way.
     async fn begin(&mut self, shared: &Shared, chosen: Vec<Chosen>) -> Result<(), TaskError> {
-        // Writers of a file only wait for each other.
-        let most = if shared.store.is_shared() { 2 } else { 1 };
         let mut made = Ok(());
-        while self.under_way.len() >= most {
+        while self.under_way.len() >= UNDER_WAY_MAX {
             made = made.and(self.end_one().await);
         }
         if !chosen.is_empty() {
