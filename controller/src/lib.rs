@@ -23,5 +23,6 @@ pub mod report;
 pub mod store;
 pub mod tasks;
 pub mod throttle;
+pub mod tls;
 pub mod visits;
 pub mod wake;

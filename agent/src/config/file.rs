@@ -8,7 +8,7 @@ use figment::{
 };
 
 use super::{
-    Addresses, Config, ConfigError, Driver, Endpoint, HttpReadiness, Instance, Readiness, Status,
+    Addresses, Config, ConfigError, Controller, Driver, Endpoint, HttpReadiness, Instance, Readiness, Status,
     TcpReadiness,
 };
 
@@ -51,6 +51,7 @@ impl Config {
         self.host_id()?;
         self.state_dir()?;
         check_controllers(&self.controller.address)?;
+        check_tls(&self.controller)?;
         if let Some(file) = &self.controller.token_file {
             // A controller that starts at the same time is about to make it: it is read anew at every dial.
             match std::fs::read_to_string(file) {
@@ -123,8 +124,39 @@ fn check_controller(key: &str, address: &str) -> Result<(), ConfigError> {
     let url =
         reqwest::Url::parse(address).map_err(|e| ConfigError::key(key, format!("is not a URL: {e}")))?;
     match url.scheme() {
-        "http" => Ok(()),
-        scheme => Err(ConfigError::key(key, format!("has the scheme {scheme}; http is spoken"))),
+        "http" | "https" => Ok(()),
+        scheme => Err(ConfigError::key(key, format!("has the scheme {scheme}; http and https are spoken"))),
+    }
+}
+
+/// A file of a plain connection would be trusted to protect it.
+fn check_tls(controller: &Controller) -> Result<(), ConfigError> {
+    let files = [
+        ("controller.ca_file", &controller.ca_file),
+        ("controller.certificate_file", &controller.certificate_file),
+        ("controller.key_file", &controller.key_file),
+    ];
+    let is_tls = |address: &String| address.starts_with("https:");
+    let is_plain = !controller.address.all().iter().any(is_tls);
+    for (key, file) in files {
+        let Some(path) = file else { continue };
+        if is_plain {
+            return Err(ConfigError::key(key, "is given, but controller.address does not begin with https"));
+        }
+        std::fs::File::open(path).map_err(|source| ConfigError::KeyFile {
+            key: key.into(),
+            file: path.clone(),
+            source,
+        })?;
+    }
+    match (&controller.certificate_file, &controller.key_file) {
+        (Some(_), None) => {
+            Err(ConfigError::key("controller.key_file", "is missing beside controller.certificate_file"))
+        }
+        (None, Some(_)) => {
+            Err(ConfigError::key("controller.certificate_file", "is missing beside controller.key_file"))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -315,7 +347,14 @@ readiness = { kind = "http", url = "http://127.0.0.1:{port}/ready/{instance}", e
         assert!(refused(&status("/state", "values = {}")).contains("status.values"));
         assert!(refused(&status("/state", "values = { on = \"up\" }")).contains("up"));
         assert!(refused("[guard]\nwakes_max = 0\n").contains("guard.wakes_max"));
-        assert!(refused("[controller]\naddress = \"https://c.test\"\n").contains("controller.address"));
+        assert!(refused("[controller]\naddress = \"ftp://c.test\"\n").contains("controller.address"));
+        assert!(parse("[controller]\naddress = \"https://c.test\"\n").is_ok());
+        let tls = |rest: &str| format!("[controller]\naddress = \"https://c.test\"\n{rest}");
+        let plain = refused("[controller]\nca_file = \"/dev/null\"\n");
+        assert!(plain.contains("controller.ca_file") && plain.contains("https"), "{plain}");
+        assert!(refused(&tls("ca_file = \"/nonexistent\"\n")).contains("controller.ca_file"));
+        assert!(refused(&tls("key_file = \"/dev/null\"\n")).contains("controller.certificate_file"));
+        assert!(refused(&tls("certificate_file = \"/dev/null\"\n")).contains("controller.key_file"));
         let several = |list: &str| format!("[controller]\naddress = [{list}]\n");
         assert!(parse(&several("\"http://a.test:1\", \"http://b.test:1\"")).is_ok());
         for bad in ["", "\"http://a.test\", \"https://b.test\"", "\"http://a.test\", \"http://a.test\""] {

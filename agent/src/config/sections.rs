@@ -43,12 +43,27 @@ pub struct Controller {
     /// File with the token that is sent as `authorization: Bearer`.
     /// Default for a controller on this host: `reveille/agent.token` in the user's data directory, if it exists.
     pub token_file: Option<PathBuf>,
+    /// Authorities of the controller's certificate, as PEM. Default: those the system trusts.
+    pub ca_file: Option<PathBuf>,
+    /// The agent's own certificate and key, as PEM, for a controller that asks for them; it must name the host id.
+    pub certificate_file: Option<PathBuf>,
+    pub key_file: Option<PathBuf>,
+    /// Name in the controller's certificate, where it is another than in the address.
+    pub server_name: Option<String>,
     pub reconnect_backoff_max_s: u64,
 }
 
 impl Default for Controller {
     fn default() -> Self {
-        Self { address: Addresses::new([CONTROLLER_DEFAULT]), token_file: None, reconnect_backoff_max_s: 30 }
+        Self {
+            address: Addresses::new([CONTROLLER_DEFAULT]),
+            token_file: None,
+            ca_file: None,
+            certificate_file: None,
+            key_file: None,
+            server_name: None,
+            reconnect_backoff_max_s: 30,
+        }
     }
 }
 

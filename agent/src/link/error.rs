@@ -11,6 +11,8 @@ pub enum SessionError {
     Token { path: PathBuf, source: io::Error },
     #[error("failed to use the token of {}: it holds characters a header cannot", path.display())]
     BadToken { path: PathBuf },
+    #[error("failed to read controller.{field} from {}", path.display())]
+    TlsFile { field: &'static str, path: PathBuf, source: io::Error },
     #[error("failed to connect to the controller")]
     Connect(#[source] Box<tonic::transport::Error>),
     #[error("failed to hear from the controller")]

@@ -8,6 +8,7 @@ mod load;
 mod redial;
 mod rota;
 mod session;
+mod tls;
 
 pub use self::{
     backoff::Backoff,

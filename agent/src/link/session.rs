@@ -12,10 +12,14 @@ use reveille_proto::{
 };
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Request, Streaming, metadata::MetadataValue, transport::Endpoint};
+use tonic::{
+    Request, Streaming,
+    metadata::MetadataValue,
+    transport::{Channel, ClientTlsConfig, Endpoint},
+};
 use tracing::{error, info, warn};
 
-use super::{SessionError, load::Told};
+use super::{SessionError, load::Told, tls::tls};
 use crate::{config::Controller, execute::Executor, group::Tally, load::Reading, metrics::Metrics};
 
 /// Real seconds for the controller to answer a hello.
@@ -89,7 +93,7 @@ impl Session {
         }
         let is_replaceable = self.controller.address.are_several();
         let patience = if is_replaceable { &WITH_ONE_OF_SEVERAL } else { &WITH_THE_ONLY_ONE };
-        let channel = dial(address, patience).await?;
+        let channel = dial(address, tls(&self.controller, address)?, patience).await?;
         let handshake = async {
             let mut down = FleetClient::new(channel).session(request).await.map_err(rpc)?.into_inner();
             let first = down.message().await.map_err(rpc)?;
@@ -225,10 +229,17 @@ impl Drop for Attached<'_> {
 
 /// The adaptive window stays off: it shrinks the window to 64 KiB, in which a stalled reader's budget for small
 /// frames is soon spent and the whole connection dies.
-async fn dial(address: &str, patience: &Patience) -> Result<tonic::transport::Channel, SessionError> {
+async fn dial(
+    address: &str,
+    tls: Option<ClientTlsConfig>,
+    patience: &Patience,
+) -> Result<Channel, SessionError> {
     let connect = |error| SessionError::Connect(Box::new(error));
-    Endpoint::from_shared(address.to_owned())
-        .map_err(connect)?
+    let mut endpoint = Endpoint::from_shared(address.to_owned()).map_err(connect)?;
+    if let Some(tls) = tls {
+        endpoint = endpoint.tls_config(tls).map_err(connect)?;
+    }
+    endpoint
         .connect_timeout(patience.connect)
         .http2_keep_alive_interval(patience.ping)
         .keep_alive_timeout(patience.pong)

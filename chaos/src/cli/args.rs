@@ -187,6 +187,9 @@ pub struct FleetArgs {
     pub minutes: u32,
     #[arg(long, value_enum, default_value_t = DatabaseChoice::Auto)]
     pub database: DatabaseChoice,
+    /// Minutes of the same with TLS, with a file as the database; 0 leaves it out.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(0..=1440))]
+    pub tls_minutes: u32,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -117,6 +117,7 @@ async fn fleet(args: FleetArgs, output: Output) -> anyhow::Result<Verdict> {
         agents: args.agents,
         minutes: args.minutes,
         database: args.database,
+        tls_minutes: args.tls_minutes,
     };
     let bar = progress(spec.agents.into(), "{elapsed_precise} {bar:30} {msg} {pos} of {len}");
     let bench = fleet::bench(&spec, &mut |what, position, length| {

@@ -132,7 +132,7 @@ async fn agent(config: PathBuf, seams: AgentSeams) -> anyhow::Result<()> {
 
 /// A host at 5 % of its CPU.
 #[derive(Debug)]
-struct Calm;
+pub(crate) struct Calm;
 
 impl Source for Calm {
     fn sample(&mut self) -> Result<Sample, LoadError> {

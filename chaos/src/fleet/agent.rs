@@ -1,10 +1,13 @@
 //! One agent: session after session on a connection of its own, with the real agent's waits in between.
 
 use std::{
+    net::SocketAddr,
+    path::Path,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
+use anyhow::Context as _;
 use rand::{RngExt, rngs::StdRng};
 use reveille_agent::link::Backoff;
 use reveille_proto::{
@@ -20,7 +23,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{
     Request, Streaming,
     metadata::{Ascii, MetadataValue},
-    transport::{Channel, Endpoint},
+    transport::{Certificate, Channel, ClientTlsConfig, Endpoint},
 };
 
 use super::tally::{Tally, add};
@@ -58,8 +61,16 @@ struct Begun {
 }
 
 /// The agent's own settings of a connection.
-pub(super) fn endpoint(address: &str) -> anyhow::Result<Endpoint> {
-    Ok(Endpoint::from_shared(format!("http://{address}"))?
+pub(super) fn endpoint(address: SocketAddr, ca: Option<&Path>) -> anyhow::Result<Endpoint> {
+    let endpoint = match ca {
+        None => Endpoint::from_shared(format!("http://{address}"))?,
+        Some(path) => {
+            let pem = std::fs::read(path).context("failed to read the authority")?;
+            let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem));
+            Endpoint::from_shared(format!("https://{address}"))?.tls_config(tls)?
+        }
+    };
+    Ok(endpoint
         .connect_timeout(HANDSHAKE)
         .http2_keep_alive_interval(PING)
         .keep_alive_timeout(PING_TIMEOUT)

@@ -29,6 +29,9 @@ pub struct AgentsSpec {
     pub instances: u32,
     /// The agents start spread over so many seconds.
     pub ramp_s: u32,
+    /// File with the authority of the controller's certificate, where it speaks TLS.
+    #[arg(long)]
+    pub ca: Option<PathBuf>,
 }
 
 /// Runs until standard output is closed, which happens however the bench ends.
@@ -36,7 +39,7 @@ pub async fn run_agents(spec: &AgentsSpec) -> anyhow::Result<()> {
     allow_files().context("failed to raise the number of open files")?;
     let token = std::fs::read_to_string(&spec.token).context("failed to read the agents' token")?;
     let token = format!("Bearer {}", token.trim()).parse().context("the agents' token is no header")?;
-    let endpoint = endpoint(&spec.controller.to_string())?;
+    let endpoint = endpoint(spec.controller, spec.ca.as_deref())?;
     let (tally, origin) = (Arc::new(Tally::default()), Instant::now());
     for number in 0..spec.agents {
         let share = f64::from(number) / f64::from(spec.agents);

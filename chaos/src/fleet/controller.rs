@@ -14,7 +14,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::process::Usage;
+use super::{Authority, process::Usage};
 use crate::crash::NODE;
 
 const START_TIMEOUT: Duration = Duration::from_secs(60);
@@ -31,6 +31,8 @@ pub(super) struct Controller {
     dir: PathBuf,
     http: SocketAddr,
     pub(super) grpc: SocketAddr,
+    /// Its authority, where it speaks TLS.
+    pub(super) ca: Option<PathBuf>,
     child: Child,
 }
 
@@ -41,19 +43,37 @@ impl Controller {
         dir: &Path,
         agents: u32,
         database_url: Option<&str>,
+        is_tls: bool,
     ) -> anyhow::Result<Self> {
         let [http, grpc] = free_addresses()?;
         let quoted = |text: &str| serde_json::Value::from(text).to_string();
         let url = database_url.map(|url| format!("database_url = {}\n", quoted(url))).unwrap_or_default();
+        let authority = is_tls.then(|| Authority::new(dir, "authority")).transpose()?;
+        let tls = match &authority {
+            None => String::new(),
+            Some(authority) => {
+                let own = authority.certify(&["127.0.0.1"])?;
+                let [certificate, key] =
+                    [own.certificate, own.key].map(|path| quoted(&path.to_string_lossy()));
+                format!("[tls]\ncertificate_file = {certificate}\nkey_file = {key}\n")
+            }
+        };
         let text = format!(
-            "[listen]\nhttp = \"{http}\"\ngrpc = \"{grpc}\"\n[store]\ndata_dir = {}\n{url}\
+            "[listen]\nhttp = \"{http}\"\ngrpc = \"{grpc}\"\n{tls}[store]\ndata_dir = {}\n{url}\
              [fleet]\nsessions_max = {}\n",
             quoted(&dir.join("controller").to_string_lossy()),
             agents.saturating_mul(2)
         );
         std::fs::write(dir.join("controller.toml"), text).context("failed to write a configuration")?;
         let child = spawn(program, dir)?;
-        let mut controller = Self { program: program.into(), dir: dir.into(), http, grpc, child };
+        let mut controller = Self {
+            program: program.into(),
+            dir: dir.into(),
+            http,
+            grpc,
+            ca: authority.map(|authority| authority.certificate),
+            child,
+        };
         controller.until_it_listens().await?;
         Ok(controller)
     }
@@ -75,8 +95,13 @@ impl Controller {
 
     /// Load reports it has taken since its start.
     pub(super) async fn loads(&self) -> anyhow::Result<u64> {
-        let client = reqwest::Client::builder().timeout(SCRAPE_TIMEOUT).build()?;
-        let answer = client.get(format!("http://{}/metrics", self.http)).send().await?;
+        let mut client = reqwest::Client::builder().timeout(SCRAPE_TIMEOUT);
+        let mut scheme = "http";
+        if let Some(ca) = &self.ca {
+            client = client.tls_certs_only(reqwest::Certificate::from_pem_bundle(&std::fs::read(ca)?)?);
+            scheme = "https";
+        }
+        let answer = client.build()?.get(format!("{scheme}://{}/metrics", self.http)).send().await?;
         let text = answer.error_for_status()?.text().await?;
         let told = text.lines().find_map(|line| line.strip_prefix(LOADS));
         told.and_then(|number| number.trim().parse().ok()).context("the controller counts no load reports")

@@ -34,6 +34,7 @@ impl Followed {
             .args([NODE, "fleet-agents", &spec.controller.to_string()])
             .arg(&spec.token)
             .args(numbers)
+            .args(spec.ca.iter().flat_map(|ca| ["--ca".as_ref(), ca.as_os_str()]))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .kill_on_drop(true)

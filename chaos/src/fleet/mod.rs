@@ -4,6 +4,7 @@
 
 mod agent;
 mod agents;
+mod certificates;
 mod controller;
 mod followed;
 mod process;
@@ -12,5 +13,9 @@ mod run;
 mod tally;
 
 pub use agents::{AgentsSpec, run_agents};
+pub use certificates::{Authority, Certified};
 pub use report::FleetBench;
 pub use run::{DatabaseChoice, FleetSpec, bench};
+
+#[cfg(test)]
+mod tests;

@@ -52,6 +52,38 @@ pub struct Hang {
     pub connected_after: u64,
 }
 
+/// What the same agents cost where the link speaks TLS; nothing is asked of it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct WithTls {
+    pub controller_cpu_cores: f64,
+    pub bytes_per_agent: f64,
+    pub reconnect_s: Option<f64>,
+    /// While nothing was done to them.
+    pub sessions_lost: u64,
+}
+
+impl WithTls {
+    pub(super) fn new(agents: u32, idle_bytes: u64, minutes: &[Minute], restart: Restart, lost: u64) -> Self {
+        Self {
+            controller_cpu_cores: cpu_cores(minutes),
+            bytes_per_agent: bytes_per_agent(minutes, idle_bytes, agents),
+            reconnect_s: restart.reconnect_s,
+            sessions_lost: lost,
+        }
+    }
+}
+
+/// Of the controller, over all minutes.
+fn cpu_cores(minutes: &[Minute]) -> f64 {
+    minutes.iter().map(|minute| minute.cpu_cores).sum::<f64>() / minutes.len().max(1) as f64
+}
+
+/// What is resident at the end beyond what was before any agent.
+fn bytes_per_agent(minutes: &[Minute], idle_bytes: u64, agents: u32) -> f64 {
+    let end = minutes.last().map_or(0, |minute| minute.resident_bytes);
+    end.saturating_sub(idle_bytes) as f64 / f64::from(agents)
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct FleetBench {
     pub agents: u32,
@@ -70,21 +102,19 @@ pub struct FleetBench {
     pub restart: Restart,
     pub hang: Option<Hang>,
     /// The same with TLS.
-    pub tls: Option<f64>,
-    pub tls_reason: &'static str,
+    pub tls: Option<WithTls>,
     pub skipped: Vec<String>,
 }
 
 impl FleetBench {
     /// Of the controller, over all minutes.
     pub fn controller_cpu_cores(&self) -> f64 {
-        self.minutes.iter().map(|minute| minute.cpu_cores).sum::<f64>() / self.minutes.len().max(1) as f64
+        cpu_cores(&self.minutes)
     }
 
     /// What is resident at the end beyond what was before any agent.
     pub fn bytes_per_agent(&self) -> f64 {
-        let end = self.minutes.last().map_or(0, |minute| minute.resident_bytes);
-        end.saturating_sub(self.idle_resident_bytes) as f64 / f64::from(self.agents)
+        bytes_per_agent(&self.minutes, self.idle_resident_bytes, self.agents)
     }
 
     /// What was not reached, in words.
@@ -173,7 +203,6 @@ impl FleetBench {
             let (cpu, resident) = (minute.cpu_cores, mb(minute.resident_bytes));
             writeln!(text, "  minute {:>2}: {cpu:.3} cores, {resident} resident", n + 1).ok();
         }
-        writeln!(text, "- not measured with TLS: {}", self.tls_reason).ok();
         for one in &self.skipped {
             writeln!(text, "- SKIPPED: {one}").ok();
         }
@@ -221,6 +250,13 @@ impl FleetBench {
             let asked = format!("{:.0}", LOADS_SHARE_MIN * agents);
             rows.push(row("  reports taken a second", format!("{:.0}", hang.loads_per_s), asked));
         }
+        if let Some(tls) = &self.tls {
+            let back = tls.reconnect_s.map_or_else(|| "never".to_owned(), |s| format!("{s:.1} s"));
+            rows.push(row("with TLS: CPU, cores", format!("{:.3}", tls.controller_cpu_cores), none()));
+            rows.push(row("  resident per agent", format!("{:.1} kB", tls.bytes_per_agent / 1000.0), none()));
+            rows.push(row("  all back after kill -9", back, none()));
+            rows.push(row("  sessions lost", tls.sessions_lost.to_string(), none()));
+        }
         rows
     }
 }
@@ -258,7 +294,6 @@ impl Serialize for FleetBench {
         map.serialize_entry("hang_loads_per_s", &self.hang.map(|hang| hang.loads_per_s))?;
         map.serialize_entry("hang_connected_after", &self.hang.map(|hang| hang.connected_after))?;
         map.serialize_entry("tls", &self.tls)?;
-        map.serialize_entry("tls_reason", &self.tls_reason)?;
         map.serialize_entry("skipped", &self.skipped)?;
         map.serialize_entry("missed", &self.missed())?;
         map.end()
@@ -292,7 +327,6 @@ mod tests {
             },
             hang: Some(Hang { lasted_s: 60.0, loads_per_s: 4999.0, sessions_lost: 0, connected_after: 5000 }),
             tls: None,
-            tls_reason: "none yet",
             skipped: Vec::new(),
         }
     }
@@ -307,7 +341,7 @@ mod tests {
         for key in ["agents", "controller_cpu_cores", "bytes_per_agent", "reconnect_s", "sessions_lost"] {
             assert!(json[key].is_number(), "{key} in {json}");
         }
-        assert!(json["tls"].is_null() && json["tls_reason"].is_string(), "{json}");
+        assert!(json["tls"].is_null(), "{json}");
         assert_eq!(json["cpu_cores_by_minute"].as_array().map(Vec::len), Some(3));
     }
 

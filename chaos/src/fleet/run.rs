@@ -12,7 +12,7 @@ use super::{
     controller::Controller,
     followed::Followed,
     process::Usage,
-    report::{Hang, Minute, Restart},
+    report::{Hang, Minute, Restart, WithTls},
     tally::{Tick, most_in_a_second},
 };
 
@@ -28,7 +28,6 @@ const MINUTE: Duration = Duration::from_secs(60);
 const HANG: Duration = Duration::from_secs(60);
 /// Sessions that break so soon after the database is back are counted too.
 const AFTERMATH: Duration = Duration::from_secs(10);
-const NO_TLS: &str = "there is no TLS between agent and controller yet";
 
 /// Where the controller keeps its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -49,6 +48,8 @@ pub struct FleetSpec {
     pub agents: u32,
     pub minutes: u32,
     pub database: DatabaseChoice,
+    /// Minutes of the same with TLS, with a file as the database; 0 leaves it out.
+    pub tls_minutes: u32,
 }
 
 /// Hears what goes on, how far it is, and how far it goes.
@@ -63,23 +64,12 @@ pub async fn bench(
     if files < u64::from(spec.agents) + 100 {
         bail!("a process may have {files} open files here: too few for {} sessions", spec.agents);
     }
-    let dir = tempfile::tempdir().context("failed to make a directory")?;
     let (mut skipped, server) = (Vec::new(), server(spec.database)?);
     let url = server.as_ref().map(|server| server.url("postgres"));
-    told("the controller starts", 0, 1);
-    let mut controller = Controller::start(&spec.program, dir.path(), spec.agents, url.as_deref()).await?;
-    tokio::time::sleep(SETTLE).await;
-    let idle = controller.usage()?;
-    let (mut agents, connect_s) = connect(spec, &controller, told).await?;
-    tokio::time::sleep(SETTLE).await;
-    let (begin, agents_begin) = (agents.now(), Usage::of(agents.pid()?)?);
-    let minutes = minutes(spec, &controller, told).await?;
-    let (end, agents_end) = (agents.now(), Usage::of(agents.pid()?)?);
-    let measured_s = (end.at_ms - begin.at_ms) as f64 / 1000.0;
-    let restart = restart(spec, &mut controller, &mut agents, told).await?;
+    let plain = Measured::take(spec, Link { url: url.as_deref(), is_tls: false }, told).await?;
     let hang = match &server {
-        Some(server) if restart.reconnect_s.is_some() => {
-            Some(hang(server, &controller, &agents, told).await?)
+        Some(server) if plain.restart.reconnect_s.is_some() => {
+            Some(hang(server, &plain.controller, &plain.agents, told).await?)
         }
         Some(_) => {
             skipped.push("the hanging database: not all agents came back after the restart".to_owned());
@@ -92,23 +82,90 @@ pub async fn bench(
             None
         }
     };
-    Ok(FleetBench {
+    let Measured { idle, connect_s, minutes, begin, end, lasted_s, agents_cpu_s, restart, .. } = plain;
+    let mut bench = FleetBench {
         agents: spec.agents,
         instances_per_agent: INSTANCES,
         database: if server.is_some() { "postgres" } else { "sqlite" },
         connect_s,
         idle_resident_bytes: idle.resident_bytes,
-        loads_per_s: (end.loads - begin.loads) as f64 / measured_s,
+        loads_per_s: (end.loads - begin.loads) as f64 / lasted_s,
         loads_coalesced: end.coalesced - begin.coalesced,
         broken_while_measured: end.broken - begin.broken,
-        agents_cpu_cores: (agents_end.cpu_s - agents_begin.cpu_s) / measured_s,
+        agents_cpu_cores: agents_cpu_s / lasted_s,
         minutes,
         restart,
         hang,
         tls: None,
-        tls_reason: NO_TLS,
         skipped,
-    })
+    };
+    drop((plain.controller, plain.agents, server));
+    if spec.tls_minutes == 0 {
+        bench.skipped.push("the same with TLS: --tls-minutes is 0".to_owned());
+        return Ok(bench);
+    }
+    let spec = FleetSpec { minutes: spec.tls_minutes, ..spec.clone() };
+    let tls = Measured::take(&spec, Link { url: None, is_tls: true }, told).await?;
+    bench.tls =
+        Some(WithTls::new(spec.agents, tls.idle.resident_bytes, &tls.minutes, tls.restart, tls.broken()));
+    Ok(bench)
+}
+
+/// How the controller is reached, and what it keeps its rows in.
+#[derive(Debug, Clone, Copy)]
+struct Link<'a> {
+    /// Of a PostgreSQL database; without one it is a file.
+    url: Option<&'a str>,
+    is_tls: bool,
+}
+
+/// One controller with all its agents, from its start to after its restart.
+struct Measured {
+    idle: Usage,
+    connect_s: f64,
+    minutes: Vec<Minute>,
+    begin: Tick,
+    end: Tick,
+    lasted_s: f64,
+    agents_cpu_s: f64,
+    restart: Restart,
+    agents: Followed,
+    controller: Controller,
+    _dir: tempfile::TempDir,
+}
+
+impl Measured {
+    async fn take(spec: &FleetSpec, link: Link<'_>, told: Told<'_>) -> anyhow::Result<Self> {
+        let dir = tempfile::tempdir().context("failed to make a directory")?;
+        told("the controller starts", 0, 1);
+        let mut controller =
+            Controller::start(&spec.program, dir.path(), spec.agents, link.url, link.is_tls).await?;
+        tokio::time::sleep(SETTLE).await;
+        let idle = controller.usage()?;
+        let (mut agents, connect_s) = connect(spec, &controller, told).await?;
+        tokio::time::sleep(SETTLE).await;
+        let (begin, agents_begin) = (agents.now(), Usage::of(agents.pid()?)?);
+        let minutes = minutes(spec, &controller, told).await?;
+        let (end, agents_end) = (agents.now(), Usage::of(agents.pid()?)?);
+        Ok(Self {
+            idle,
+            connect_s,
+            minutes,
+            begin,
+            end,
+            lasted_s: (end.at_ms - begin.at_ms) as f64 / 1000.0,
+            agents_cpu_s: agents_end.cpu_s - agents_begin.cpu_s,
+            restart: restart(spec, &mut controller, &mut agents, told).await?,
+            agents,
+            controller,
+            _dir: dir,
+        })
+    }
+
+    /// Sessions that broke while nothing was done to them.
+    fn broken(&self) -> u64 {
+        self.end.broken - self.begin.broken
+    }
 }
 
 fn server(database: DatabaseChoice) -> anyhow::Result<Option<Server>> {
@@ -131,6 +188,7 @@ async fn connect(
         agents: spec.agents,
         instances: INSTANCES,
         ramp_s: RAMP_S,
+        ca: controller.ca.clone(),
     };
     let (mut agents, began) = (Followed::start(&spec.program, &agents)?, Instant::now());
     let mut tell = |connected| told("the agents connect", connected, spec.agents.into());

@@ -15,7 +15,6 @@ use reveille_proto::{
     v1::{control_server::ControlServer, fleet_server::FleetServer},
 };
 use tokio::{net::TcpListener, sync::watch};
-use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::transport::Server;
 use tracing::{info, warn};
@@ -27,6 +26,7 @@ use crate::{
     fleet::{AgentEvent, FleetService},
     store::{ControllerRow, Database, Store, StoreError},
     tasks::{self, Task, TaskError},
+    tls::{Certificates, Face, Incoming, TlsError},
 };
 
 /// How long open requests may take to end after a SIGTERM, in real time.
@@ -63,6 +63,8 @@ pub enum AppError {
     #[error("another controller uses {path}")]
     Locked { path: PathBuf },
     #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error(transparent)]
     Tokens(#[from] AuthError),
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -82,6 +84,7 @@ pub enum AppError {
 pub struct App {
     shared: Shared,
     tokens: Tokens,
+    certificates: Option<Certificates>,
     http: TcpListener,
     grpc: TcpListener,
     http_addr: SocketAddr,
@@ -147,6 +150,7 @@ impl App {
             Database::Server(_) => None,
         };
         let tokens = Tokens::load_or_create(&config, &dir)?;
+        let certificates = Certificates::read(&config.tls)?;
         let (http, http_addr) = listen("http", config.listen.http).await?;
         let (grpc, grpc_addr) = listen("grpc", config.listen.grpc).await?;
         let store = Store::open_at(&database).await?.telling(seams.points.clone());
@@ -159,7 +163,7 @@ impl App {
         for instance in &instances {
             shared.store.instance_describe(&instance.id, &instance.cohort, &instance.time_zone).await?;
         }
-        Ok(Self { shared, tokens, http, grpc, http_addr, grpc_addr, database, lock })
+        Ok(Self { shared, tokens, certificates, http, grpc, http_addr, grpc_addr, database, lock })
     }
 
     pub fn http_addr(&self) -> SocketAddr {
@@ -190,11 +194,24 @@ impl App {
         let (ready, ready_watch) = watch::channel(false);
         let vital = Vital { tracker: tracker.clone(), shutdown: shutdown.clone(), died: Arc::default() };
         spawn_tasks(&self.shared, events, &vital)?;
+        if let Some(certificates) = &self.certificates {
+            let task = tasks::Certificates::new(certificates.clone());
+            vital.spawn(
+                tasks::Certificates::NAME,
+                tasks::run(task, self.shared.clone(), |_| None, shutdown.clone()),
+            );
+        }
         vital.spawn("greet", greeter.run(self.shared.clone(), shutdown.clone()));
         vital.spawn("reconfigure", reconfigure(self.shared.clone(), shutdown.clone()));
         let control = Control::new(self.shared.clone());
+        let (http, grpc) = (self.http, self.grpc);
+        let incoming = |listener, face| {
+            Incoming::new(listener, self.certificates.clone(), face, shutdown.clone())
+                .map_err(|error| AppError::Serve(error.into()))
+        };
+        let (http, incoming) = (incoming(http, Face::Http)?, incoming(grpc, Face::Grpc)?);
         let router = api::http_router(control.clone(), &self.tokens, ready_watch);
-        let http = axum::serve(self.http, router).with_graceful_shutdown(shutdown.clone().cancelled_owned());
+        let http = axum::serve(http, router).with_graceful_shutdown(shutdown.clone().cancelled_owned());
         let (health, health_service) = tonic_health::server::health_reporter();
         health.set_serving::<FleetServer<FleetService>>().await;
         health.set_serving::<ControlServer<ControlService>>().await;
@@ -207,10 +224,7 @@ impl App {
             .add_service(fleet)
             .add_service(api::control_service(control, &self.tokens))
             .add_service(health_service)
-            .serve_with_incoming_shutdown(
-                TcpListenerStream::new(self.grpc),
-                shutdown.clone().cancelled_owned(),
-            );
+            .serve_with_incoming_shutdown(incoming, shutdown.clone().cancelled_owned());
         info!(http = %self.http_addr, grpc = %self.grpc_addr, epoch = self.shared.epoch, "controller runs");
         ready.send_replace(true);
         notify(&[sd_notify::NotifyState::Ready]);

@@ -65,6 +65,16 @@ pub(super) struct Global {
         help = "File with the operator's token [default: REVEILLE_TOKEN, of client.toml, or operator.token in the data directory]"
     )]
     pub(super) token_file: Option<PathBuf>,
+    /// File with the authorities of the controller's certificate
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "REVEILLE_CA_FILE",
+        help_heading = "Global options",
+        help = "File with the authorities of the controller's certificate, as PEM [default: of client.toml, or those the system trusts]"
+    )]
+    pub(super) ca_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]

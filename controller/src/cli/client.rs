@@ -1,6 +1,6 @@
 //! Asks a controller over HTTP; what comes back is its own JSON, or an error that says what to do next.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use reqwest::{Method, StatusCode, header};
 use serde::{Serialize, de::DeserializeOwned};
@@ -19,6 +19,18 @@ pub(super) struct Client {
     target: Target,
 }
 
+fn authorities(path: &Path) -> Result<Vec<reqwest::Certificate>, Failure> {
+    let unusable = |error: anyhow::Error| {
+        Failure::File(error.context(format!("failed to read certificates from {}", path.display())))
+    };
+    let pem = std::fs::read(path).map_err(|error| unusable(error.into()))?;
+    let found = reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| unusable(error.into()))?;
+    if found.is_empty() {
+        return Err(unusable(anyhow::anyhow!("there is none in it")));
+    }
+    Ok(found)
+}
+
 /// The body of an answer.
 #[derive(Debug)]
 pub(super) struct Answer(pub(super) String);
@@ -34,12 +46,14 @@ impl Answer {
 
 impl Client {
     pub(super) fn new(target: Target) -> Result<Self, Failure> {
-        let http = reqwest::Client::builder()
+        let mut http = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(REQUEST_TIMEOUT)
-            .user_agent(concat!("reveille/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(Failure::internal)?;
+            .user_agent(concat!("reveille/", env!("CARGO_PKG_VERSION")));
+        if let Some(path) = &target.ca_file {
+            http = http.tls_certs_only(authorities(path)?);
+        }
+        let http = http.build().map_err(Failure::internal)?;
         Ok(Self { http, target })
     }
 

@@ -101,6 +101,7 @@ impl From<AppError> for Failure {
             AppError::Config(_)
             | AppError::DataDir { .. }
             | AppError::Locked { .. }
+            | AppError::Tls(_)
             | AppError::Tokens(_)
             | AppError::Listen { .. } => Self::file(error),
             AppError::Store(_) | AppError::Task(_) | AppError::TaskDied { .. } | AppError::Serve(_) => {

@@ -117,7 +117,7 @@ mod tests {
         tokio::spawn(async move { axum::serve(listener, routes).await });
         // Fails only when a provider is installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        Client::new(Target { address, token: None, token_place: "the test".into() }).unwrap()
+        Client::new(Target { address, token: None, token_place: "the test".into(), ca_file: None }).unwrap()
     }
 
     /// What is told until the host has been looked at once.

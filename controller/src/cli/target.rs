@@ -17,6 +17,7 @@ const TOKEN_VARIABLE: &str = "REVEILLE_TOKEN";
 struct ClientFile {
     address: Option<String>,
     token_file: Option<PathBuf>,
+    ca_file: Option<PathBuf>,
 }
 
 /// A controller, and what it is told to let us in.
@@ -26,6 +27,8 @@ pub(super) struct Target {
     pub(super) token: Option<Secret>,
     /// Where the token was looked for, for the error when it does not fit.
     pub(super) token_place: String,
+    /// Authorities of its certificate; without a file, those the system trusts.
+    pub(super) ca_file: Option<PathBuf>,
 }
 
 /// Never shown.
@@ -54,16 +57,19 @@ impl Target {
             data_dir: base.as_ref().map(|base| base.data_dir().join("reveille")),
             token: std::env::var(TOKEN_VARIABLE).ok().filter(|token| !token.is_empty()),
         };
-        Self::of(global.address.as_deref(), global.token_file.as_deref(), around)
+        let mut target = Self::of(global.address.as_deref(), global.token_file.as_deref(), around)?;
+        target.ca_file = global.ca_file.clone().or(target.ca_file);
+        Ok(target)
     }
 
     fn of(address: Option<&str>, token_file: Option<&Path>, around: Surroundings) -> Result<Self, Failure> {
         let file = client_file(around.config_dir.as_deref())?;
         let address = address.or(file.address.as_deref()).unwrap_or(ADDRESS_DEFAULT);
         let address = parse_address(address)?;
+        let ca_file = file.ca_file;
         let place = |path: &Path| path.display().to_string();
         if let Some(path) = token_file {
-            return Ok(Self { address, token: Some(read(path)?), token_place: place(path) });
+            return Ok(Self { address, token: Some(read(path)?), token_place: place(path), ca_file });
         }
         if let Some(token) = around.token {
             let token = Some(Secret(token));
@@ -71,21 +77,23 @@ impl Target {
                 address,
                 token,
                 token_place: format!("the environment variable {TOKEN_VARIABLE}"),
+                ca_file,
             });
         }
         if let Some(path) = &file.token_file {
-            return Ok(Self { address, token: Some(read(path)?), token_place: place(path) });
+            return Ok(Self { address, token: Some(read(path)?), token_place: place(path), ca_file });
         }
         let Some(path) = around.data_dir.map(|dir| dir.join(OPERATOR_TOKEN_FILE)) else {
             return Ok(Self {
                 address,
                 token: None,
                 token_place: "nowhere: there is no home directory".into(),
+                ca_file,
             });
         };
         // Nobody asked for this file, so its absence is no error yet; the controller may say that a token is needed.
         let token = path.exists().then(|| read(&path)).transpose()?;
-        Ok(Self { address, token, token_place: place(&path) })
+        Ok(Self { address, token, token_place: place(&path), ca_file })
     }
 }
 

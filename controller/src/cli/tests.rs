@@ -25,6 +25,7 @@ fn client(address: &str, token: Option<&str>) -> Client {
         address: address.parse().unwrap(),
         token: token.map(|token| Secret(token.to_owned())),
         token_place: "the test".into(),
+        ca_file: None,
     };
     Client::new(target).unwrap()
 }

@@ -31,6 +31,7 @@ impl Config {
             let problem = "must be at most 30: active days are counted among the last 30";
             return Err(ConfigError::value("model.abstain.min_active_days", problem));
         }
+        self.check_tls()?;
         self.check_instances()?;
         self.check_cohorts()?;
         self.check_places()?;
@@ -62,6 +63,23 @@ impl Config {
         hold_out.map_err(|problem| ConfigError::value("plan.hold_out_share", problem))?;
         crate::logs::Miner::new(&self.logs).map_err(|e| ConfigError::value("logs", e.to_string()))?;
         Ok(())
+    }
+
+    /// Half of it would mean none of it.
+    fn check_tls(&self) -> Result<(), ConfigError> {
+        let tls = &self.tls;
+        match (&tls.certificate_file, &tls.key_file, &tls.client_ca_file) {
+            (Some(_), None, _) => {
+                Err(ConfigError::value("tls.key_file", "is missing beside tls.certificate_file"))
+            }
+            (None, Some(_), _) => {
+                Err(ConfigError::value("tls.certificate_file", "is missing beside tls.key_file"))
+            }
+            (None, None, Some(_)) => {
+                Err(ConfigError::value("tls.certificate_file", "is missing beside tls.client_ca_file"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Who needs whom.

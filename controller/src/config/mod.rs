@@ -9,8 +9,8 @@ mod sections;
 pub use load::{ConfigError, ENV_PREFIX};
 pub use sections::{
     AuthConfig, CohortConfig, FitSource, FleetConfig, InstanceConfig, ListenConfig, LogConfig, LogFormat,
-    ModelConfig, PlanConfig, ReportConfig, SharedResource, StoreConfig, ThrottleConfig, VisitsConfig,
-    WakeConfig,
+    ModelConfig, PlanConfig, ReportConfig, SharedResource, StoreConfig, ThrottleConfig, TlsConfig,
+    VisitsConfig, WakeConfig,
 };
 
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,7 @@ use crate::{calendars::CalendarConfig, logs::LogsConfig, policy::Policy};
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     pub listen: ListenConfig,
+    pub tls: TlsConfig,
     pub auth: AuthConfig,
     pub store: StoreConfig,
     pub log: LogConfig,

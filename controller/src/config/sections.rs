@@ -1,6 +1,10 @@
 //! A struct per section of the file. Units stand in the names.
 
-use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use reveille_proto::{HostId, InstanceId};
 use serde::{Deserialize, Serialize};
@@ -26,6 +30,25 @@ pub struct ListenConfig {
 impl Default for ListenConfig {
     fn default() -> Self {
         Self { http: ([127, 0, 0, 1], 7411).into(), grpc: ([127, 0, 0, 1], 7412).into() }
+    }
+}
+
+/// `[tls]`: of both listeners. All are PEM files, and are read again when they change.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TlsConfig {
+    /// The controller's certificate, and those between it and an authority its clients know.
+    pub certificate_file: Option<PathBuf>,
+    /// Its private key.
+    pub key_file: Option<PathBuf>,
+    /// Authority of the agents' certificates. With it, an agent must show one that names its host.
+    pub client_ca_file: Option<PathBuf>,
+}
+
+impl TlsConfig {
+    /// Certificate and key, where there is to be TLS.
+    pub fn own(&self) -> Option<(&Path, &Path)> {
+        self.certificate_file.as_deref().zip(self.key_file.as_deref())
     }
 }
 

@@ -22,6 +22,7 @@ use super::{Greeter, commands, greeter::Greetings};
 use crate::{
     app::Shared,
     store::{Greeting, Said},
+    tls::Peer,
 };
 
 /// How long a new connection may take to say who it is, in real time.
@@ -196,8 +197,15 @@ impl v1::fleet_server::Fleet for FleetService {
         &self,
         request: Request<Streaming<v1::AgentMessage>>,
     ) -> Result<Response<DownStream>, Status> {
+        let peer = request.extensions().get::<Peer>().cloned().unwrap_or_default();
         let mut up = request.into_inner();
         let hello = first_message(&mut up).await?;
+        if self.shared.config.tls.client_ca_file.is_some() {
+            peer.speaks_for(&hello.host_id).map_err(|no| {
+                warn!(host_id = hello.host_id, %no, "an agent was refused");
+                Status::permission_denied(no.to_string())
+            })?;
+        }
         let (hello, welcome, is_changed) = match self.welcome(hello).await {
             Ok(all) => all,
             Err(refused) => {

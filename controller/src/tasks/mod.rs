@@ -11,9 +11,11 @@
 //! | `cut_off` | - | lets agents go while the database does not answer |
 //! | settle | agents' messages, `settle` | word of agents, deadlines, verdicts |
 //! | prune | - | forgets what is older than it is kept |
+//! | certificates | - | certificates that were replaced -> the next connection |
 //!
 //! `activate()` takes no input and may run at any time: on a timer, on a signal, twice in a row.
 
+mod certificates;
 mod choice;
 mod cut_off;
 mod dispatch;
@@ -32,6 +34,7 @@ mod score;
 mod settle;
 mod weights;
 
+pub use certificates::Certificates;
 pub use cut_off::CutOff;
 pub use dispatch::Dispatch;
 pub use ingest::Ingest;

@@ -6,7 +6,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error};
 
-use crate::{app::Shared, logs::LogsError, store::StoreError};
+use crate::{app::Shared, logs::LogsError, store::StoreError, tls::TlsError};
 
 /// Why an activation did not get through. The next one starts afresh.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +15,8 @@ pub enum TaskError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Logs(#[from] LogsError),
+    #[error("the certificate in service stays")]
+    Tls(#[from] TlsError),
     #[error("bad configuration: {0}")]
     Config(String),
     #[error("a worker thread of the task died")]
