@@ -13,6 +13,7 @@ pub mod config;
 pub mod fleet;
 pub mod lease;
 pub mod logs;
+pub mod memory;
 pub mod model;
 pub mod outcome;
 pub mod plan;

@@ -8,7 +8,12 @@ use mimalloc::MiMalloc;
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
+fn main() -> ExitCode {
+    reveille_controller::memory::give_back_at_once();
+    run()
+}
+
 #[tokio::main]
-async fn main() -> ExitCode {
+async fn run() -> ExitCode {
     reveille_controller::cli::main_with(std::env::args_os()).await
 }

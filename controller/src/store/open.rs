@@ -24,13 +24,13 @@ const SERVER_CONNECTIONS_MAX: u32 = 16;
 /// How long a writer waits for its turn, and anybody for a connection.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What every connection to a file is told first: a commit is on disk before anything depends on it. Four megabytes of
-/// cache, as a cache is worth nothing any more once another connection has written.
+/// What every connection to a file is told first: a commit is on disk before anything depends on it. Little cache, as
+/// one is worth nothing any more once another connection has written.
 const FILE_SETTINGS: &str = "PRAGMA busy_timeout = 30000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-                             PRAGMA cache_size = -4096; PRAGMA wal_autocheckpoint = 8192; \
+                             PRAGMA cache_size = -2048; PRAGMA wal_autocheckpoint = 8192; \
                              PRAGMA foreign_keys = ON";
 /// What the connection of transactions is told besides.
-const WRITER_SETTINGS: &str = "PRAGMA cache_size = -32768";
+const WRITER_SETTINGS: &str = "PRAGMA cache_size = -16384";
 
 /// What every connection to a server is told first: a batch is planned for the tables as they are, not as they were when
 /// its statement was first used, perhaps empty.
