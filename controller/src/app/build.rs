@@ -153,6 +153,9 @@ impl App {
         let certificates = Certificates::read(&config.tls)?;
         let (http, http_addr) = listen("http", config.listen.http).await?;
         let (grpc, grpc_addr) = listen("grpc", config.listen.grpc).await?;
+        if certificates.is_none() && !(http_addr.ip().is_loopback() && grpc_addr.ip().is_loopback()) {
+            warn!(http = %http_addr, grpc = %grpc_addr, "no TLS: tokens travel in the clear, see [tls]");
+        }
         let store = Store::open_at(&database).await?.telling(seams.points.clone());
         let instances = config.instances.clone();
         let rng = StdRng::seed_from_u64(seams.seed);
