@@ -69,7 +69,7 @@ impl Backend {
         match self {
             // Each element is parsed once, not once per column; the limit keeps the two queries from becoming one again.
             Self::Sqlite => format!("(SELECT jsonb(value) AS value FROM json_each(${number}) LIMIT -1)"),
-            Self::Postgres => format!("jsonb_array_elements(CAST(${number} AS JSONB))"),
+            Self::Postgres => format!("json_array_elements(CAST(${number} AS JSON))"),
         }
     }
 }

@@ -25,13 +25,23 @@ impl Kind {
     }
 }
 
-/// `(SELECT .. FROM ..)` over the objects in parameter `$1`, a column per field. SQLite's `->>` gives values,
-/// PostgreSQL's gives text: the cast makes both the same.
+/// `(SELECT .. FROM ..)` over the objects in parameter `$1`, a column per field.
 pub(super) fn table(backend: Backend, columns: &[(&str, Kind)]) -> String {
-    let column =
-        |(name, kind): &(&str, Kind)| format!("CAST(value ->> '{name}' AS {}) AS {name}", kind.sql());
-    let columns: Vec<_> = columns.iter().map(column).collect();
-    format!("(SELECT {} FROM {} AS element)", columns.join(", "), backend.elements(1))
+    let each = |column: fn(&str, &str) -> String| {
+        let columns: Vec<_> = columns.iter().map(|(name, kind)| column(name, kind.sql())).collect();
+        columns.join(", ")
+    };
+    match backend {
+        Backend::Sqlite => {
+            let columns = each(|name, kind| format!("CAST(value ->> '{name}' AS {kind}) AS {name}"));
+            format!("(SELECT {columns} FROM {} AS element)", backend.elements(1))
+        }
+        // One pass over the text for all columns.
+        Backend::Postgres => {
+            let columns = each(|name, kind| format!("{name} {kind}"));
+            format!("(SELECT * FROM json_to_recordset(CAST($1 AS JSON)) AS element({columns}))")
+        }
+    }
 }
 
 /// The ids in parameter `$1`, which is an array of arrays of one text.

@@ -148,7 +148,8 @@ impl Store {
     ) -> Result<Vec<(String, jiff::SignedDuration)>, StoreError> {
         let sql = "SELECT COALESCE(hosts.host_class, ''), wakes.serving_at - wakes.dispatched_at FROM wakes \
                    LEFT JOIN hosts USING (host_id) \
-                   WHERE wakes.end_reason = 'woken' AND wakes.serving_at >= wakes.dispatched_at \
+                   WHERE wakes.ended_at IS NOT NULL AND wakes.end_reason = 'woken' \
+                   AND wakes.serving_at >= wakes.dispatched_at \
                    ORDER BY wakes.ended_at DESC LIMIT $1";
         let rows: Vec<(String, i64)> = sqlx::query_as(sql)
             .bind(i64::from(limit))
