@@ -14,7 +14,7 @@ use reveille_proto::{
 };
 use tokio::sync::{Notify, watch};
 
-use super::{Learned, Levers, Metrics, Office, SharedBoard, learned::Mind};
+use super::{Learned, Levers, Metrics, Office, ReceiverRests, SharedBoard, learned::Mind};
 use crate::{
     calendars::Calendars,
     config::Config,
@@ -39,6 +39,7 @@ pub struct Signals {
     pub plan: Notify,
     pub dispatch: Notify,
     pub settle: Notify,
+    pub notify: Notify,
 }
 
 /// Everything that is one per controller. Cheap to clone.
@@ -58,6 +59,7 @@ pub struct Inner {
     pub board: SharedBoard,
     pub lead: Office,
     pub levers: Levers,
+    pub receivers: ReceiverRests,
     pub needs: Needs,
     pub signals: Signals,
     pub metrics: Metrics,
@@ -135,6 +137,7 @@ impl Shared {
             board: SharedBoard::default(),
             lead: Office::new(is_alone, crate::tasks::LEASE_TTL),
             levers: Levers::new(is_alone, now),
+            receivers: ReceiverRests::default(),
             needs,
             signals: Signals::default(),
             metrics,

@@ -7,7 +7,7 @@ use clap_complete::Shell;
 
 use super::{
     backtest::BacktestArgs, bench::BenchArgs, exit, explain::ExplainArgs, fleet::InstancesArgs,
-    forecast::ForecastArgs, mine::MineArgs, models::ModelsArgs, plan::PlanArgs, policy::PolicyArgs,
+    forecast::ForecastArgs, mine::MineArgs, models::ModelsArgs, notifications::NotificationsArgs, plan::PlanArgs, policy::PolicyArgs,
     report::ReportArgs, store::StoreArgs, train::TrainArgs, wake::WakeArgs, wakes::WakesArgs,
     whatif::WhatifArgs,
 };
@@ -113,6 +113,8 @@ pub(super) enum Command {
     Hosts,
     /// List the controllers on this database, and which of them leads
     Controllers,
+    /// List what receivers are told, and how far that is
+    Notifications(NotificationsArgs),
     /// Show and change what may be changed at run time
     Policy(PolicyArgs),
     /// What Reveille was good for

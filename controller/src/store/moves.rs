@@ -137,6 +137,7 @@ impl Store {
         let story: Vec<_> =
             tried.values().map(|(_, moved)| (moved.transition(), &moved.before.instance)).collect();
         transitions::append(&mut tx, self.backend, &story).await?;
+        self.notify_of_ends(&mut tx, tried.values().map(|(_, moved)| &moved.after)).await?;
         tx.commit().await.during("commit moves of wakes")?;
         let mut told = vec![Moved::Lost; moves.len()];
         for (index, moved) in tried.into_values() {
@@ -228,6 +229,10 @@ pub(super) struct Line {
 impl Line {
     pub(super) fn new(wake: Wake) -> Self {
         Self { before: Standing::of(&wake), wake, story: Vec::new() }
+    }
+
+    pub(super) fn has_moved(&self) -> bool {
+        !self.story.is_empty()
     }
 
     pub(super) fn step(&mut self, event: &Event, rule: &RetryRule) -> Result<Vec<Effect>, Illegal> {

@@ -10,6 +10,7 @@ use sqlx::{
 };
 
 use super::{Backend, Database, StoreError, Tx, error::During, pool::Pool, row::ms};
+use crate::notify::Receivers;
 
 /// Connections to a file; writers take turns anyway.
 const FILE_CONNECTIONS_MAX: u32 = 4;
@@ -59,6 +60,8 @@ pub struct Store {
     /// For errors.
     pub(super) shown: std::sync::Arc<str>,
     points: Points,
+    /// Who is told of what is written here.
+    pub(super) receivers: std::sync::Arc<Receivers>,
 }
 
 impl Store {
@@ -101,12 +104,17 @@ impl Store {
                 })
             });
         let pool = Pool::connect(pool_options, backend, options).await.map_err(failed)?;
-        Ok(Self { pool, backend, shown: shown.into(), points: Points::default() })
+        Ok(Self { pool, backend, shown: shown.into(), points: Points::default(), receivers: std::sync::Arc::default() })
     }
 
     /// The same database, whose rows of wakes' stories are told as points.
     pub fn telling(self, points: Points) -> Self {
         Self { points, ..self }
+    }
+
+    /// The same database, in which notifications are written down with what they tell of.
+    pub fn notifying(self, receivers: Receivers) -> Self {
+        Self { receivers: receivers.into(), ..self }
     }
 
     /// A transaction in which what was read stays true.
