@@ -41,7 +41,7 @@ impl ReceiverRests {
     }
 
     /// It wants nothing any more.
-    pub fn is_gone(&self, receiver: &str) {
+    pub fn rests_for_good(&self, receiver: &str) {
         self.lock().insert(receiver.to_owned(), None);
     }
 
@@ -70,7 +70,7 @@ mod tests {
         assert!(receivers.may_be_told("mail", t(0)));
         receivers.rests("mail", t(0), u32::MAX);
         assert!(receivers.may_be_told("mail", t(REST_S_MAX.into())));
-        receivers.is_gone("chat");
+        receivers.rests_for_good("chat");
         receivers.rests("chat", t(9), 1);
         assert!(!receivers.may_be_told("chat", t(1_000_000)));
         assert_eq!(receivers.served(["chat".into(), "mail".into()].into()), ["mail".into()].into());

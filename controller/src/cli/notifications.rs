@@ -29,7 +29,11 @@ enum NotificationsCommand {
 #[derive(Debug, Args)]
 struct ListArgs {
     /// Only notifications in this state: pending, delivered, `given_up`
-    #[arg(long, value_name = "STATE", help = "Only notifications in this state: pending, delivered, given_up")]
+    #[arg(
+        long,
+        value_name = "STATE",
+        help = "Only notifications in this state: pending, delivered, given_up"
+    )]
     state: Option<String>,
     /// Only those for this receiver: the name of a webhook, or smtp
     #[arg(long, value_name = "NAME")]

@@ -111,7 +111,8 @@ fn read(key: String, path: &Path) -> Result<String, ConfigError> {
 
 fn patterns(key: &str, texts: &[String]) -> Result<Vec<Pattern>, ConfigError> {
     let pattern = |(i, text): (usize, &String)| {
-        let bad = |error| ConfigError::value(format!("{key}.instances[{i}]"), format!("is {text:?}: {error}"));
+        let bad =
+            |error| ConfigError::value(format!("{key}.instances[{i}]"), format!("is {text:?}: {error}"));
         Pattern::new(text).map_err(bad)
     };
     texts.iter().enumerate().map(pattern).collect()
@@ -217,3 +218,6 @@ impl NotifyConfig {
         self.smtp_password().map(drop)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -129,7 +129,10 @@ mod tests {
         assert_eq!(told(&server.uri()).await, Answer::Delivered);
         let request = server.received_requests().await.expect("recorded").remove(0);
         let header = |name: &str| request.headers[name].to_str().expect("text").to_owned();
-        assert_eq!((header("webhook-id"), header("content-type")), ("msg_1".into(), "application/json".into()));
+        assert_eq!(
+            (header("webhook-id"), header("content-type")),
+            ("msg_1".into(), "application/json".into())
+        );
         assert_eq!(header("webhook-timestamp"), now().as_second().to_string());
         let secret: Secret = SECRET.parse().expect("a secret");
         assert_eq!(header("webhook-signature"), secret.sign("msg_1", now(), "{\"type\":\"x\"}"));

@@ -1,14 +1,23 @@
 //! What is said: the JSON that every receiver is sent, and the id by which it knows it again.
 
+use std::collections::BTreeMap;
+
 use jiff::{Timestamp, civil::Date};
 use reveille_proto::{HostId, InstanceId, WakeId};
 use serde::{Deserialize, Serialize};
 
 use super::Event;
-use crate::wake::{End, Reason, State, Wake};
+use crate::{
+    plan::{OmissionReason, WakePlan},
+    policy::Mode,
+    wake::{End, Reason, State, Wake},
+};
 
 /// Characters of a wake's detail that are passed on: what an endpoint answered has no bound of its own.
 const DETAIL_CHARACTERS_MAX: usize = 500;
+
+/// The key of the policy that a day's budget stands under.
+const DAY_BUDGET: &str = "wakes_per_day_max";
 
 /// One thing to be told, whoever wants to hear it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,6 +111,20 @@ impl Notice {
     pub fn of_budget(spent: BudgetSpent, at: Timestamp) -> Self {
         let message_id = format!("msg_{}_{}", spent.budget, spent.day);
         Self::new(message_id, Event::BudgetSpent, None, at, Said::BudgetSpent(spent))
+    }
+
+    /// The budgets a plan found spent, one for each day; nothing where plans are not carried out.
+    pub fn of_plan(plan: &WakePlan) -> Vec<Self> {
+        if plan.mode != Mode::Act {
+            return Vec::new();
+        }
+        let mut spent: BTreeMap<Date, BudgetSpent> = BTreeMap::new();
+        for omission in &plan.omissions {
+            let OmissionReason::BudgetSpent { day, wakes_max } = omission.reason else { continue };
+            let budget = || BudgetSpent { budget: DAY_BUDGET.into(), day, wakes_max, left_out: 0 };
+            spent.entry(day).or_insert_with(budget).left_out += 1;
+        }
+        spent.into_values().map(|spent| Self::of_budget(spent, plan.made_at)).collect()
     }
 
     fn new(

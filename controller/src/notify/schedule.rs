@@ -27,11 +27,8 @@ pub fn after_failure(
     jitter: f64,
     give_up_after: SignedDuration,
 ) -> Next {
-    let rule = RetryRule {
-        backoff_base_s: BACKOFF_BASE_S,
-        backoff_max_s: BACKOFF_MAX_S,
-        ..RetryRule::default()
-    };
+    let rule =
+        RetryRule { backoff_base_s: BACKOFF_BASE_S, backoff_max_s: BACKOFF_MAX_S, ..RetryRule::default() };
     let wait = backoff(&rule, failures, retry_after_s, jitter);
     match (now.checked_add(wait), created_at.checked_add(give_up_after)) {
         (Ok(due_at), Ok(until)) if due_at < until => Next::Again { due_at },

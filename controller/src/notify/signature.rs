@@ -19,7 +19,9 @@ pub struct Secret(Vec<u8>);
 
 /// The text is no secret; it is not repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("is no secret: `whsec_` and the base64 of {KEY_BYTES_MIN} to {KEY_BYTES_MAX} random bytes are expected")]
+#[error(
+    "is no secret: `whsec_` and the base64 of {KEY_BYTES_MIN} to {KEY_BYTES_MAX} random bytes are expected"
+)]
 pub struct BadSecret;
 
 impl FromStr for Secret {

@@ -47,8 +47,19 @@ pub struct NotificationFilter {
 type Row = (i64, String, String, String, String, String, i64, i64, i64, Option<i64>, String);
 
 fn from_row(row: Row) -> Result<NotificationRow, StoreError> {
-    let (id, message_id, receiver, event, instance, state, attempts, created_at, due_at, ended_at, last_error) =
-        row;
+    let (
+        id,
+        message_id,
+        receiver,
+        event,
+        instance,
+        state,
+        attempts,
+        created_at,
+        due_at,
+        ended_at,
+        last_error,
+    ) = row;
     let named = id.to_string();
     let place = Place { table: "notifications", row: &named };
     Ok(NotificationRow {
@@ -108,8 +119,10 @@ impl Store {
              WHERE 1 = 1 ON CONFLICT DO NOTHING",
             rows::table(self.backend, &COLUMNS)
         );
-        let for_each = |notice| self.receivers.wanting(notice).map(move |receiver| new_row(notice, receiver));
-        let rows: Vec<NewRow<'_>> = notices.iter().flat_map(for_each).collect();
+        let mut rows: Vec<NewRow<'_>> = Vec::new();
+        for notice in notices {
+            rows.extend(self.receivers.wanting(notice).map(|receiver| new_row(notice, receiver)));
+        }
         for some in rows.chunks(ROWS_PER_STATEMENT) {
             sqlx::query(AssertSqlSafe(sql.clone()))
                 .bind(rows::json(some))

@@ -104,7 +104,13 @@ impl Store {
                 })
             });
         let pool = Pool::connect(pool_options, backend, options).await.map_err(failed)?;
-        Ok(Self { pool, backend, shown: shown.into(), points: Points::default(), receivers: std::sync::Arc::default() })
+        Ok(Self {
+            pool,
+            backend,
+            shown: shown.into(),
+            points: Points::default(),
+            receivers: std::sync::Arc::default(),
+        })
     }
 
     /// The same database, whose rows of wakes' stories are told as points.

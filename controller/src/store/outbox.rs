@@ -60,11 +60,7 @@ impl Store {
     /// Receivers for whom something is due.
     pub async fn notifications_due(&self, now: Timestamp) -> Result<Vec<String>, StoreError> {
         let sql = "SELECT DISTINCT receiver FROM notifications WHERE state = 'pending' AND due_at <= $1";
-        sqlx::query_scalar(sql)
-            .bind(ms(now))
-            .fetch_all(&self.pool)
-            .await
-            .during("look for due notifications")
+        sqlx::query_scalar(sql).bind(ms(now)).fetch_all(&self.pool).await.during("look for due notifications")
     }
 
     /// Takes up to `most` that are due for a receiver, of each instance only the first that is pending, without those in
@@ -105,7 +101,8 @@ impl Store {
             .await
             .during("take notifications")?;
         let ids: Vec<i64> = rows.iter().map(|row| row.0).collect();
-        let sql = format!("UPDATE notifications SET attempts = attempts + 1 WHERE notification_id IN {these}");
+        let sql =
+            format!("UPDATE notifications SET attempts = attempts + 1 WHERE notification_id IN {these}");
         sqlx::query(AssertSqlSafe(sql))
             .bind(ids_json(&ids))
             .execute(&mut *tx)
@@ -184,13 +181,5 @@ fn from_row(
 ) -> Result<Outgoing, StoreError> {
     let row = notification_id.to_string();
     let created_at = Place { table: "notifications", row: &row }.time("created_at", created_at)?;
-    Ok(Outgoing {
-        notification_id,
-        message_id,
-        event,
-        instance,
-        body,
-        created_at,
-        attempts: attempts as u32,
-    })
+    Ok(Outgoing { notification_id, message_id, event, instance, body, created_at, attempts: attempts as u32 })
 }

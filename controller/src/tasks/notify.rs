@@ -120,7 +120,11 @@ async fn deliver(shared: &Shared, courier: &Courier, one: &Outgoing) {
     let kept = shared.store.notification_sent(one.notification_id, &sent, now, fence.as_ref()).await;
     if let Err(error) = kept {
         let error = anyhow::Error::new(error);
-        warn!(receiver = courier.name, error = format!("{error:#}"), "a delivery was not kept; it is made again");
+        warn!(
+            receiver = courier.name,
+            error = format!("{error:#}"),
+            "a delivery was not kept; it is made again"
+        );
     }
 }
 
@@ -135,8 +139,11 @@ fn weighed(shared: &Shared, courier: &Courier, one: &Outgoing, answer: Answer) -
             return Sent::Delivered;
         }
         Answer::Gone => {
-            warn!(receiver, "answered 410 (gone): nothing is sent to it until the controller is started again");
-            shared.receivers.is_gone(receiver);
+            warn!(
+                receiver,
+                "answered 410 (gone): nothing is sent to it until the controller is started again"
+            );
+            shared.receivers.rests_for_good(receiver);
             ("it answered 410 (gone): nothing is sent until the controller is started again".to_owned(), None)
         }
         Answer::Failed { problem, retry_after_s, is_of_receiver } => {

@@ -15,7 +15,9 @@ use utoipa::{
 };
 use utoipa_axum::router::OpenApiRouter;
 
-use super::{Problem, fleet, forecasts, guard, learned, notifications, plans, policy, probes, problem, report, wakes};
+use super::{
+    Problem, fleet, forecasts, guard, learned, notifications, plans, policy, probes, problem, report, wakes,
+};
 use crate::api::{Control, Tokens};
 
 #[derive(OpenApi)]

@@ -35,4 +35,4 @@ pub use page::{Items, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, Page, page_size, split_p
 pub use plan::{OmissionPage, OmissionView, PlanView, PlannedView};
 pub use policy::{PolicyChangeView, PolicyEntryView, PolicySetBody, PolicyView};
 pub use source::SourceView;
-pub use wake::{TransitionView, WakeBody, WakePage, WakeStoryView, WakeView};
+pub use wake::{LateResultView, TransitionView, WakeBody, WakePage, WakeStoryView, WakeView};
