@@ -8,17 +8,15 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 /// Seconds from now; `None` when it does not say, or says nothing that can be read.
 pub(super) fn retry_after_s(headers: &HeaderMap, now: Timestamp) -> Option<u32> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let wanted_s = match text.parse::<u64>() {
-        Ok(seconds) => seconds,
-        Err(_) => {
-            let at = httpdate::parse_http_date(text).ok()?;
-            let now_s = u64::try_from(now.as_second()).unwrap_or(0);
-            let now = SystemTime::UNIX_EPOCH + Duration::from_secs(now_s);
-            // A date that is past is no time to wait.
-            at.duration_since(now).map_or(0, |wait| wait.as_secs())
-        }
-    };
+    let wanted_s = if let Ok(seconds) = text.parse::<u64>() { seconds } else { until_s(text, now)? };
     Some(u32::try_from(wanted_s).unwrap_or(u32::MAX))
+}
+
+fn until_s(date_text: &str, now: Timestamp) -> Option<u64> {
+    let at = httpdate::parse_http_date(date_text).ok()?;
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(now.as_second()).unwrap_or(0));
+    // A date that is past is no time to wait.
+    Some(at.duration_since(now).map_or(0, |wait| wait.as_secs()))
 }
 
 #[cfg(test)]

@@ -98,10 +98,10 @@ impl Running {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        match tokio::time::timeout(PATIENCE, looking).await {
-            Ok(rows) => rows,
-            Err(_) => panic!("not in time: {:?}", self.notifications().await),
-        }
+        let Ok(rows) = tokio::time::timeout(PATIENCE, looking).await else {
+            panic!("not in time: {:?}", self.notifications().await);
+        };
+        rows
     }
 
     async fn all_delivered(&self) {

@@ -107,6 +107,9 @@ fn a_mistake_in_a_webhook_is_told_with_its_key() {
     assert!(error.contains("holds credentials") && !error.contains("s3cret"), "{error}");
 }
 
+/// What is made wrong.
+type Change = fn(&mut SmtpConfig);
+
 #[test]
 fn a_mistake_in_smtp_is_told_with_its_key() {
     let smtp = |change: fn(&mut SmtpConfig)| {
@@ -127,7 +130,7 @@ fn a_mistake_in_smtp_is_told_with_its_key() {
         config.check().map_err(|error| error.to_string())
     };
     assert_eq!(smtp(|_| {}), Ok(()));
-    let refused: [(fn(&mut SmtpConfig), &str); 6] = [
+    let refused: [(Change, &str); 6] = [
         (|smtp| smtp.host.clear(), "`notify.smtp.host` is empty"),
         (|smtp| smtp.to.clear(), "`notify.smtp.to` is empty"),
         (|smtp| smtp.to[0] = "ann".into(), "`notify.smtp.to[0]` is no address"),
