@@ -2,7 +2,7 @@
 //!
 //! The rooms stand in the order data meets them:
 //! access logs -> visits -> profile -> forecast -> plan -> queue -> throttle -> agent -> ... -> outcome -> report.
-//! Pure rooms (`visits`, `model`, `plan`, `wake`, `queue`, `throttle`, `outcome`, `report`) do no IO, read no
+//! Pure rooms (`visits`, `model`, `plan`, `wake`, `queue`, `throttle`, `outcome`, `notify`, `report`) do no IO, read no
 //! clock and draw no random numbers: time and seeds come in as arguments.
 
 pub mod api;
@@ -10,11 +10,13 @@ pub mod app;
 pub mod calendars;
 pub mod cli;
 pub mod config;
+pub mod deliver;
 pub mod fleet;
 pub mod lease;
 pub mod logs;
 pub mod memory;
 pub mod model;
+pub mod notify;
 pub mod outcome;
 pub mod plan;
 pub mod policy;

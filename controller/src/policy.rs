@@ -49,6 +49,8 @@ pub struct Policy {
     pub fleet_wakes_max: u32,
     /// Most forecast wakes that may be due in one clock hour (UTC) in the whole fleet.
     pub fleet_wakes_per_hour_max: u32,
+    /// Most forecast wakes of one day (UTC) in the whole fleet; 0 is no limit. Who asks is always woken.
+    pub wakes_per_day_max: u32,
     /// Hours that instances may be awake without a user because of forecast wakes, per instance and day, on average.
     /// The more, the more people find their instance awake.
     pub idle_budget_h: f64,
@@ -73,6 +75,7 @@ impl Default for Policy {
             cpu_ceiling_percent: 70.0,
             fleet_wakes_max: 64,
             fleet_wakes_per_hour_max: 600,
+            wakes_per_day_max: 0,
             idle_budget_h: 2.0,
             quiet_dates: BTreeSet::new(),
             opted_out: BTreeSet::new(),
@@ -148,6 +151,20 @@ impl Policy {
         Ok(changed)
     }
 
+    /// A copy with `key` as in `other`.
+    pub fn reset(&self, key: &str, other: &Self) -> Result<Self, PolicyError> {
+        let value = other.entries().into_iter().find(|(name, _)| name == key).map(|(_, value)| value);
+        let mut entries: serde_json::Map<_, _> = self.entries().into_iter().collect();
+        let Some(value) = value else {
+            let known = entries.keys().cloned().collect::<Vec<_>>().join(", ");
+            return Err(PolicyError::UnknownKey { key: key.into(), known });
+        };
+        let text = value.to_string();
+        entries.insert(key.to_owned(), value);
+        let bad = |problem| PolicyError::BadValue { key: key.into(), value: text, problem };
+        serde_json::from_value(entries.into()).map_err(|error| bad(error.to_string()))
+    }
+
     /// Says which key is out of its bounds, if one is.
     pub fn check(&self) -> Result<(), (&'static str, String)> {
         if !(1.0..=95.0).contains(&self.cpu_ceiling_percent) {
@@ -221,6 +238,15 @@ mod tests {
         let set = Policy { host_wakes_max: 4, ..policy };
         let on_host = set.on_host(16.0, Some(50.0), Some(5));
         assert_eq!((on_host.wakes_max, on_host.cpu_ceiling_percent), (4, 50.0));
+    }
+
+    #[test]
+    fn a_key_is_taken_back_to_what_another_policy_says() {
+        let configured = Policy { host_wakes_max: 7, ..Policy::default() };
+        let set = configured.set("host_wakes_max", "4").and_then(|p| p.set("mode", "act")).expect("set");
+        let reset = set.reset("host_wakes_max", &configured).expect("a key");
+        assert_eq!((reset.host_wakes_max, reset.mode), (7, Mode::Act));
+        assert!(matches!(set.reset("cpu", &configured), Err(PolicyError::UnknownKey { .. })));
     }
 
     #[test]

@@ -98,7 +98,8 @@ fn the_top_level_is_what_the_readme_says() {
     assert!(more.is_empty(), "the top level holds more than the layout names: {more:?}");
 }
 
-const PURE_ROOMS: [&str; 8] = ["visits", "model", "plan", "wake", "queue", "throttle", "outcome", "report"];
+const PURE_ROOMS: [&str; 9] =
+    ["visits", "model", "plan", "wake", "queue", "throttle", "outcome", "notify", "report"];
 
 #[test]
 fn pure_rooms_do_no_io_read_no_clock_and_draw_no_numbers() {
@@ -151,6 +152,8 @@ fn each_library_stays_in_its_room() {
     assert_none(&web, "axum belongs in api/");
     let wire = ["controller/src/fleet/", "controller/src/api/", "controller/src/app/build.rs"];
     assert_none(&offences("controller/src", &["v1::"], &wire), "messages belong at the ends of the link");
+    let mail = ["controller/src/deliver/", "controller/src/config/notify"];
+    assert_none(&offences("controller/src", &["lettre"], &mail), "e-mail belongs in deliver/");
     let drawing = offences("controller/src", &["plotters", "resvg"], &["controller/src/report/plot/"]);
     assert_none(&drawing, "plots belong in report/plot/");
     // The executor hears commands and answers them: it is the agent's end of the link.

@@ -6,6 +6,7 @@ mod faults;
 mod harness;
 mod layout;
 mod mine;
+mod notify;
 mod points;
 mod readme;
 mod sandbox;

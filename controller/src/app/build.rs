@@ -157,6 +157,7 @@ impl App {
             warn!(http = %http_addr, grpc = %grpc_addr, "no TLS: tokens travel in the clear, see [tls]");
         }
         let store = Store::open_at(&database).await?.telling(seams.points.clone());
+        let store = store.notifying(config.notify.receivers()?);
         let instances = config.instances.clone();
         let rng = StdRng::seed_from_u64(seams.seed);
         let shared = Shared::new(config, seams.clock, store, (rng, seams.points)).await?;
@@ -334,6 +335,9 @@ fn spawn_tasks(
     spawn(tasks::Dispatch::new(shared.clone()), |shared| Some(&shared.signals.dispatch), on);
     spawn(tasks::Settle::new(shared.clone()), |shared| Some(&shared.signals.settle), on);
     spawn(tasks::Prune::new(shared.clone()), |_| None, on);
+    if !shared.config.notify.receivers()?.is_empty() {
+        spawn(tasks::Notify::new(shared.clone())?, |shared| Some(&shared.signals.notify), on);
+    }
     if shared.store.is_shared() {
         spawn(tasks::Lead::new(shared.clone()), |_| None, on);
         spawn(tasks::CutOff::new(shared.clone()), |_| None, on);

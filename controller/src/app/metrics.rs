@@ -33,6 +33,7 @@ pub struct Metrics {
     ingest_lines: Counters,
     plan_duration: Histogram,
     calendar_problems: Counters,
+    notifications: Family<Labels<2>, Counter>,
     tasks: Family<Labels<2>, Counter>,
     http_requests: Family<Labels<3>, Counter>,
     http_request_duration: Histograms<1>,
@@ -60,6 +61,7 @@ impl Metrics {
             ingest_lines: Family::default(),
             plan_duration: request_buckets(),
             calendar_problems: Family::default(),
+            notifications: Family::default(),
             tasks: Family::default(),
             http_requests: Family::default(),
             http_request_duration: Family::new_with_constructor(request_buckets),
@@ -111,6 +113,11 @@ impl Metrics {
             "Events of calendar files left out, and files that could not be read again",
             self.calendar_problems.clone(),
         );
+        registry.register(
+            "notifications",
+            "Tries to deliver a notification, by receiver and outcome",
+            self.notifications.clone(),
+        );
         registry.register("task_activations", "Activations of tasks, by outcome", self.tasks.clone());
         registry.register("http_requests", "HTTP requests answered", self.http_requests.clone());
         registry.register_with_unit(
@@ -158,6 +165,12 @@ impl Metrics {
         self.calendar_problems.get_or_create(&[("what", "file".to_owned())]).inc_by(files as u64);
     }
 
+    /// `outcome` is `delivered`, `failed` or `given_up`.
+    pub fn notification(&self, receiver: &str, outcome: &'static str) {
+        let labels = [("receiver", receiver.to_owned()), ("outcome", outcome.to_owned())];
+        self.notifications.get_or_create(&labels).inc();
+    }
+
     pub fn task_activated(&self, task: &'static str, failed: bool) {
         let outcome = if failed { "failed" } else { "ok" };
         self.tasks.get_or_create(&[("task", task.to_owned()), ("outcome", outcome.to_owned())]).inc();
@@ -199,6 +212,7 @@ mod tests {
         metrics.ingest_lines("records", 7);
         metrics.plan_took(0.01);
         metrics.calendar_problems(2, 0);
+        metrics.notification("chat", "delivered");
         metrics.task_activated("plan", true);
         metrics.http_request("GET", "/v1/wakes", 200, 0.001);
         let mut text = String::new();
@@ -212,6 +226,7 @@ mod tests {
             "reveille_ingest_lines_total{outcome=\"records\"} 7",
             "reveille_plan_duration_seconds_count 1",
             "reveille_calendar_problems_total{what=\"event\"} 2",
+            "reveille_notifications_total{receiver=\"chat\",outcome=\"delivered\"} 1",
             "reveille_task_activations_total{task=\"plan\",outcome=\"failed\"} 1",
             "reveille_http_requests_total{method=\"GET\",route=\"/v1/wakes\",status=\"200\"} 1",
             "reveille_http_request_duration_seconds_count{route=\"/v1/wakes\"} 1",

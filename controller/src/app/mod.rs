@@ -5,6 +5,7 @@ mod build;
 mod learned;
 mod metrics;
 mod office;
+mod receivers;
 mod shared;
 
 pub use board::SharedBoard;
@@ -13,6 +14,7 @@ pub use build::{App, AppError, Seams};
 pub use learned::{FITTED_LEAD_S, Learned, Mind, scored_at};
 pub use metrics::Metrics;
 pub use office::{Levers, Office};
+pub use receivers::ReceiverRests;
 pub use shared::{PolicyChangeError, Shared, Signals};
 
 #[cfg(test)]

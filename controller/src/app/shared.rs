@@ -14,7 +14,7 @@ use reveille_proto::{
 };
 use tokio::sync::{Notify, watch};
 
-use super::{Learned, Levers, Metrics, Office, SharedBoard, learned::Mind};
+use super::{Learned, Levers, Metrics, Office, ReceiverRests, SharedBoard, learned::Mind};
 use crate::{
     calendars::Calendars,
     config::Config,
@@ -39,6 +39,7 @@ pub struct Signals {
     pub plan: Notify,
     pub dispatch: Notify,
     pub settle: Notify,
+    pub notify: Notify,
 }
 
 /// Everything that is one per controller. Cheap to clone.
@@ -58,6 +59,7 @@ pub struct Inner {
     pub board: SharedBoard,
     pub lead: Office,
     pub levers: Levers,
+    pub receivers: ReceiverRests,
     pub needs: Needs,
     pub signals: Signals,
     pub metrics: Metrics,
@@ -135,6 +137,7 @@ impl Shared {
             board: SharedBoard::default(),
             lead: Office::new(is_alone, crate::tasks::LEASE_TTL),
             levers: Levers::new(is_alone, now),
+            receivers: ReceiverRests::default(),
             needs,
             signals: Signals::default(),
             metrics,
@@ -198,24 +201,49 @@ impl Shared {
         let _turn = self.policy_turn.lock().await;
         let old = self.policy();
         let new = Arc::new(old.set(key, value)?);
+        let change = self.policy_change((&old, &new), key, by);
+        self.store.policy_change(&change).await?;
+        self.policy_takes_effect(new.clone(), &change);
+        Ok(new)
+    }
+
+    /// Takes one key back to what the configuration says: recorded with who and when, in force when this returns. A key
+    /// that was not set at run time stays as it is, and nothing is recorded.
+    pub async fn policy_unset(&self, key: &str, by: &str) -> Result<Arc<Policy>, PolicyChangeError> {
+        let _turn = self.policy_turn.lock().await;
+        let old = self.policy();
+        let new = Arc::new(old.reset(key, &self.config.policy)?);
+        if self.store.policy_list().await?.iter().all(|row| row.key != key) {
+            return Ok(old);
+        }
+        let change = self.policy_change((&old, &new), key, by);
+        self.store.policy_unset(&change).await?;
+        self.policy_takes_effect(new.clone(), &change);
+        Ok(new)
+    }
+
+    fn policy_change(&self, (old, new): (&Policy, &Policy), key: &str, by: &str) -> PolicyChange {
         let text = |policy: &Policy| {
             let entry = policy.entries().into_iter().find(|(name, _)| name == key);
             entry.map_or_else(String::new, |(_, value)| value.to_string())
         };
-        let change = PolicyChange {
+        PolicyChange {
             changed_at: self.clock.now(),
             changed_by: by.to_owned(),
             key: key.to_owned(),
-            old_value: text(&old),
-            new_value: text(&new),
-        };
-        self.store.policy_change(&change).await?;
-        self.policy.send_replace(new.clone());
+            old_value: text(old),
+            new_value: text(new),
+        }
+    }
+
+    /// From here on, on this controller.
+    fn policy_takes_effect(&self, new: Arc<Policy>, change: &PolicyChange) {
+        let PolicyChange { key, old_value, new_value, changed_by, .. } = change;
+        self.policy.send_replace(new);
         self.points.pass(Step::PolicyKept, key, None, None);
-        tracing::info!(key, old = change.old_value, new = change.new_value, by, "policy changed");
+        tracing::info!(key, old = old_value, new = new_value, by = changed_by, "policy changed");
         self.signals.plan.notify_one();
         self.signals.dispatch.notify_one();
-        Ok(new)
     }
 
     /// Holidays and quiet times around `now`; calendar files that changed are read again.

@@ -27,6 +27,7 @@ use crate::{
 
 mod cable;
 mod cut;
+mod notify;
 mod several;
 
 /// Longer than anything here takes on a busy machine.

@@ -7,9 +7,9 @@ use clap_complete::Shell;
 
 use super::{
     backtest::BacktestArgs, bench::BenchArgs, exit, explain::ExplainArgs, fleet::InstancesArgs,
-    forecast::ForecastArgs, mine::MineArgs, models::ModelsArgs, plan::PlanArgs, policy::PolicyArgs,
-    report::ReportArgs, store::StoreArgs, train::TrainArgs, wake::WakeArgs, wakes::WakesArgs,
-    whatif::WhatifArgs,
+    forecast::ForecastArgs, mine::MineArgs, models::ModelsArgs, notifications::NotificationsArgs,
+    plan::PlanArgs, policy::PolicyArgs, report::ReportArgs, store::StoreArgs, train::TrainArgs,
+    wake::WakeArgs, wakes::WakesArgs, whatif::WhatifArgs,
 };
 
 /// Wakes hibernated instances before their users arrive.
@@ -123,6 +123,8 @@ pub(super) enum Command {
     Hosts,
     /// List the controllers on this database, and which of them leads
     Controllers,
+    /// List what receivers are told, and how far that is
+    Notifications(NotificationsArgs),
     /// Show and change what may be changed at run time
     Policy(PolicyArgs),
     /// What Reveille was good for
@@ -207,6 +209,9 @@ mod tests {
             "explain dev1 --at 2026-03-02T08:00:00Z --plot week.svg",
             "plan",
             "plan --omissions",
+            "notifications",
+            "notifications list --state given_up --receiver chat --instance dev1 --limit 5",
+            "policy unset mode",
             "wake dev1 --wait",
             "wakes",
             "wakes --state queued",

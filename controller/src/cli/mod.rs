@@ -30,6 +30,8 @@ mod train;
 
 mod models;
 
+mod notifications;
+
 mod forecast;
 
 mod explain;

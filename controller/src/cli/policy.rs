@@ -28,6 +28,8 @@ enum PolicyCommand {
         #[arg(help = r#"As TOML would write it: 8, act, true, 2026-12-25, '["dev1", "dev2"]'"#)]
         value: String,
     },
+    /// Take one key back to what the configuration says, in force at once
+    Unset { key: String },
     /// Who changed what, newest first
     Changes {
         /// Most changes to show
@@ -43,6 +45,10 @@ pub(super) async fn run(session: &Session, args: PolicyArgs) -> Result<Exit, Fai
         PolicyCommand::Set { key, value } => {
             let body = PolicySetBody { value: value.into() };
             let answer = client.send_body(Method::PUT, &["policy", &key], &body).await?;
+            session.show(&answer, render)
+        }
+        PolicyCommand::Unset { key } => {
+            let answer = client.send_body(Method::DELETE, &["policy", &key], &()).await?;
             session.show(&answer, render)
         }
         PolicyCommand::Changes { limit } => {

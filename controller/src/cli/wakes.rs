@@ -143,5 +143,10 @@ pub(super) fn render_story(story: &WakeStoryView, screen: &Screen) -> String {
         let from = or_dash(Some(&moved.from));
         moves.add_row([&screen.time(moved.at), &moved.event, &from, &moved.to, &moved.detail]);
     }
+    for late in &story.late {
+        let at = screen.time(late.at);
+        let said = format!("{}: {}", late.outcome, late.detail);
+        moves.add_row([at.as_str(), "late result", "-", "-", &said]);
+    }
     format!("{facts}\n{moves}")
 }

@@ -36,6 +36,7 @@ impl Config {
         self.check_cohorts()?;
         self.check_places()?;
         self.check_shared_resources()?;
+        self.notify.check()?;
         self.needs()?;
         let positive = [
             ("visits.idle_gap_s", self.visits.idle_gap_s),

@@ -4,9 +4,11 @@
 
 mod check;
 mod load;
+mod notify;
 mod sections;
 
 pub use load::{ConfigError, ENV_PREFIX};
+pub use notify::{NotifyConfig, SMTP_RECEIVER, SmtpConfig, SmtpTls, WebhookConfig};
 pub use sections::{
     AuthConfig, CohortConfig, FitSource, FleetConfig, InstanceConfig, ListenConfig, LogConfig, LogFormat,
     ModelConfig, PlanConfig, ReportConfig, SharedResource, StoreConfig, ThrottleConfig, TlsConfig,
@@ -36,6 +38,8 @@ pub struct Config {
     pub throttle: ThrottleConfig,
     pub fleet: FleetConfig,
     pub report: ReportConfig,
+    /// Who is told of instances that are ready, wakes that failed and budgets that are spent.
+    pub notify: NotifyConfig,
     /// Files with holidays and quiet periods.
     pub calendars: Vec<CalendarConfig>,
     /// Time zone of cohorts that live in another than the default.

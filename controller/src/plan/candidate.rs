@@ -72,7 +72,8 @@ pub struct PlanInput<'a, I> {
     /// How long an instance stays up after a wake that nobody uses. A plan holds at most one wake for each
     /// instance, which covers it for so long: a longer horizon is cut to this.
     pub hold: SignedDuration,
-    /// Forecast wakes of earlier plans, by the clock hour (UTC, since 1970) they are due in.
+    /// Forecast wakes of earlier plans, by the clock hour (UTC, since 1970) they are due in. Where the policy has a budget
+    /// of a day, all hours of the day are there.
     pub already_due_per_hour: &'a BTreeMap<i64, u32>,
     /// Whose needed wake is left out on which local day.
     pub hold_out: &'a HoldOut,

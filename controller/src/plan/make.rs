@@ -1,10 +1,13 @@
 //! Makes a plan: each candidate is judged for itself, then the fleet's cap has its say.
 
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use rayon::{iter::Either, prelude::*};
 
 use super::{
-    Candidate, Omission, OmissionReason, Passed, PlanInput, WakePlan, cap::over_cap, choose::choose,
+    Candidate, Omission, OmissionReason, Passed, PlanInput, WakePlan,
+    cap::{over_day, over_hour},
+    choice::Choice,
+    choose::choose,
 };
 use crate::model::calendar::local_hour;
 
@@ -60,15 +63,15 @@ pub(super) fn plan_telling<'a, I: Iterator<Item = Candidate<'a>>>(
         }
     }
     let wakes_max = policy.fleet_wakes_per_hour_max;
-    let mut over = over_cap(&choices, wakes_max, already_due_per_hour).into_iter();
-    choices.retain(|choice| {
-        let over = over.next().unwrap_or(false);
-        if over {
-            let reason = OmissionReason::FleetHourFull { wakes_max };
-            omissions.push(Omission { instance: choice.instance.clone(), reason });
-        }
-        !over
-    });
+    let over = over_hour(&choices, wakes_max, already_due_per_hour);
+    omissions.extend(leave(&mut choices, over, |_| OmissionReason::FleetHourFull { wakes_max }));
+    let wakes_max = policy.wakes_per_day_max;
+    let over = over_day(&choices, wakes_max, already_due_per_hour);
+    let spent = |choice: &Choice<'_>| OmissionReason::BudgetSpent {
+        day: TimeZone::UTC.to_datetime(choice.due_at).date(),
+        wakes_max,
+    };
+    omissions.extend(leave(&mut choices, over, spent));
     // The draw and the words take longer than the choice did: many are shared by all cores, to the same end.
     let (wakes, held_out): (Vec<_>, Vec<_>) =
         choices.into_par_iter().with_min_len(SHARE).partition_map(|choice| {
@@ -92,11 +95,28 @@ pub(super) fn plan_telling<'a, I: Iterator<Item = Candidate<'a>>>(
     }
 }
 
+/// Takes those that are over a cap out of the choices.
+fn leave<'a>(
+    choices: &mut Vec<Choice<'a>>,
+    over: Vec<bool>,
+    reason: impl Fn(&Choice<'a>) -> OmissionReason,
+) -> Vec<Omission> {
+    let (mut over, mut left) = (over.into_iter(), Vec::new());
+    choices.retain(|choice| {
+        let over = over.next().unwrap_or(false);
+        if over {
+            left.push(Omission { instance: choice.instance.clone(), reason: reason(choice) });
+        }
+        !over
+    });
+    left
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
-    use jiff::{SignedDuration, civil::Date, tz::TimeZone};
+    use jiff::{SignedDuration, civil::Date};
     use proptest::prelude::*;
     use reveille_proto::{HostId, InstanceId};
 
@@ -366,6 +386,36 @@ mod tests {
             // In spring 02:00 does not exist that night; in autumn it comes twice and the hold covers the second.
             assert_eq!(woken_for.len(), usize::from(hours == 25), "{day}: {woken_for:?}");
         }
+    }
+
+    #[test]
+    fn beyond_the_budget_of_the_day_nobody_is_woken_by_forecast() {
+        let scene = Scene::new("UTC");
+        let ids = ["dev1", "dev2", "dev3"].map(|id| InstanceId::new(id).expect("an id"));
+        // Two hours ago one was woken by forecast, of the three of the day.
+        let due: BTreeMap<_, _> = [(at("07:00").as_second() / 3600, 1)].into();
+        let policy = Policy { wakes_per_day_max: 3, ..Policy::default() };
+        let made = plan(PlanInput {
+            now: at("08:30"),
+            horizon: scene.horizon,
+            rule: &scene.rule,
+            threshold: 0.0,
+            policy: &policy,
+            model_version: 7,
+            hold: SignedDuration::from_hours(3),
+            already_due_per_hour: &due,
+            hold_out: &scene.hold_out,
+            candidates: ids.iter().map(|instance| Candidate { instance, ..scene.candidate() }),
+        });
+        let woken: Vec<_> = made.wakes.iter().map(|wake| wake.instance.as_str()).collect();
+        assert_eq!(woken, ["dev1", "dev2"]);
+        let spent = OmissionReason::BudgetSpent { day: "2026-04-01".parse().expect("a date"), wakes_max: 3 };
+        assert_eq!(made.omissions, [Omission { instance: ids[2].clone(), reason: spent.clone() }]);
+        assert_eq!(spent.code(), "budget_spent");
+        assert!(
+            spent.to_string().starts_with("budget spent: ")
+                && spent.to_string().contains("who asks is woken")
+        );
     }
 
     #[test]

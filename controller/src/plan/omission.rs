@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 use reveille_proto::InstanceId;
 use serde::{Deserialize, Serialize};
 
@@ -101,6 +101,11 @@ pub enum OmissionReason {
     FleetHourFull {
         wakes_max: u32,
     },
+    /// The policy's forecast wakes of the day (UTC) are planned, and this one was among the least likely.
+    BudgetSpent {
+        day: Date,
+        wakes_max: u32,
+    },
 }
 
 /// The wake that was not made. Few reasons are this one: apart, it makes the others small.
@@ -130,6 +135,7 @@ impl OmissionReason {
             Self::NoHost => "no_host",
             Self::Paused => "paused",
             Self::FleetHourFull { .. } => "fleet_hour_full",
+            Self::BudgetSpent { .. } => "budget_spent",
         }
     }
 }
@@ -161,6 +167,13 @@ impl fmt::Display for OmissionReason {
             Self::FleetHourFull { wakes_max } => {
                 write!(f, "expected, but less likely than the {wakes_max} wakes an hour may hold")
             }
+            Self::BudgetSpent { day, wakes_max } => {
+                write!(
+                    f,
+                    "budget spent: expected, but less likely than the {wakes_max} forecast wakes of {day}; who "
+                )?;
+                write!(f, "asks is woken all the same")
+            }
         }
     }
 }
@@ -183,6 +196,7 @@ mod tests {
             })),
             OmissionReason::TooLate { serve_at: at },
             OmissionReason::FleetHourFull { wakes_max: 6 },
+            OmissionReason::BudgetSpent { day: "2026-03-02".parse().unwrap(), wakes_max: 6 },
             OmissionReason::NoHost,
         ];
         for reason in reasons {

@@ -118,6 +118,7 @@ impl Store {
             return Ok(None);
         }
         story.append(&mut tx).await?;
+        self.notify_of_ends(&mut tx, tried.values().map(|(_, moved)| &moved.after)).await?;
         tx.commit().await.during("commit moves of wakes")?;
         Ok(Some(became(moves.len(), tried)))
     }
@@ -141,6 +142,7 @@ impl Store {
         let done = update(&mut tx, self.backend, &changed_rows(&tried)).await?;
         tried.retain(|id, _| done.contains(id));
         transitions::append(&mut tx, self.backend, &story(&tried)).await?;
+        self.notify_of_ends(&mut tx, tried.values().map(|(_, moved)| &moved.after)).await?;
         tx.commit().await.during("commit moves of wakes")?;
         Ok(became(moves.len(), tried))
     }
@@ -262,6 +264,10 @@ pub(super) struct Line {
 impl Line {
     pub(super) fn new(wake: Wake) -> Self {
         Self { before: Standing::of(&wake), wake, story: Vec::new() }
+    }
+
+    pub(super) fn has_moved(&self) -> bool {
+        !self.story.is_empty()
     }
 
     pub(super) fn step(&mut self, event: &Event, rule: &RetryRule) -> Result<Vec<Effect>, Illegal> {

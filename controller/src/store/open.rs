@@ -16,6 +16,7 @@ use sqlx::{
 use tokio::sync::Mutex;
 
 use super::{Backend, Database, StoreError, Tx, error::During, pool::Pool, row::ms};
+use crate::notify::Receivers;
 
 /// Connections to a file that read, or write with one statement; transactions have one of their own.
 const FILE_CONNECTIONS_MAX: u32 = 4;
@@ -98,6 +99,8 @@ pub struct Store {
     points: Points,
     /// Of a file. On a server, transactions use any connection.
     writer: Option<Writer>,
+    /// Who is told of what is written here.
+    pub(super) receivers: Arc<Receivers>,
 }
 
 impl Store {
@@ -141,12 +144,24 @@ impl Store {
             }
             Backend::Postgres => None,
         };
-        Ok(Self { pool, backend, shown: shown.into(), points: Points::default(), writer })
+        Ok(Self {
+            pool,
+            backend,
+            shown: shown.into(),
+            points: Points::default(),
+            writer,
+            receivers: Arc::default(),
+        })
     }
 
     /// The same database, whose rows of wakes' stories are told as points.
     pub fn telling(self, points: Points) -> Self {
         Self { points, ..self }
+    }
+
+    /// The same database, in which notifications are written down with what they tell of.
+    pub fn notifying(self, receivers: Receivers) -> Self {
+        Self { receivers: receivers.into(), ..self }
     }
 
     /// A transaction in which what was read stays true.

@@ -13,7 +13,10 @@ use super::{
     row::ms,
     rows::{self, Kind, ROWS_PER_STATEMENT},
 };
-use crate::plan::{Omission, PlannedWake, WakePlan};
+use crate::{
+    notify::Notice,
+    plan::{Omission, PlannedWake, WakePlan},
+};
 
 impl Store {
     /// Keeps a plan unless the fence has fallen. Returns its id.
@@ -33,6 +36,9 @@ impl Store {
             omitted(&mut tx, self.backend, plan_id, some).await?;
         }
         held_out::keep(&mut tx, self.backend, plan_id, &plan.omissions).await?;
+        if !self.receivers.is_empty() {
+            self.notify_of(&mut tx, &Notice::of_plan(plan)).await?;
+        }
         tx.commit().await.during("commit a plan")?;
         Ok(plan_id)
     }

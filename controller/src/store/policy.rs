@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{
-    Store, StoreError,
+    Store, StoreError, Tx,
     error::During,
     row::{Place, ms},
 };
@@ -28,6 +28,21 @@ pub struct PolicyChange {
     pub new_value: String,
 }
 
+async fn record(tx: &mut Tx, change: &PolicyChange) -> Result<(), StoreError> {
+    let sql = "INSERT INTO policy_changes (changed_at, changed_by, key, old_value, new_value) \
+               VALUES ($1, $2, $3, $4, $5)";
+    sqlx::query(sql)
+        .bind(ms(change.changed_at))
+        .bind(&change.changed_by)
+        .bind(&change.key)
+        .bind(&change.old_value)
+        .bind(&change.new_value)
+        .execute(&mut **tx)
+        .await
+        .during("record a change of policy")
+        .map(drop)
+}
+
 impl Store {
     pub async fn policy_list(&self) -> Result<Vec<PolicyRow>, StoreError> {
         let rows: Vec<(String, String, i64, String)> =
@@ -47,6 +62,22 @@ impl Store {
         self.retried(|| self.keep_change(change)).await
     }
 
+    /// Takes a key back to the configuration's value and records the change, both or neither.
+    pub async fn policy_unset(&self, change: &PolicyChange) -> Result<(), StoreError> {
+        self.retried(|| self.forget_key(change)).await
+    }
+
+    async fn forget_key(&self, change: &PolicyChange) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        sqlx::query("DELETE FROM policy WHERE key = $1")
+            .bind(&change.key)
+            .execute(&mut *tx)
+            .await
+            .during("unset a policy key")?;
+        record(&mut tx, change).await?;
+        tx.commit().await.during("commit a change of policy")
+    }
+
     async fn keep_change(&self, change: &PolicyChange) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         let sql = "INSERT INTO policy (key, value, changed_at, changed_by) VALUES ($1, $2, $3, $4) \
@@ -59,16 +90,7 @@ impl Store {
             .execute(&mut *tx)
             .await
             .during("set a policy key")?;
-        let sql = "INSERT INTO policy_changes (changed_at, changed_by, key, old_value, new_value) VALUES ($1, $2, $3, $4, $5)";
-        sqlx::query(sql)
-            .bind(ms(change.changed_at))
-            .bind(&change.changed_by)
-            .bind(&change.key)
-            .bind(&change.old_value)
-            .bind(&change.new_value)
-            .execute(&mut *tx)
-            .await
-            .during("record a change of policy")?;
+        record(&mut tx, change).await?;
         tx.commit().await.during("commit a change of policy")
     }
 

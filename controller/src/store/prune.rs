@@ -5,9 +5,10 @@ use jiff::Timestamp;
 use super::{Store, StoreError, error::During, row::ms};
 
 /// Each with one placeholder: milliseconds since 1970. Open wakes are never forgotten.
-const STATEMENTS: [&str; 10] = [
+const STATEMENTS: [&str; 12] = [
     "DELETE FROM transitions WHERE wake_id IN (SELECT wake_id FROM wakes WHERE ended_at < $1)",
     "DELETE FROM outcomes WHERE wake_id IN (SELECT wake_id FROM wakes WHERE ended_at < $1)",
+    "DELETE FROM late_results WHERE wake_id IN (SELECT wake_id FROM wakes WHERE ended_at < $1)",
     "DELETE FROM wakes WHERE ended_at < $1",
     "DELETE FROM visits WHERE departed_at < $1",
     "DELETE FROM activity WHERE (day + 1) * 86400000 < $1",
@@ -15,6 +16,7 @@ const STATEMENTS: [&str; 10] = [
     "DELETE FROM held_out WHERE serve_at < $1",
     "DELETE FROM plans WHERE made_at < $1",
     "DELETE FROM spend WHERE (day + 1) * 86400000 < $1",
+    "DELETE FROM notifications WHERE created_at < $1",
     "DELETE FROM host_load WHERE (hour + 1) * 3600000 < $1",
 ];
 

@@ -53,6 +53,8 @@ impl Store {
         let stepped: Vec<Stepped> = stepped.collect();
         let lines: Vec<Line> = lines.into_values().filter_map(Result::ok).collect();
         write(&mut tx, self.backend, &lines).await?;
+        self.notify_of_ends(&mut tx, lines.iter().filter(|line| line.has_moved()).map(|line| &line.wake))
+            .await?;
         tx.commit().await.during("commit a move of a wake")?;
         Ok(stepped)
     }

@@ -21,6 +21,7 @@ mod batches;
 mod hellos;
 mod leases;
 mod migrations;
+mod notifications;
 
 fn t(s: i64) -> Timestamp {
     Timestamp::from_second(1_772_000_000 + s).expect("in range")

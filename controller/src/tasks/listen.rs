@@ -169,8 +169,12 @@ async fn stepped(shared: &Shared, mut words: Vec<Word>) -> Result<(), StoreError
             Ok((wake, effects)) => {
                 debug!(wake_id = %id, instance_id = %wake.instance, host_id = %host, event, state = wake.state.name());
                 perform(shared, &wake, &effects).await;
-                if word.result.is_some() {
+                if let Some(result) = &word.result {
                     tell_end(shared, &wake, host);
+                    let is_over = effects.is_empty() && wake.state.ended().is_some();
+                    if is_over && shared.store.late_result_keep(result, word.event.at()).await? {
+                        warn!(wake_id = %id, host_id = %host, outcome = ?result.outcome, "a result came too late");
+                    }
                 }
             }
             Err(problem) => {

@@ -9,6 +9,7 @@
 //! | mirror | - | the store's queue and permits -> those in memory |
 //! | lead | - | the lease, other controllers' changes |
 //! | `cut_off` | - | lets agents go while the database does not answer |
+//! | notify | `notify` | outbox -> receivers |
 //! | settle | agents' messages, `settle` | word of agents, deadlines, verdicts |
 //! | prune | - | forgets what is older than it is kept |
 //! | certificates | - | certificates that were replaced -> the next connection |
@@ -24,6 +25,7 @@ mod lead;
 mod learn;
 mod listen;
 mod mirror;
+mod notify;
 mod outlook;
 mod perform;
 mod phases;
@@ -43,6 +45,7 @@ pub(crate) use learn::zones;
 pub use learn::{Learn, LearnStatus, learn_once, learn_told};
 pub use listen::listen;
 pub use mirror::Mirror;
+pub use notify::Notify;
 pub use perform::perform;
 pub use plan::Plan;
 pub use prune::Prune;

@@ -27,6 +27,7 @@ pub async fn perform(shared: &Shared, wake: &Wake, effects: &[Effect]) {
     }
     if wake.state.ended().is_some() && !effects.is_empty() {
         shared.signals.settle.notify_one();
+        shared.signals.notify.notify_one();
     }
 }
 

@@ -83,8 +83,9 @@ impl Plan {
         let learned =
             if learns { self.shared.learned(learned_zones).unwrap_or_default() } else { BTreeMap::new() };
         let (zones, zone_default) = zones(&instances, &self.shared.config, |instance| learned.get(instance))?;
-        let planned = store.planned_between(now - self.window(), now + self.horizon()).await?;
-        let held_out = store.held_out_between(now - self.window(), now + self.horizon()).await?;
+        let (from, to) = (self.looked_back_to(now), now + self.horizon());
+        let planned = store.planned_between(from, to).await?;
+        let held_out = store.held_out_between(from, to).await?;
         let lead_times = LeadTimes::learn(store.wakes_serving_times(SERVING_TIMES_MAX).await?.into_iter());
         let hosts = store.hosts_list().await?;
         Ok(View {
@@ -99,6 +100,13 @@ impl Plan {
             days: self.shared.days(now),
             threshold: self.threshold(now).await?,
         })
+    }
+
+    /// How far back plans matter: a wake holds for its window, and a budget for its day.
+    fn looked_back_to(&self, now: Timestamp) -> Timestamp {
+        let from = now - self.window();
+        let midnight = Timestamp::from_second(now.as_second().div_euclid(DAY_S) * DAY_S).unwrap_or(from);
+        if self.shared.policy().wakes_per_day_max > 0 { from.min(midnight) } else { from }
     }
 
     /// What the idle budget buys at present.
@@ -363,6 +371,7 @@ impl Task for Plan {
             info!(plan_id, mode = plan.mode.as_str(), wakes = plan.wakes.len(), queued, "plan made");
         }
         self.shared.signals.dispatch.notify_one();
+        self.shared.signals.notify.notify_one();
         Ok(format!(
             "plan {plan_id}: {} wakes, {} left out, {queued} queued",
             plan.wakes.len(),

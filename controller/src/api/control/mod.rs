@@ -24,6 +24,8 @@ mod policy;
 
 mod learned;
 
+mod notifications;
+
 mod report;
 
 mod trial;
@@ -33,4 +35,5 @@ pub use base::Control;
 
 pub use forecasts::ForecastQuery;
 pub use likely::{LOOKED_AT_MAX, Likely};
+pub use notifications::NotificationsQuery;
 pub use wakes::WakesQuery;

@@ -18,6 +18,12 @@ impl Control {
         self.policy().await
     }
 
+    /// Back to what the configuration says; in force when this returns.
+    pub async fn policy_unset(&self, key: &str, by: &str) -> Result<PolicyView, ControlError> {
+        self.shared.policy_unset(key, by).await?;
+        self.policy().await
+    }
+
     /// Newest first.
     pub async fn policy_changes(&self, asked: u32) -> Result<Items<PolicyChangeView>, ControlError> {
         let rows = self.shared.store.policy_changes(page_size(asked)?).await?;

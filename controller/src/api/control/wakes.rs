@@ -62,6 +62,7 @@ impl Control {
         Ok(WakeStoryView {
             wake: self.with_place(WakeView::new(&wake, outcomes.get(&id)), &wake),
             transitions: transitions.into_iter().map(Into::into).collect(),
+            late: store.late_results_of(id).await?.into_iter().map(Into::into).collect(),
         })
     }
 

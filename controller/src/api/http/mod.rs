@@ -20,6 +20,8 @@ mod policy;
 
 mod learned;
 
+mod notifications;
+
 mod report;
 
 mod probes;

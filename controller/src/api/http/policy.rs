@@ -14,7 +14,10 @@ use crate::api::{
 };
 
 pub(super) fn routes() -> OpenApiRouter<Control> {
-    OpenApiRouter::new().routes(routes!(policy)).routes(routes!(policy_set)).routes(routes!(policy_changes))
+    OpenApiRouter::new()
+        .routes(routes!(policy))
+        .routes(routes!(policy_set, policy_unset))
+        .routes(routes!(policy_changes))
 }
 
 /// The policy in force.
@@ -43,6 +46,26 @@ async fn policy_set(
     Body(body): Body<PolicySetBody>,
 ) -> Result<Json<PolicyView>, ControlError> {
     control.policy_set(&key, &body.as_toml(), &by).await.map(Json)
+}
+
+/// Take one key back to what the configuration says; recorded with who and when.
+#[utoipa::path(
+    delete, path = "/v1/policy/{key}", tag = "policy",
+    params(
+        ("key" = String, Path),
+        ("x-reveille-user" = Option<String>, Header, description = "Who changes it, for the record"),
+    ),
+    responses(
+        (status = 200, body = PolicyView),
+        (status = 404, body = Problem, content_type = "application/problem+json", description = "No such key"),
+    )
+)]
+async fn policy_unset(
+    State(control): State<Control>,
+    Named(key): Named<String>,
+    By(by): By,
+) -> Result<Json<PolicyView>, ControlError> {
+    control.policy_unset(&key, &by).await.map(Json)
 }
 
 #[derive(Debug, Deserialize, utoipa::IntoParams)]

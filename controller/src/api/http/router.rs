@@ -15,7 +15,9 @@ use utoipa::{
 };
 use utoipa_axum::router::OpenApiRouter;
 
-use super::{Problem, fleet, forecasts, guard, learned, plans, policy, probes, problem, report, wakes};
+use super::{
+    Problem, fleet, forecasts, guard, learned, notifications, plans, policy, probes, problem, report, wakes,
+};
 use crate::api::{Control, Tokens};
 
 #[derive(OpenApi)]
@@ -34,6 +36,7 @@ use crate::api::{Control, Tokens};
         (name = "plan", description = "What is going to be woken, and what is not, with reasons"),
         (name = "policy", description = "What an operator may change at run time"),
         (name = "report", description = "What it was good for"),
+        (name = "notifications", description = "What receivers are told, and how far that is"),
         (name = "model", description = "What was learned, and from what"),
     )
 )]
@@ -58,6 +61,7 @@ fn v1() -> OpenApiRouter<Control> {
         .merge(policy::routes())
         .merge(report::routes())
         .merge(learned::routes())
+        .merge(notifications::routes())
 }
 
 /// The contract of `/v1`.

@@ -73,6 +73,11 @@ async fn service(shared: &Shared) -> Result<Registry, StoreError> {
         "Version of the model in service; 0 is none",
         gauge(model.map_or(0, |m| m.version as i64)),
     );
+    let pending = shared.store.notifications_pending().await?;
+    let receivers = shared.config.notify.receivers().map(|all| all.names()).unwrap_or_default();
+    let receivers = receivers.iter().map(String::as_str);
+    let help = "Notifications that wait for their delivery, by receiver";
+    registry.register("notifications_pending", help, gauges("receiver", receivers, pending));
     Ok(registry)
 }
 

@@ -16,6 +16,8 @@ mod forecasts;
 
 mod models;
 
+mod notifications;
+
 mod probes;
 
 mod contract;

@@ -31,6 +31,25 @@ async fn a_change_is_in_force_and_on_record() {
 }
 
 #[tokio::test]
+async fn a_key_goes_back_to_what_the_configuration_says_and_that_is_on_record() {
+    let desk = Desk::with(|config| config.policy.host_wakes_max = 7).await;
+    desk.ask("PUT", "/v1/policy/host_wakes_max", r#"{"value":3}"#).await.ok(200);
+    desk.ask("PUT", "/v1/policy/mode", r#"{"value":"act"}"#).await.ok(200);
+    let after = desk.ask("DELETE", "/v1/policy/host_wakes_max", "").await.ok(200);
+    assert_eq!(entry(&after, "host_wakes_max")["value"], 7);
+    assert!(entry(&after, "host_wakes_max")["changed_at"].is_null());
+    let policy = desk.app.shared().policy();
+    assert_eq!((policy.host_wakes_max, policy.mode), (7, crate::policy::Mode::Act));
+    desk.ask("DELETE", "/v1/policy/host_wakes_max", "").await.ok(200);
+    let changes = desk.get("/v1/policy/changes").await.ok(200);
+    let newest = &changes["items"].as_array().unwrap()[0];
+    assert_eq!((&newest["key"], &newest["changed_by"]), (&"host_wakes_max".into(), &"ada".into()));
+    assert_eq!((&newest["old_value"], &newest["new_value"]), (&"3".into(), &"7".into()));
+    assert_eq!(changes["items"].as_array().unwrap().len(), 3, "what changed nothing is not on record");
+    desk.ask("DELETE", "/v1/policy/cpu", "").await.problem(404, "not_found");
+}
+
+#[tokio::test]
 async fn a_bad_change_changes_nothing() {
     let desk = Desk::open().await;
     let problem =

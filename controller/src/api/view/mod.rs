@@ -16,6 +16,8 @@ mod explain;
 
 mod plan;
 
+mod notification;
+
 mod policy;
 
 mod model;
@@ -28,8 +30,9 @@ pub use forecast::{ForecastPage, ForecastView};
 pub use host::HostView;
 pub use instance::{InstancePage, InstanceView};
 pub use model::{FrontierView, ModelView, ModelWeightsView};
+pub use notification::{NotificationPage, NotificationView};
 pub use page::{Items, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, Page, page_size, split_page};
 pub use plan::{OmissionPage, OmissionView, PlanView, PlannedView};
 pub use policy::{PolicyChangeView, PolicyEntryView, PolicySetBody, PolicyView};
 pub use source::SourceView;
-pub use wake::{TransitionView, WakeBody, WakePage, WakeStoryView, WakeView};
+pub use wake::{LateResultView, TransitionView, WakeBody, WakePage, WakeStoryView, WakeView};

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::Page;
 use crate::{
-    store::{OutcomeRow, Transition},
+    store::{LateResult, OutcomeRow, Transition},
     wake::{State, Wake},
 };
 
@@ -73,12 +73,28 @@ pub struct TransitionView {
     pub detail: String,
 }
 
+/// What an agent said of a wake that was over by then; it changed nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LateResultView {
+    pub attempt: u32,
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// `woken`, `already_awake`, `refused`, `failed`, `timed_out` or `cancelled`.
+    pub outcome: String,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub serving_at: Option<Timestamp>,
+    pub detail: String,
+}
+
 /// A wake with every move it made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct WakeStoryView {
     #[serde(flatten)]
     pub wake: WakeView,
     pub transitions: Vec<TransitionView>,
+    /// Results that came after its end.
+    #[serde(default)]
+    pub late: Vec<LateResultView>,
 }
 
 /// What may be said when an instance is asked for. An empty body is a demand.
@@ -115,6 +131,13 @@ impl WakeView {
             queue_position: None,
             expected_serving_at: None,
         }
+    }
+}
+
+impl From<LateResult> for LateResultView {
+    fn from(late: LateResult) -> Self {
+        let LateResult { attempt, at, outcome, serving_at, detail } = late;
+        Self { attempt, at, outcome, serving_at, detail }
     }
 }
 

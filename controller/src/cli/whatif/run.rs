@@ -169,6 +169,7 @@ impl Work {
             mode: Mode::Act,
             paused: false,
             fleet_wakes_per_hour_max: u32::MAX,
+            wakes_per_day_max: 0,
             idle_budget_h,
             ..current.clone()
         };

@@ -1,0 +1,2 @@
+DROP TABLE late_results;
+DROP TABLE notifications;
