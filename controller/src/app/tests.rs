@@ -32,6 +32,8 @@ mod several;
 
 /// Longer than anything here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Until whatever was under way at a crash is over.
+const CLOSED: Duration = Duration::from_secs(5);
 
 fn config(dir: &Path) -> Config {
     let mut config = Config::default();
@@ -71,7 +73,8 @@ impl Running {
         self.task.abort();
         drop(self.task.await);
         self.shutdown.cancel();
-        self.shared.store.close().await;
+        // A connection whose line was cut may never be given back; the dead do not wait for it either.
+        tokio::time::timeout(CLOSED, self.shared.store.close()).await.ok();
     }
 
     async fn request(&self, instance: &str) -> WakeId {

@@ -56,7 +56,8 @@ fn watched(options: AnyPoolOptions, given_up: &Arc<GivenUp>) -> AnyPoolOptions {
                 if is_of_before { Ok(false) } else { ping(connection).await }
             })
         })
-        // A statement that was given up leaves its connection in the middle of an answer.
+        // A statement that was given up leaves its connection in the middle of an answer. The driver pings once more, without
+        // a bound: a line that is cut between the two keeps one place of the pool until TCP gives up.
         .after_release(|connection, _| Box::pin(ping(connection)))
 }
 
