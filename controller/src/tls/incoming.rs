@@ -49,6 +49,15 @@ impl Incoming {
         tokio::spawn(shutdown.run_until_cancelled_owned(accept(listener, certificates, face, ready)));
         Ok(Self { local, ready: receiver })
     }
+
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// The next one, and where it comes from; `None` when the controller goes down.
+    pub async fn next_from(&mut self) -> Option<(Wire, SocketAddr)> {
+        self.ready.recv().await
+    }
 }
 
 async fn accept(
@@ -103,29 +112,10 @@ async fn shake_hands(acceptor: TlsAcceptor, tcp: TcpStream, peer: SocketAddr) ->
     }
 }
 
-/// For tonic.
 impl Stream for Incoming {
     type Item = io::Result<Wire>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.ready.poll_recv(cx).map(|ready| ready.map(|(wire, _)| Ok(wire)))
-    }
-}
-
-/// For axum.
-impl axum::serve::Listener for Incoming {
-    type Io = Wire;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Wire, SocketAddr) {
-        match self.ready.recv().await {
-            Some(ready) => ready,
-            // Going down.
-            None => std::future::pending().await,
-        }
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.local)
     }
 }

@@ -1,5 +1,7 @@
 //! HTTP: `/v1` for people and programs, problem+json for every refusal, OpenAPI, probes and metrics.
 
+mod listener;
+
 mod router;
 
 mod problem;
