@@ -7,9 +7,9 @@ use super::{Store, StoreError, error::During};
 /// How long to wait before each further attempt.
 const WAITS_MS: [u64; 6] = [1, 5, 20, 50, 150, 400];
 
-/// PostgreSQL: serialization failure, deadlock, and a row that somebody else put there meanwhile, which the next attempt
-/// finds. SQLite: busy, and busy because what was read is of yesterday.
-const CONTENTION: [&str; 5] = ["40001", "40P01", "23505", "5", "517"];
+/// PostgreSQL: serialization failure, deadlock, a row that somebody else put there meanwhile, which the next attempt
+/// finds, and a transaction that stood still for too long. SQLite: busy, and busy because what was read is of yesterday.
+const CONTENTION: [&str; 6] = ["40001", "40P01", "23505", "25P03", "5", "517"];
 
 /// Whether an error may be gone when the same work is done again.
 pub(super) trait Contended {
