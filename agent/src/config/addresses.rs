@@ -41,6 +41,11 @@ impl Addresses {
     }
 }
 
+/// Whether an address asks for TLS.
+pub fn is_tls(address: &str) -> bool {
+    address.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"))
+}
+
 /// As one line.
 impl fmt::Display for Addresses {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -55,6 +60,12 @@ mod tests {
     #[derive(Deserialize)]
     struct File {
         address: Addresses,
+    }
+
+    #[test]
+    fn a_scheme_may_be_written_in_capitals() {
+        assert!(is_tls("https://a") && is_tls("HTTPS://a"));
+        assert!(!is_tls("http://https:1") && !is_tls("h"));
     }
 
     #[test]

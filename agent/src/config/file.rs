@@ -9,7 +9,7 @@ use figment::{
 
 use super::{
     Addresses, Config, ConfigError, Controller, Driver, Endpoint, HttpReadiness, Instance, Readiness, Status,
-    TcpReadiness,
+    TcpReadiness, is_tls,
 };
 
 const ENV_PREFIX: &str = "REVEILLE_AGENT__";
@@ -136,8 +136,7 @@ fn check_tls(controller: &Controller) -> Result<(), ConfigError> {
         ("controller.certificate_file", &controller.certificate_file),
         ("controller.key_file", &controller.key_file),
     ];
-    let is_tls = |address: &String| address.starts_with("https:");
-    let is_plain = !controller.address.all().iter().any(is_tls);
+    let is_plain = !controller.address.all().iter().any(|address| is_tls(address));
     for (key, file) in files {
         let Some(path) = file else { continue };
         if is_plain {

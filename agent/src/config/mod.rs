@@ -12,7 +12,7 @@ mod sections;
 mod status;
 
 pub use self::{
-    addresses::Addresses,
+    addresses::{Addresses, is_tls},
     cpu_group::{CpuGroup, CpuGroupMode},
     driver::{Driver, Endpoint, Expect, HttpReadiness, ProcessDriver, Readiness, StatusRange, TcpReadiness},
     endpoints::Endpoints,

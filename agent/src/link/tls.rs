@@ -5,11 +5,11 @@ use std::path::Path;
 use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 
 use super::SessionError;
-use crate::config::Controller;
+use crate::config::{Controller, is_tls};
 
 /// For one dial: the files are read each time, so that they may be rotated. `None` where the address asks for no TLS.
 pub(super) fn tls(controller: &Controller, address: &str) -> Result<Option<ClientTlsConfig>, SessionError> {
-    if !address.starts_with("https:") {
+    if !is_tls(address) {
         return Ok(None);
     }
     let mut tls = ClientTlsConfig::new();

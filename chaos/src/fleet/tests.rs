@@ -127,8 +127,9 @@ async fn an_agent_that_shows_a_certificate_of_its_host_is_taken() {
     let config = reveille_agent::config::Config::load(Some(&file)).expect("a configuration");
     let agent =
         Agent::build(config, AgentSeams::new(Clock::system(), Box::new(Calm), 1)).await.expect("builds");
-    let _stop = CancellationToken::new().drop_guard();
-    tokio::spawn(agent.run(CancellationToken::new()));
+    let stop = CancellationToken::new();
+    tokio::spawn(agent.run(stop.clone()));
+    let _stop = stop.drop_guard();
     let taken = async {
         while controller.shared.fleet.connected() == 0 {
             tokio::task::yield_now().await;

@@ -28,10 +28,11 @@ pub(super) async fn run(path: Option<&Path>) -> Result<Exit, Failure> {
 fn announce(app: &App, path: Option<&Path>) {
     let configuration =
         path.map_or_else(|| "none: defaults and environment".into(), |path| path.display().to_string());
+    let scheme = if app.shared().config.tls.own().is_some() { "https" } else { "http" };
     let lines = [
         format!("Reveille {}", env!("CARGO_PKG_VERSION")),
-        format!("  API, metrics     http://{}", app.http_addr()),
-        format!("  agents, gRPC     http://{}", app.grpc_addr()),
+        format!("  API, metrics     {scheme}://{}", app.http_addr()),
+        format!("  agents, gRPC     {scheme}://{}", app.grpc_addr()),
         format!("  configuration    {configuration}"),
         format!("  database         {}", app.database()),
         format!("  operator's token {}", app.tokens().operator_path.display()),

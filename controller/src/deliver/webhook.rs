@@ -1,6 +1,6 @@
 //! A signed POST, as Standard Webhooks has it; redirects are not followed, and no answer's body is read.
 
-use std::{error::Error as _, time::Duration};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use reqwest::{Client, Response, StatusCode, Url, header::CONTENT_TYPE, redirect::Policy};
@@ -67,14 +67,7 @@ fn judged(response: &Response, now: Timestamp) -> Answer {
 
 /// The whole chain in one line, without the URL: it may be a secret itself.
 fn described(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
+    format!("{:#}", anyhow::Error::new(error.without_url()))
 }
 
 #[cfg(test)]

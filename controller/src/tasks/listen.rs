@@ -163,30 +163,36 @@ async fn stepped(shared: &Shared, mut words: Vec<Word>) -> Result<(), StoreError
     });
     let events: Vec<(WakeId, Event)> = words.iter().map(|word| (word.wake, word.event.clone())).collect();
     let stepped = shared.store.wakes_step_many(&events, &shared.config.wake.retry_rule()).await?;
+    let mut results = Vec::new();
     for (word, stepped) in words.into_iter().zip(stepped) {
         let (id, host, event) = (word.wake, &word.host, word.event.name());
+        let mut was_over = false;
         match stepped {
             Ok((wake, effects)) => {
                 debug!(wake_id = %id, instance_id = %wake.instance, host_id = %host, event, state = wake.state.name());
                 perform(shared, &wake, &effects).await;
-                if let Some(result) = &word.result {
+                if word.result.is_some() {
                     tell_end(shared, &wake, host);
-                    let is_over = effects.is_empty() && wake.state.ended().is_some();
-                    if is_over && shared.store.late_result_keep(result, word.event.at()).await? {
-                        warn!(wake_id = %id, host_id = %host, outcome = ?result.outcome, "a result came too late");
-                    }
+                    was_over = effects.is_empty() && wake.state.ended().is_some();
                 }
             }
             Err(problem) => {
                 warn!(wake_id = %id, host_id = %host, event, %problem, "the word of an agent fits no wake");
             }
         }
+        if let Some(result) = word.result {
+            results.push((word.host, result, word.event.at(), was_over));
+        }
+    }
+    // After all of that is performed: here something may fail, and the words are then taken again.
+    for (host, result, at, was_over) in results {
+        if was_over && shared.store.late_result_keep(&result, at).await? {
+            warn!(wake_id = %result.wake, host_id = %host, outcome = ?result.outcome, "a result came too late");
+        }
         // Acknowledged only now that the move is on disk. A result of a wake nobody knows is acknowledged too:
         // after a restored database the agent would otherwise repeat it for ever.
-        if let Some(result) = &word.result {
-            shared.fleet.send_result_ack(host, result);
-            shared.points.pass(Step::Told, "result_ack", Some(id), None);
-        }
+        shared.fleet.send_result_ack(&host, &result);
+        shared.points.pass(Step::Told, "result_ack", Some(result.wake), None);
     }
     Ok(())
 }
