@@ -13,9 +13,10 @@ use reveille_proto::{
     clock::Clock,
     v1::{self, agent_message, fleet_client::FleetClient},
 };
+use tokio_stream::StreamExt as _;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::{
-    Code, Request,
+    Code, Request, Streaming,
     transport::{Certificate, ClientTlsConfig, Endpoint, Identity},
 };
 
@@ -65,8 +66,17 @@ struct Client<'a> {
 }
 
 impl Client<'_> {
-    /// Says hello as [`HOST`]; an error is told with all its causes.
+    /// Begins a session as [`HOST`], and ends it; an error is told with all its causes.
     async fn hello(&self, controller: &Installed) -> Result<(), String> {
+        self.session(controller, HOST).await.map(drop)
+    }
+
+    /// Begins a session that lasts as long as what is returned.
+    async fn session(
+        &self,
+        controller: &Installed,
+        host: &str,
+    ) -> Result<Streaming<v1::ControllerMessage>, String> {
         let mut endpoint = Endpoint::from_shared(self.address.to_owned()).map_err(|e| chain(&e))?;
         if let Some(ca) = self.ca {
             let pem = |path: &Path| std::fs::read(path).expect("a file");
@@ -78,19 +88,20 @@ impl Client<'_> {
         }
         let hello = v1::Hello {
             protocol_version: PROTOCOL_VERSION,
-            host_id: HOST.into(),
+            host_id: host.into(),
             journal_id: "journal".into(),
             cores: 2.0,
             ..v1::Hello::default()
         };
         let kind = Some(agent_message::Kind::Hello(hello));
-        let mut request = Request::new(tokio_stream::once(v1::AgentMessage { kind }));
+        let hello = tokio_stream::once(v1::AgentMessage { kind });
+        let mut request = Request::new(hello.chain(tokio_stream::pending()));
         let bearer = format!("Bearer {}", controller.token).parse().expect("a header");
         request.metadata_mut().insert("authorization", bearer);
         let asked = async {
             let channel = endpoint.connect().await.map_err(|e| chain(&e))?;
             match FleetClient::new(channel).session(request).await {
-                Ok(_) => Ok(()),
+                Ok(session) => Ok(session.into_inner()),
                 Err(status) if status.code() == Code::PermissionDenied => Err(status.message().to_owned()),
                 Err(status) => Err(chain(&status)),
             }
@@ -169,6 +180,31 @@ async fn whoever_cannot_be_trusted_gets_no_session_and_a_reason() {
         assert!(error.contains(why), "case {n}: {error}");
         fine.hello(&controller).await.expect("the controller goes on");
     }
+    // What the controller itself turned away: by the certificate shown, or for speaking no TLS.
+    let mut figures = String::new();
+    controller.shared.metrics.encode(&mut figures).expect("encodes");
+    let turned_away = |line: &str| {
+        line.strip_prefix("reveille_tls_handshakes_failed_total{listener=\"grpc\",reason=\"refused\"} ")
+            .and_then(|count| count.parse::<u32>().ok())
+    };
+    assert!(figures.lines().find_map(turned_away).is_some_and(|count| count >= 3), "{figures}");
+}
+
+#[tokio::test]
+async fn agents_take_no_expired_controller_and_none_in_the_clear() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let authority = Authority::new(dir.path(), "authority").expect("an authority");
+    let past = |params: &mut rcgen::CertificateParams| params.not_after = rcgen::date_time_ymd(2020, 1, 1);
+    let own = authority.certify_with(&["127.0.0.1"], past).expect("certified");
+    let expired = controller(&dir.path().join("expired"), tls(&own, None)).await;
+    let plain = controller(&dir.path().join("plain"), TlsConfig::default()).await;
+    // A listener without TLS answers no handshake: what the client makes of that is its own affair.
+    for (controller, why) in [(expired, "xpired"), (plain, "")] {
+        let address = format!("https://{}", controller.grpc);
+        let client = Client { address: &address, ca: Some(&authority), own: None };
+        let error = client.hello(&controller).await.expect_err("refused");
+        assert!(error.contains(why), "{error}");
+    }
 }
 
 #[tokio::test]
@@ -218,6 +254,8 @@ async fn a_replaced_certificate_is_taken_up_while_the_controller_runs() {
     let own = first.certify(&["127.0.0.1"]).expect("certified");
     let controller = controller(dir.path(), tls(&own, None)).await;
     let address = format!("https://{}", controller.grpc);
+    let before = Client { address: &address, ca: Some(&first), own: None };
+    let mut lasting = before.session(&controller, "host-2").await.expect("a session");
     let client = Client { address: &address, ca: Some(&second), own: None };
     client.hello(&controller).await.expect_err("not yet");
     second.certify(&["127.0.0.1"]).expect("certified over the old files");
@@ -227,6 +265,21 @@ async fn a_replaced_certificate_is_taken_up_while_the_controller_runs() {
         }
     };
     tokio::time::timeout(PATIENCE, taken_up).await.expect("taken up");
+    before.hello(&controller).await.expect_err("the old one is gone");
+    // The session from before is told what happens after.
+    let changed = reveille_controller::api::Control::new(controller.shared.clone());
+    changed.policy_set("cpu_ceiling_percent", "55", "test").await.expect("set");
+    let told = async {
+        loop {
+            let message = lasting.message().await.expect("no error").expect("not the end");
+            if let Some(v1::controller_message::Kind::Configure(told)) = message.kind
+                && told.cpu_ceiling_percent < 56.0
+            {
+                break;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, told).await.expect("told");
 }
 
 #[test]

@@ -209,8 +209,9 @@ impl App {
         vital.spawn("reconfigure", reconfigure(self.shared.clone(), shutdown.clone()));
         let control = Control::new(self.shared.clone());
         let (http, grpc) = (self.http, self.grpc);
-        let incoming = |listener, face| {
-            Incoming::new(listener, self.certificates.clone(), face, shutdown.clone())
+        let incoming = |listener, face: Face| {
+            let unshaken = self.shared.metrics.failed_handshakes(face.as_str());
+            Incoming::new(listener, self.certificates.clone(), face, unshaken, shutdown.clone())
                 .map_err(|error| AppError::Serve(error.into()))
         };
         let (http, incoming) = (incoming(http, Face::Http)?, incoming(grpc, Face::Grpc)?);

@@ -34,6 +34,7 @@ pub struct Metrics {
     plan_duration: Histogram,
     calendar_problems: Counters,
     notifications: Family<Labels<2>, Counter>,
+    handshakes_failed: Family<Labels<2>, Counter>,
     tasks: Family<Labels<2>, Counter>,
     http_requests: Family<Labels<3>, Counter>,
     http_request_duration: Histograms<1>,
@@ -62,6 +63,7 @@ impl Metrics {
             plan_duration: request_buckets(),
             calendar_problems: Family::default(),
             notifications: Family::default(),
+            handshakes_failed: Family::default(),
             tasks: Family::default(),
             http_requests: Family::default(),
             http_request_duration: Family::new_with_constructor(request_buckets),
@@ -118,6 +120,11 @@ impl Metrics {
             "Tries to deliver a notification, by receiver and outcome",
             self.notifications.clone(),
         );
+        registry.register(
+            "tls_handshakes_failed",
+            "TLS handshakes that came to nothing, by listener and reason",
+            self.handshakes_failed.clone(),
+        );
         registry.register("task_activations", "Activations of tasks, by outcome", self.tasks.clone());
         registry.register("http_requests", "HTTP requests answered", self.http_requests.clone());
         registry.register_with_unit(
@@ -171,6 +178,18 @@ impl Metrics {
         self.notifications.get_or_create(&labels).inc();
     }
 
+    /// Counts TLS handshakes of one listener that came to nothing, by the reason given.
+    pub fn failed_handshakes(
+        &self,
+        listener: &'static str,
+    ) -> impl Fn(&'static str) + Clone + Send + Sync + 'static + use<> {
+        let failed = self.handshakes_failed.clone();
+        move |reason| {
+            let labels = [("listener", listener.to_owned()), ("reason", reason.to_owned())];
+            failed.get_or_create(&labels).inc();
+        }
+    }
+
     pub fn task_activated(&self, task: &'static str, failed: bool) {
         let outcome = if failed { "failed" } else { "ok" };
         self.tasks.get_or_create(&[("task", task.to_owned()), ("outcome", outcome.to_owned())]).inc();
@@ -213,6 +232,7 @@ mod tests {
         metrics.plan_took(0.01);
         metrics.calendar_problems(2, 0);
         metrics.notification("chat", "delivered");
+        metrics.failed_handshakes("http")("refused");
         metrics.task_activated("plan", true);
         metrics.http_request("GET", "/v1/wakes", 200, 0.001);
         let mut text = String::new();
@@ -227,6 +247,7 @@ mod tests {
             "reveille_plan_duration_seconds_count 1",
             "reveille_calendar_problems_total{what=\"event\"} 2",
             "reveille_notifications_total{receiver=\"chat\",outcome=\"delivered\"} 1",
+            "reveille_tls_handshakes_failed_total{listener=\"http\",reason=\"refused\"} 1",
             "reveille_task_activations_total{task=\"plan\",outcome=\"failed\"} 1",
             "reveille_http_requests_total{method=\"GET\",route=\"/v1/wakes\",status=\"200\"} 1",
             "reveille_http_request_duration_seconds_count{route=\"/v1/wakes\"} 1",

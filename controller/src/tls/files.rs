@@ -14,6 +14,7 @@ use rustls::{
     },
     server::{NoServerSessionStorage, VerifierBuilderError, WebPkiClientVerifier},
 };
+use tracing::warn;
 
 use crate::config::TlsConfig;
 
@@ -38,6 +39,13 @@ pub enum Face {
 }
 
 impl Face {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Grpc => "grpc",
+        }
+    }
+
     fn protocol(self) -> &'static [u8] {
         match self {
             Self::Http => b"http/1.1",
@@ -69,6 +77,9 @@ impl Terms {
             path: key.to_owned(),
             source,
         })?;
+        if is_open_to_all(key) {
+            warn!(file = %key.display(), "every user of this machine can read the private key of tls.key_file");
+        }
         let unusable = |source| TlsError::Use { field: "key_file", path: key.to_owned(), source };
         let provider = Arc::new(ring::default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
@@ -89,6 +100,12 @@ impl Terms {
         };
         Ok(Self { http: face(Face::Http), grpc: face(Face::Grpc) })
     }
+}
+
+/// A group may read it: that is how keys are shared with the services that use them.
+fn is_open_to_all(secret: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(secret).is_ok_and(|meta| meta.permissions().mode() & 0o004 != 0)
 }
 
 /// Whoever shows a certificate must show one of this authority. That agents do show one is asked of their hellos: people
