@@ -4,6 +4,7 @@
 mod activity;
 mod backend;
 mod census;
+mod changes;
 mod controllers;
 mod database;
 mod error;

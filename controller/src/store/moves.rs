@@ -9,12 +9,13 @@ use sqlx::AssertSqlSafe;
 
 use super::{
     Backend, Store, StoreError, Transition, Tx,
+    changes::{ChangedRow, Standing, changes, update, update_all},
     error::During,
-    row::{Place, ms},
-    rows::{self, Kind, ROWS_PER_STATEMENT, plain},
+    row::Place,
+    rows::{self, Kind},
     transitions::{self, Story},
 };
-use crate::wake::{Effect, Event, Illegal, Priority, RetryRule, State, Wake, step};
+use crate::wake::{Effect, Event, Illegal, RetryRule, Wake, step};
 
 /// A move of one wake: what it was, and what an event made of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -104,7 +105,7 @@ impl Store {
         sessions: Option<&Sessions>,
     ) -> Result<Option<Vec<Moved>>, StoreError> {
         let tried = first_of_each(moves, |_| true);
-        let changes = changes(self.backend, &changed_rows(&tried), "");
+        let changes = changes(self.backend, changed_rows(&tried), "");
         let told = story(&tried);
         let story = Story::of(self.backend, &told);
         let held = sessions.map(Held::of);
@@ -139,7 +140,7 @@ impl Store {
             on_host.is_none_or(|(held, host)| held.contains(host))
         };
         let mut tried = first_of_each(moves, may_move);
-        let done = update(&mut tx, self.backend, &changed_rows(&tried)).await?;
+        let done = update(&mut tx, self.backend, changed_rows(&tried)).await?;
         tried.retain(|id, _| done.contains(id));
         transitions::append(&mut tx, self.backend, &story(&tried)).await?;
         self.notify_of_ends(&mut tx, tried.values().map(|(_, moved)| &moved.after)).await?;
@@ -162,7 +163,8 @@ fn first_of_each(moves: &[WakeMove], may_move: impl Fn(&WakeMove) -> bool) -> Tr
 }
 
 fn changed_rows<'a>(tried: &Tried<'a>) -> Vec<ChangedRow<'a>> {
-    let row = |(_, moved): &(usize, &'a WakeMove)| changed_row(&moved.after, &Standing::of(&moved.before), 1);
+    let row =
+        |(_, moved): &(usize, &'a WakeMove)| ChangedRow::of(&moved.after, &Standing::of(&moved.before), 1);
     tried.values().map(row).collect()
 }
 
@@ -284,8 +286,8 @@ impl Line {
 pub(super) async fn write(tx: &mut Tx, backend: Backend, lines: &[Line]) -> Result<(), StoreError> {
     let moved: Vec<_> = lines.iter().filter(|line| !line.story.is_empty()).collect();
     let rows: Vec<_> =
-        moved.iter().map(|line| changed_row(&line.wake, &line.before, line.story.len() as u64)).collect();
-    let done = update(tx, backend, &rows).await?;
+        moved.iter().map(|line| ChangedRow::of(&line.wake, &line.before, line.story.len() as u64)).collect();
+    let done = update(tx, backend, rows).await?;
     if let Some(lost) = moved.iter().find(|line| !done.contains(&line.wake.id)) {
         let row = lost.wake.id.to_string();
         return Err(Place { table: "wakes", row: &row }.bad("it is over and cannot move"));
@@ -296,188 +298,4 @@ pub(super) async fn write(tx: &mut Tx, backend: Backend, lines: &[Line]) -> Resu
         .flat_map(|line| line.story.iter().map(|row| (row.clone(), &line.wake.instance)))
         .collect();
     transitions::append(tx, backend, &story).await
-}
-
-/// What of a wake before a move decides how it is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Standing {
-    moves: u64,
-    priority: Priority,
-    due_at: Timestamp,
-    expires_at: Timestamp,
-}
-
-impl Standing {
-    fn of(wake: &Wake) -> Self {
-        let Wake { moves, priority, due_at, expires_at, .. } = *wake;
-        Self { moves, priority, due_at, expires_at }
-    }
-}
-
-/// The columns that repeat what the state carries, so that the queue can be searched.
-pub(super) struct StateColumns {
-    pub(super) not_before: Option<i64>,
-    deadline_at: Option<i64>,
-    ended_at: Option<i64>,
-    end: Option<&'static str>,
-    pub(super) data: String,
-}
-
-impl StateColumns {
-    pub(super) fn of(state: &State) -> Self {
-        let not_before =
-            if let State::Queued { not_before, .. } = state { Some(ms(*not_before)) } else { None };
-        let ended = if let State::Ended { end, at } = state { Some((*end, *at)) } else { None };
-        Self {
-            not_before,
-            deadline_at: state.run().map(|run| ms(run.deadline_at)),
-            ended_at: ended.map(|(_, at)| ms(at)),
-            end: ended.map(|(end, _)| end.as_str()),
-            data: serde_json::to_string(state).expect("a state has only string keys"),
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct ChangedRow<'a> {
-    /// Neither ended nor moved in the queue: [`GOING_ON`] is all that changed.
-    #[serde(skip)]
-    goes_on: bool,
-    wake_id: WakeId,
-    moves_before: u64,
-    moves: u64,
-    priority: i64,
-    due_at: i64,
-    expires_at: i64,
-    state: &'static str,
-    state_data: String,
-    host_id: Option<&'a HostId>,
-    not_before: Option<i64>,
-    deadline_at: Option<i64>,
-    attempt: u32,
-    dispatched_at: Option<i64>,
-    called_at: Option<i64>,
-    serving_at: Option<i64>,
-    ended_at: Option<i64>,
-    end_reason: Option<&'static str>,
-    detail: String,
-}
-
-fn changed_row<'a>(wake: &'a Wake, before: &Standing, steps: u64) -> ChangedRow<'a> {
-    let columns = StateColumns::of(&wake.state);
-    let moves_before = before.moves;
-    ChangedRow {
-        goes_on: Standing { moves: moves_before, ..Standing::of(wake) } == *before && columns.end.is_none(),
-        wake_id: wake.id,
-        moves_before,
-        moves: moves_before + steps,
-        priority: wake.priority as i64,
-        due_at: ms(wake.due_at),
-        expires_at: ms(wake.expires_at),
-        state: wake.state.name(),
-        state_data: columns.data,
-        host_id: wake.last_host.as_ref(),
-        not_before: columns.not_before,
-        deadline_at: columns.deadline_at,
-        attempt: wake.last_attempt,
-        dispatched_at: wake.dispatched_at.map(ms),
-        called_at: wake.called_at.map(ms),
-        serving_at: wake.serving_at.map(ms),
-        ended_at: columns.ended_at,
-        end_reason: columns.end,
-        detail: plain(&wake.detail),
-    }
-}
-
-/// The columns that change when a wake goes on. None of them but the state is in an index: most moves are of this kind, and
-/// every index a move touches is as much work again.
-const GOING_ON: [(&str, Kind); 11] = [
-    ("moves", Kind::Int),
-    ("state", Kind::Text),
-    ("state_data", Kind::Text),
-    ("host_id", Kind::Text),
-    ("not_before", Kind::Int),
-    ("deadline_at", Kind::Int),
-    ("attempt", Kind::Int),
-    ("dispatched_at", Kind::Int),
-    ("called_at", Kind::Int),
-    ("serving_at", Kind::Int),
-    ("detail", Kind::Text),
-];
-
-/// Those that change besides when it ends, or gets another place in the queue.
-const PLACED: [(&str, Kind); 5] = [
-    ("priority", Kind::Int),
-    ("due_at", Kind::Int),
-    ("expires_at", Kind::Int),
-    ("ended_at", Kind::Int),
-    ("end_reason", Kind::Text),
-];
-
-/// A statement that changes rows, and its parameter.
-struct Change {
-    sql: String,
-    json: String,
-}
-
-/// Statements that change every row that has moved as often as was seen and is not over; `then` is put behind each.
-fn changes(backend: Backend, rows: &[ChangedRow<'_>], then: &str) -> Vec<Change> {
-    let mut changes = Vec::new();
-    for (columns, rows) in by_kind(rows) {
-        let sql = format!("{}{then}", change(backend, &columns));
-        let change = |some: &[&ChangedRow<'_>]| Change { sql: sql.clone(), json: rows::json(some) };
-        changes.extend(rows.chunks(ROWS_PER_STATEMENT).map(change));
-    }
-    changes
-}
-
-/// Returns the wakes whose rows were changed.
-async fn update(
-    tx: &mut Tx,
-    backend: Backend,
-    rows: &[ChangedRow<'_>],
-) -> Result<BTreeSet<WakeId>, StoreError> {
-    let mut done = BTreeSet::new();
-    for Change { sql, json } in changes(backend, rows, " RETURNING wakes.wake_id") {
-        let ids: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sql))
-            .bind(json)
-            .fetch_all(&mut **tx)
-            .await
-            .during("move wakes")?;
-        for id in ids {
-            done.insert(Place { table: "wakes", row: &id }.parse("wake_id", &id)?);
-        }
-    }
-    Ok(done)
-}
-
-/// Returns how many rows were changed.
-async fn update_all(tx: &mut Tx, changes: Vec<Change>) -> Result<u64, StoreError> {
-    let mut changed = 0;
-    for Change { sql, json } in changes {
-        let done = sqlx::query(AssertSqlSafe(sql)).bind(json).execute(&mut **tx).await;
-        changed += done.during("move wakes")?.rows_affected();
-    }
-    Ok(changed)
-}
-
-type Columns = Vec<(&'static str, Kind)>;
-
-/// The rows that go on, and all others, with the columns that change.
-fn by_kind<'a, 'b>(rows: &'a [ChangedRow<'b>]) -> [(Columns, Vec<&'a ChangedRow<'b>>); 2] {
-    let (going_on, placed) = rows.iter().partition(|row| row.goes_on);
-    [(GOING_ON.to_vec(), going_on), ([&GOING_ON[..], &PLACED[..]].concat(), placed)]
-}
-
-fn change(backend: Backend, changed: &[(&str, Kind)]) -> String {
-    let mut columns = changed.to_vec();
-    columns.extend([("wake_id", Kind::Text), ("moves_before", Kind::Int)]);
-    let set: Vec<_> = changed.iter().map(|(name, _)| format!("{name} = changed.{name}")).collect();
-    // The plus keeps SQLite from going through all open wakes by their index, and for each through the whole batch.
-    format!(
-        "UPDATE wakes SET {} FROM {} AS changed WHERE wakes.wake_id = changed.wake_id \
-         AND wakes.moves = changed.moves_before AND +wakes.ended_at IS NULL",
-        set.join(", "),
-        rows::table(backend, &columns)
-    )
 }

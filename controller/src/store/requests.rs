@@ -9,8 +9,9 @@ use sqlx::AssertSqlSafe;
 
 use super::{
     Backend, Store, StoreError, Transition, Tx,
+    changes::StateColumns,
     error::During,
-    moves::{StateColumns, advance},
+    moves::advance,
     row::ms,
     rows::{self, Kind, ROWS_PER_STATEMENT, plain},
     transitions,

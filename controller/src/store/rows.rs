@@ -7,6 +7,9 @@ use super::Backend;
 /// Rows per statement: the text stays at two or three megabytes.
 pub(super) const ROWS_PER_STATEMENT: usize = 4000;
 
+/// What a row comes to as text, or somewhat more.
+const ROW_BYTES: usize = 512;
+
 /// What a column holds.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Kind {
@@ -56,7 +59,10 @@ pub(super) fn ids_json<T: ToString>(ids: impl IntoIterator<Item = T>) -> String 
 
 /// What [`table`] reads.
 pub(super) fn json(rows: &[impl Serialize]) -> String {
-    serde_json::to_string(rows).expect("rows are plain data")
+    // Growing by doubling would copy megabytes.
+    let mut text = Vec::with_capacity(ROW_BYTES * rows.len() + 2);
+    serde_json::to_writer(&mut text, rows).expect("rows are plain data");
+    String::from_utf8(text).expect("JSON is UTF-8")
 }
 
 /// Text that both databases hold: PostgreSQL has no character of code 0.
