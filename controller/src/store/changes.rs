@@ -197,7 +197,9 @@ fn change(backend: Backend, columns: &[(&str, Kind)], rows: &mut [ChangedRow<'_>
     set.extend(empty.iter().map(|(name, _)| format!("{name} = NULL")));
     if state.is_some() {
         set.push("state = $2".into());
-        rows.iter_mut().for_each(|row| row.state = None);
+        for row in rows.iter_mut() {
+            row.state = None;
+        }
     } else {
         set.push("state = changed.state".into());
         said.push(("state", Kind::Text));
