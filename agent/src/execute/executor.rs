@@ -72,7 +72,7 @@ impl Executor {
         left.sort_by_key(|entry| entry.next() != Next::Look);
         for Entry { order, .. } in left {
             info!(wake_id = %order.wake, instance_id = %order.instance, attempt = order.attempt, "going on with a wake from the journal");
-            let running = Running::new(order.attempt);
+            let running = Running::new(&order);
             self.0.state().running.insert(order.wake, running.clone());
             let slot = self.0.admit(&order);
             let inner = Arc::clone(&self.0);
@@ -101,9 +101,13 @@ impl Executor {
                 }
             }
             // On its way to the disk; it will be acknowledged from there.
-            Standing::New if running.as_ref().is_some_and(|running| running.attempt >= order.attempt) => {}
+            Standing::New if running.as_ref().is_some_and(|running| running.attempt >= order.attempt) => {
+                if let Some(running) = running.filter(|running| running.attempt == order.attempt) {
+                    running.given_under(order.epoch);
+                }
+            }
             Standing::New => {
-                let begun = Running::new(order.attempt);
+                let begun = Running::new(&order);
                 state.running.insert(order.wake, begun.clone());
                 drop(state);
                 let inner = Arc::clone(inner);

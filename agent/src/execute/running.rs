@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use reveille_proto::{HostId, InstanceId, WakeId, clock::Clock, points::Points, v1};
@@ -49,6 +52,8 @@ pub(super) struct State {
 #[derive(Debug, Clone)]
 pub(super) struct Running {
     pub(super) attempt: u32,
+    /// Of the last controller that gave the command, as long as it is on its way to the disk.
+    epoch: Arc<AtomicU64>,
     pub(super) cancel: CancellationToken,
     /// A higher attempt has come: end without a result.
     pub(super) superseded: CancellationToken,
@@ -56,9 +61,15 @@ pub(super) struct Running {
 }
 
 impl Running {
-    pub(super) fn new(attempt: u32) -> Self {
+    pub(super) fn new(order: &Order) -> Self {
         let [cancel, superseded, finished] = [(); 3].map(|()| CancellationToken::new());
-        Self { attempt, cancel, superseded, finished }
+        let epoch = Arc::new(order.epoch.into());
+        Self { attempt: order.attempt, epoch, cancel, superseded, finished }
+    }
+
+    /// The command was given again.
+    pub(super) fn given_under(&self, epoch: u64) {
+        self.epoch.fetch_max(epoch, Ordering::Relaxed);
     }
 }
 
@@ -73,7 +84,16 @@ impl Inner {
 
     /// Puts a fact in the journal, then in the book, and tells the controller where its wake stands.
     pub(super) async fn record(&self, record: Record) -> Result<(), JournalError> {
-        let written = self.journal.append(&record, self.clock.now()).await;
+        self.record_then(record, || ()).await
+    }
+
+    /// The same, and does `then` as soon as it is in the journal, in the order of that.
+    async fn record_then(
+        &self,
+        record: Record,
+        then: impl FnOnce() + Send + 'static,
+    ) -> Result<(), JournalError> {
+        let written = self.journal.append_then(&record, self.clock.now(), then).await;
         // A call that is not on disk is not made; everything else has happened, written or not.
         if written.is_ok() || !matches!(record, Record::Calling { .. } | Record::Received { .. }) {
             let mut state = self.state();
@@ -97,7 +117,7 @@ impl Inner {
     }
 
     /// A new attempt: after the one before has ended, on disk, acknowledged, carried out.
-    pub(super) async fn begin(self: Arc<Self>, order: Order, before: Option<Running>, running: Running) {
+    pub(super) async fn begin(self: Arc<Self>, mut order: Order, before: Option<Running>, running: Running) {
         if let Some(before) = before {
             before.superseded.cancel();
             tokio::select! {
@@ -105,13 +125,20 @@ impl Inner {
                 () = before.finished.cancelled() => {}
             }
         }
+        order.epoch = running.epoch.load(Ordering::Relaxed);
+        let known_epoch = self.state().book.epoch();
+        if order.epoch < known_epoch {
+            // Whoever is in office now gives it again, if it is still wanted.
+            warn!(wake_id = %order.wake, epoch = order.epoch, known_epoch, "a command of a replaced controller is ignored");
+            return self.finished(order.wake, &running);
+        }
         let received = Record::Received { order: order.clone(), at: self.clock.now() };
-        if let Err(error) = self.record(received).await {
+        let (inner, taken) = (Arc::clone(&self), order.clone());
+        if let Err(error) = self.record_then(received, move || inner.reports.ack(&taken)).await {
             let error = Chain(&error);
             error!(wake_id = %order.wake, instance_id = %order.instance, %error, "a command is not in the journal and not taken");
             return self.finished(order.wake, &running);
         }
-        self.reports.ack(&order);
         let slot = self.admit(&order);
         self.carry_out(order, slot, running).await;
     }

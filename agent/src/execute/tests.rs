@@ -234,6 +234,28 @@ async fn commands_of_a_replaced_controller_are_ignored() {
     assert_eq!(devs[0].calls(), 0, "the epoch is in the journal");
 }
 
+/// S6. The command is on its way to the disk when the controller is replaced.
+#[tokio::test(start_paused = true)]
+async fn what_a_replaced_controller_wanted_is_taken_only_if_its_successor_wants_it_too() {
+    for is_wanted in [false, true] {
+        let world = World::new();
+        let dev = world.instance(CallOutcome::Accepted, 2);
+        let mut rig = world.rig(std::slice::from_ref(&dev));
+        rig.executor.wake(order(1, 1));
+        rig.executor.see_epoch(2);
+        if is_wanted {
+            rig.executor.wake(Order { epoch: 2, ..order(1, 1) });
+            assert!(matches!(rig.next().await, Kind::Ack(ack) if ack.epoch == 2));
+            let result = rig.result().await;
+            assert_eq!((result.epoch, ended(&result)), (2, (Outcome::Woken, Effect::Accepted)));
+        } else {
+            rig.executor.drained().await;
+            assert!(rig.reports.try_recv().is_err() && rig.executor.unfinished().is_empty());
+        }
+        assert_eq!(dev.calls(), u32::from(is_wanted));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_guard_refuses_whatever_the_controller_says() {
     let world = World::new();

@@ -23,11 +23,12 @@ pub struct Journal {
     points: Points,
 }
 
-#[derive(Debug)]
 struct Append {
     line: Vec<u8>,
     sync: bool,
     now: Timestamp,
+    /// Done when it is written.
+    then: Box<dyn FnOnce() + Send>,
     done: oneshot::Sender<Result<(), JournalError>>,
 }
 
@@ -40,16 +41,29 @@ impl Journal {
 
     /// Appends one record; returns when it is written, and on disk if it [must be](Record::must_sync).
     pub async fn append(&self, record: &Record, now: Timestamp) -> Result<(), JournalError> {
+        self.append_then(record, now, || ()).await
+    }
+
+    /// The same, and does `then` as soon as it is written: what is done so is done in the order of the journal, which the
+    /// tasks that append do not go on in.
+    pub async fn append_then(
+        &self,
+        record: &Record,
+        now: Timestamp,
+        then: impl FnOnce() + Send + 'static,
+    ) -> Result<(), JournalError> {
         let mut bytes = Vec::new();
         line(&mut bytes, record);
+        let (points, name) = (self.points.clone(), record.name());
+        let (wake, instance) = (record.wake(), record.instance().cloned());
+        let then = Box::new(move || {
+            points.pass(Step::Recorded, name, wake, instance.as_ref());
+            then();
+        });
         let (done, written) = oneshot::channel();
-        let append = Append { line: bytes, sync: record.must_sync(), now, done };
+        let append = Append { line: bytes, sync: record.must_sync(), now, then, done };
         self.appends.send(append).await.map_err(|_| JournalError::Closed)?;
-        let written = written.await.unwrap_or(Err(JournalError::Closed));
-        if written.is_ok() {
-            self.points.pass(Step::Recorded, record.name(), record.wake(), record.instance());
-        }
-        written
+        written.await.unwrap_or(Err(JournalError::Closed))
     }
 }
 
@@ -72,8 +86,50 @@ async fn write(mut file: JournalFile, mut waiting: mpsc::Receiver<Append>) {
         let Ok((back, result)) = written.await else { return };
         file = back;
         for append in batch.drain(..) {
+            if result.is_ok() {
+                (append.then)();
+            }
             // Whoever no longer waits does not need to know.
             let _ = append.done.send(result.clone());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::execute::{
+        Order,
+        harness::{at, order},
+    };
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn what_follows_from_records_is_done_in_the_order_of_the_journal() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (file, _) = JournalFile::open(dir.path(), "id", at(0)).expect("opened");
+        let (journal, writer) = Journal::start(file, Points::default());
+        let done = Arc::new(Mutex::new(Vec::new()));
+        let appends = (1..=200).map(|attempt| {
+            let (journal, done) = (journal.clone(), Arc::clone(&done));
+            tokio::spawn(async move {
+                let record = Record::Received { order: Order { epoch: 7, ..order(1, attempt) }, at: at(0) };
+                let then = move || done.lock().expect("whole").push(attempt);
+                journal.append_then(&record, at(0), then).await.expect("written");
+            })
+        });
+        futures::future::join_all(appends.collect::<Vec<_>>()).await;
+        drop(journal);
+        writer.await.expect("ends");
+        let text = std::fs::read_to_string(dir.path().join("journal.jsonl")).expect("a journal");
+        let attempt_of = |line: &str| {
+            let record: serde_json::Value = serde_json::from_str(line).ok()?;
+            record.pointer("/order/attempt").or_else(|| record.get("attempt"))?.as_u64()
+        };
+        let written: Vec<u64> = text.lines().filter_map(attempt_of).collect();
+        let done: Vec<u64> = done.lock().expect("whole").iter().map(|attempt| u64::from(*attempt)).collect();
+        assert_eq!(written.len(), 200, "{text}");
+        assert_eq!(done, written);
     }
 }
