@@ -303,6 +303,10 @@ pub struct AttemptResult {
     pub code: String,
 }
 
+/// [`AttemptResult::code`] when the endpoint said no for a reason that is not the host's: too many requests, a redirect, a
+/// request it does not like.
+pub const ENDPOINT_REFUSED: &str = "endpoint_refused";
+
 impl TryFrom<v1::Result> for AttemptResult {
     type Error = FieldError;
 

@@ -101,6 +101,7 @@ impl Answer {
             detail: format!("it answered {status}"),
             retry_after_s,
             retryable,
+            overloaded: status >= 500,
         };
         let unknown = |detail: String| CallOutcome::Unknown { detail };
         match self {

@@ -19,8 +19,8 @@ pub struct Call {
 pub enum CallOutcome {
     /// The endpoint said yes.
     Accepted,
-    /// It said no, and nothing happened.
-    Refused { detail: String, retry_after_s: Option<u32>, retryable: bool },
+    /// It said no, and nothing happened. It may have been `overloaded`, and the host with it.
+    Refused { detail: String, retry_after_s: Option<u32>, retryable: bool, overloaded: bool },
     /// The call may or may not have reached the instance.
     Unknown { detail: String },
     /// It never left this host.

@@ -1,9 +1,10 @@
 //! One attempt, from the guard to its ending. A function per state; the book is told before the world is.
 
-use std::time::Duration;
+use std::{sync::OnceLock, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use reveille_proto::{
+    edge::ENDPOINT_REFUSED,
     points::Step,
     v1::{Effect, Observed, Outcome},
 };
@@ -29,6 +30,8 @@ pub(super) struct Attempt<'a> {
     pub(super) inner: &'a Inner,
     pub(super) order: &'a Order,
     pub(super) target: &'a Target,
+    /// What the endpoint answered when that was no yes and no certain no.
+    pub(super) unclear: OnceLock<String>,
 }
 
 impl Attempt<'_> {
@@ -133,12 +136,14 @@ impl Attempt<'_> {
                 self.note(|wake, attempt, at| Record::Accepted { wake, attempt, at }).await;
                 self.wait().await
             }
-            CallOutcome::Unknown { .. } => {
+            CallOutcome::Unknown { detail } => {
+                self.unclear.set(detail).ok();
                 self.note(|wake, attempt, at| Record::Unknown { wake, attempt, at }).await;
                 self.wait().await
             }
-            CallOutcome::Refused { detail, retry_after_s, retryable } => {
-                Ending { retry_after_s, ..no(detail, retryable, Some(called_at)) }
+            CallOutcome::Refused { detail, retry_after_s, retryable, overloaded } => {
+                let code = if overloaded { "" } else { ENDPOINT_REFUSED }.to_owned();
+                Ending { retry_after_s, code, ..no(detail, retryable, Some(called_at)) }
             }
             CallOutcome::NotSent { detail, retryable } => no(detail, retryable, None),
             CallOutcome::PassedOver { retry_after_s } => Ending {
@@ -181,8 +186,10 @@ impl Attempt<'_> {
         if effect != Effect::None && self.target.successes == 1 && matches!(last_look.await, Ok(Ok(()))) {
             return Ending { serving_at: Some(self.now()), ..self.ended(Outcome::Woken, effect) };
         }
+        let unclear =
+            self.unclear.get().map(|answer| format!("; what the endpoint said to the call: {answer}"));
         Ending {
-            detail: "it did not serve before the deadline".into(),
+            detail: format!("it did not serve before the deadline{}", unclear.unwrap_or_default()),
             retryable: true,
             ..self.ended(Outcome::TimedOut, effect)
         }
@@ -192,7 +199,7 @@ impl Attempt<'_> {
         if self.effect() != Effect::None {
             self.target.driver.cancel(&self.as_call()).await;
         }
-        self.ended(Outcome::Cancelled, self.effect())
+        Ending { detail: "stopped as asked".into(), ..self.ended(Outcome::Cancelled, self.effect()) }
     }
 
     fn already_awake(&self) -> Ending {

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex, MutexGuard,
+        Arc, Mutex, MutexGuard, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -171,7 +171,7 @@ impl Inner {
         let next = self.entry(order.wake).map_or(Next::Over, |entry| entry.next());
         let ending = match (&slot, self.targets.get(&order.instance)) {
             (Ok(_), Some(target)) => {
-                let attempt = Attempt { inner: &self, order: &order, target };
+                let attempt = Attempt { inner: &self, order: &order, target, unclear: OnceLock::new() };
                 tokio::select! {
                     biased;
                     () = self.stop.cancelled() => None,

@@ -45,7 +45,12 @@ impl World {
 }
 
 fn refused() -> CallOutcome {
-    CallOutcome::Refused { detail: "it answered 503".into(), retry_after_s: Some(9), retryable: true }
+    CallOutcome::Refused {
+        detail: "it answered 503".into(),
+        retry_after_s: Some(9),
+        retryable: true,
+        overloaded: true,
+    }
 }
 
 fn unknown() -> CallOutcome {
@@ -123,6 +128,22 @@ async fn a_refused_call_may_be_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_no_that_is_the_endpoints_own_is_told_by_its_code() {
+    for (overloaded, code) in [(false, "endpoint_refused"), (true, "")] {
+        let world = World::new();
+        let no = CallOutcome::Refused {
+            detail: "it answered".into(),
+            retry_after_s: None,
+            retryable: true,
+            overloaded,
+        };
+        let mut rig = world.rig(&[world.instance(no, u32::MAX)]);
+        rig.executor.wake(order(1, 1));
+        assert_eq!(rig.result().await.code, code);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn after_an_unknown_call_a_new_attempt_only_looks() {
     let world = World::new();
     let dev = world.instance(unknown(), u32::MAX);
@@ -131,6 +152,7 @@ async fn after_an_unknown_call_a_new_attempt_only_looks() {
     let result = rig.result().await;
     assert_eq!(ended(&result), (Outcome::TimedOut, Effect::Unknown));
     assert_eq!((result.at_ms, rig.executor.active()), (at(300).as_millisecond(), 0));
+    assert!(result.detail.ends_with("what the endpoint said to the call: cut"), "{}", result.detail);
     dev.looks_left.store(3, SeqCst);
     rig.executor.wake(Order { deadline: at(600), ..order(1, 2) });
     assert_eq!(ended(&rig.result().await), (Outcome::Woken, Effect::Unknown));

@@ -1,2 +1,2 @@
-DROP INDEX transitions_queued;
+DROP INDEX transitions_told;
 CREATE INDEX transitions_by_time ON transitions (at);

@@ -1,3 +1,3 @@
--- What is looked for by its time are the moves by which wakes are queued: no other pays for the index.
+-- What is looked for by its time are the moves other controllers must hear of: no other pays for the index.
 DROP INDEX transitions_by_time;
-CREATE INDEX transitions_queued ON transitions (at) WHERE to_state = 'queued';
+CREATE INDEX transitions_told ON transitions (at) WHERE to_state = 'queued' OR event IN ('cancel', 'force');

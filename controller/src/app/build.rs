@@ -334,6 +334,9 @@ fn spawn_tasks(
     spawn(tasks::Plan::new(shared.clone()), |shared| Some(&shared.signals.plan), on);
     spawn(tasks::Mirror::new(shared.clone()), |_| None, on);
     spawn(tasks::Dispatch::new(shared.clone()), |shared| Some(&shared.signals.dispatch), on);
+    if !shared.needs.is_empty() {
+        spawn(tasks::Needs::new(shared.clone()), |_| None, on);
+    }
     spawn(tasks::Settle::new(shared.clone()), |shared| Some(&shared.signals.settle), on);
     spawn(tasks::Prune::new(shared.clone()), |_| None, on);
     if !shared.config.notify.receivers()?.is_empty() {

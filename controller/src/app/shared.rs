@@ -1,14 +1,17 @@
 //! What the tasks, the sessions and the API share.
 
-use std::sync::{
-    Arc, Mutex, PoisonError, RwLock,
-    atomic::{AtomicI64, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use rand::{Rng, RngExt, rngs::StdRng};
 use reveille_proto::{
-    WakeId,
+    InstanceId, WakeId,
     clock::Clock,
     points::{Points, Step},
 };
@@ -22,7 +25,7 @@ use crate::{
     model::{DayCalendar, Profiles},
     policy::{Policy, PolicyError},
     store::{PolicyChange, Store, StoreError},
-    wake::Needs,
+    wake::{Needs, Wake},
 };
 
 /// How long verdicts wait for a log that cannot be read.
@@ -61,6 +64,8 @@ pub struct Inner {
     pub levers: Levers,
     pub receivers: ReceiverRests,
     pub needs: Needs,
+    /// When instances that others need last served at the end of a wake, by the store: for those other controllers see.
+    pub needed: Mutex<BTreeMap<InstanceId, Timestamp>>,
     pub signals: Signals,
     pub metrics: Metrics,
     pub points: Points,
@@ -105,6 +110,9 @@ async fn policy_in_force(config: &Config, store: &Store) -> Result<Policy, Store
     Ok(policy)
 }
 
+/// What a wake needs is asked for just before it.
+const ASKED_BEFORE: SignedDuration = SignedDuration::from_secs(2);
+
 impl Shared {
     /// The policy is the configuration's, with what was set at run time above it.
     pub(super) async fn new(
@@ -139,6 +147,7 @@ impl Shared {
             levers: Levers::new(is_alone, now),
             receivers: ReceiverRests::default(),
             needs,
+            needed: Mutex::default(),
             signals: Signals::default(),
             metrics,
             points,
@@ -150,6 +159,21 @@ impl Shared {
             policy_turn: tokio::sync::Mutex::default(),
             rng: Mutex::new(rng),
         })))
+    }
+
+    /// The first of what an instance needs that does not serve yet.
+    ///
+    /// The agent's word counts. Where no agent of this controller has the needed instance, it is taken to serve once a
+    /// wake of it ended so since this one was asked for.
+    pub fn needs_first(&self, wake: &Wake) -> Option<InstanceId> {
+        let serves = |id: &InstanceId| {
+            if self.fleet.is_listed(id) {
+                return self.fleet.is_serving(id);
+            }
+            let needed = self.needed.lock().unwrap_or_else(PoisonError::into_inner);
+            needed.get(id).is_some_and(|at| *at >= wake.created_at - ASKED_BEFORE)
+        };
+        self.needs.of(&wake.instance).iter().find(|id| !serves(id)).cloned()
     }
 
     /// The policy in force.

@@ -28,6 +28,7 @@ use crate::{
 
 mod cable;
 mod cut;
+mod needs;
 mod notify;
 mod several;
 mod world;
@@ -252,44 +253,27 @@ async fn a_quiet_period_of_a_calendar_takes_back_what_was_planned_for_it() {
     controller.crash().await;
 }
 
+/// Two starts that fail within a short while are the host's fault, unless the endpoint turned them down.
 #[tokio::test]
-async fn what_an_instance_needs_is_woken_first() {
-    let dir = tempfile::tempdir().expect("a directory");
-    let id = |name: &str| InstanceId::new(name).expect("valid");
-    let mut config = config(dir.path());
-    config.instances = vec![InstanceConfig {
-        id: id("app"),
-        cohort: String::new(),
-        time_zone: String::new(),
-        needs: vec![id("db")],
-    }];
-    let controller = Running::start_with(dir.path(), config).await;
-    let mut hello = hello(PROTOCOL_VERSION);
-    let item = |name: &str| v1::InventoryItem { instance_id: name.into(), ..Default::default() };
-    hello.inventory = vec![item("app"), item("db")];
-    let mut agent = FakeAgent::connect(&controller, hello, &controller.token).await.expect("connects");
-    agent.load(&controller, 10.0).await;
-    Control::new(controller.shared.clone())
-        .wake_instance(&id("app"), "ann", Reason::Demand)
-        .await
-        .expect("asked for");
-    let first = agent.next_wake().await;
-    assert_eq!(first.instance_id, "db");
-    agent.load(&controller, 10.1).await;
-    controller.gate_closed("needs").await;
-    agent.served(&controller, &first).await;
-    let now = controller.shared.clock.now().as_millisecond();
-    let seen = v1::InstanceLoad { index: 1, observed: v1::Observed::Serving.into(), cores: None };
-    let load = v1::Load {
-        measured_at_ms: now,
-        cpu_percent: 10.2,
-        cores: 8.0,
-        instances: vec![seen],
-        ..Default::default()
-    };
-    agent.say(Up::Load(load)).await;
-    assert_eq!(agent.next_wake().await.instance_id, "app");
-    controller.crash().await;
+async fn what_endpoints_refuse_does_not_slow_the_host_down() {
+    for (code, is_braked) in [("endpoint_refused", false), ("", true)] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let controller = Running::start(dir.path()).await;
+        let item = |id: &str| v1::InventoryItem { instance_id: id.into(), ..Default::default() };
+        let two = v1::Hello { inventory: vec![item("dev1"), item("dev2")], ..hello(PROTOCOL_VERSION) };
+        let mut agent = FakeAgent::connect(&controller, two, &controller.token).await.expect("connects");
+        agent.load(&controller, 10.0).await;
+        for id in ["dev1", "dev2"] {
+            controller.request(id).await;
+            let command = agent.next_wake().await;
+            agent.failed(&controller, &command, code).await;
+            agent.next_ack().await;
+        }
+        let host = "h1".parse().expect("a host");
+        let live = controller.shared.fleet.live(&host).expect("there");
+        assert_eq!(live.gate.is_braked(), is_braked, "{code:?}");
+        controller.crash().await;
+    }
 }
 
 #[tokio::test]

@@ -89,7 +89,9 @@ impl From<ConfigError> for Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::NoMigration(_) | StoreError::NoWayBack { .. } => Self::No(error.to_string()),
+            StoreError::NoMigration(_) | StoreError::NoWayBack { .. } | StoreError::InUse { .. } => {
+                Self::No(error.to_string())
+            }
             other => Self::internal(other),
         }
     }

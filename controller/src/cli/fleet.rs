@@ -76,7 +76,7 @@ fn render_hosts(hosts: &Items<HostView>, screen: &Screen) -> String {
     for host in &hosts.items {
         let gate = if host.connected {
             let text = if host.gate_detail.is_empty() { &host.gate } else { &host.gate_detail };
-            judged(text, (host.gate == "open").then_some(true))
+            judged(text, matches!(host.gate.as_str(), "open" | "elsewhere").then_some(true))
         } else {
             judged(&format!("not connected since {}", screen.time(host.last_seen_at)), Some(false))
         };

@@ -28,7 +28,7 @@ impl<'a> Gate<'a> {
         if self.looks % LOOKS_PER_GATE != 1 {
             return Ok(None);
         }
-        let closed = self.look(client).await?.filter(|host| host.gate != "open");
+        let closed = self.look(client).await?.filter(|host| host.gate != "open" && host.gate != "elsewhere");
         // By its name: the figures in its words change all the time.
         let name = closed.as_ref().map(|host| host.gate.clone());
         let is_news = name != self.closed_by;

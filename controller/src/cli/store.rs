@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use reveille_proto::clock::Clock;
 
 use super::{
     Exit,
@@ -73,6 +74,10 @@ async fn migrate(screen: &Screen, database: &Database, to: Option<i64>) -> Resul
         Database::Server(_) => None,
     };
     let store = database::connect(database).await?;
+    if let Err(error) = store.free_of_controllers(Clock::system().now()).await {
+        store.close().await;
+        return Err(error.into());
+    }
     let done = match to {
         Some(version) => store.migrate_to(version).await,
         None => store.migrate().await,

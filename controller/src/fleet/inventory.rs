@@ -38,6 +38,10 @@ impl Inventory {
         self.find(instance).map(|listed| listed.class as usize)
     }
 
+    pub(super) fn has(&self, instance: &InstanceId) -> bool {
+        self.find(instance).is_some()
+    }
+
     /// What the agent last saw of an instance it lists.
     pub(super) fn observed(&self, instance: &InstanceId) -> Option<Observed> {
         self.find(instance).map(|listed| listed.observed)

@@ -293,6 +293,13 @@ impl Registry {
         look(&|owner| inner.tally.of_owner(owner))
     }
 
+    /// Whether an agent with a session here has the instance.
+    pub fn is_listed(&self, instance: &InstanceId) -> bool {
+        let inner = self.lock();
+        let mut connected = inner.hosts.values().filter(|entry| entry.live.connected);
+        connected.any(|entry| entry.starts.inventory().has(instance))
+    }
+
     /// Whether an agent saw the instance serve when it last looked.
     pub fn is_serving(&self, instance: &InstanceId) -> bool {
         let inner = self.lock();

@@ -7,6 +7,10 @@ pub enum StoreError {
     Open { database: String, source: sqlx::Error },
     #[error("failed to migrate the database {database}")]
     Migrate { database: String, source: sqlx::migrate::MigrateError },
+    #[error(
+        "controller {controller} uses the database, it was seen {age_s} s ago: stop it first, and wait a moment"
+    )]
+    InUse { controller: String, age_s: i64 },
     #[error("there is no version {0} of the tables")]
     NoMigration(i64),
     #[error("version {version} of the tables ({name}) cannot be taken back")]

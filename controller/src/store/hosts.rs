@@ -24,6 +24,8 @@ pub struct HostRow {
     pub journal_id: String,
     pub connected_at: Timestamp,
     pub last_seen_at: Timestamp,
+    /// Who holds its session, by the store.
+    pub controller: Option<String>,
     pub instances: u32,
 }
 
@@ -38,7 +40,7 @@ pub struct HostLoad {
 
 const HOUR_MS: i64 = 3_600_000;
 
-type Row = (String, String, String, f64, String, String, i64, i64, i64);
+type Row = (String, String, String, f64, String, String, i64, i64, Option<String>, i64);
 
 impl Store {
     /// Keeps that a session is over, unless the host has opened another one meanwhile.
@@ -76,10 +78,10 @@ impl Store {
 
     pub async fn hosts_list(&self) -> Result<Vec<HostRow>, StoreError> {
         let sql = "SELECT host_id, host_class, zone, cores, agent_version, journal_id, connected_at, last_seen_at, \
-                   (SELECT count(*) FROM instances WHERE instances.host_id = hosts.host_id) FROM hosts ORDER BY host_id";
+                   controller_id, (SELECT count(*) FROM instances WHERE instances.host_id = hosts.host_id) FROM hosts ORDER BY host_id";
         let rows: Vec<Row> = sqlx::query_as(sql).fetch_all(&self.pool).await.during("list hosts")?;
-        let read =
-            rows.into_iter().map(|(id, class, zone, cores, version, journal_id, connected, seen, count)| {
+        let read = rows.into_iter().map(
+            |(id, class, zone, cores, version, journal_id, connected, seen, controller, count)| {
                 let at = Place { table: "hosts", row: &id };
                 Ok(HostRow {
                     host: at.parse("host_id", &id)?,
@@ -90,9 +92,11 @@ impl Store {
                     journal_id,
                     connected_at: at.time("connected_at", connected)?,
                     last_seen_at: at.time("last_seen_at", seen)?,
+                    controller,
                     instances: count as u32,
                 })
-            });
+            },
+        );
         read.collect()
     }
 

@@ -2,10 +2,15 @@
 
 use sqlx::migrate::{Migrate, MigrateError, Migrator};
 
-use super::{Backend, Store, StoreError};
+use jiff::Timestamp;
+
+use super::{Backend, Store, StoreError, error::During};
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// A controller says once a second that it is there; one that was not heard of for so long is not.
+const IN_USE_S: i64 = 10;
 
 /// One version of the tables.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -57,6 +62,25 @@ impl Store {
                 .any(|other| other.version == migration.version && other.migration_type.is_down_migration()),
         });
         Ok(rows.collect())
+    }
+
+    /// Fails while a controller uses a database on a server, as others would at their next statement.
+    pub async fn free_of_controllers(&self, now: Timestamp) -> Result<(), StoreError> {
+        if self.backend == Backend::Sqlite {
+            return Ok(());
+        }
+        // Tables of a version without controllers have none.
+        let sql = "SELECT to_regclass('controllers') IS NOT NULL";
+        let known: bool =
+            sqlx::query_scalar(sql).fetch_one(&self.pool).await.during("look for controllers")?;
+        let controllers = if known { self.controllers_list().await? } else { Vec::new() };
+        let newest = controllers.into_iter().max_by_key(|controller| controller.seen_at);
+        let Some(newest) = newest else { return Ok(()) };
+        let age_s = now.duration_since(newest.seen_at).as_secs();
+        if age_s < IN_USE_S {
+            return Err(StoreError::InUse { controller: newest.controller, age_s });
+        }
+        Ok(())
     }
 
     /// Brings the tables to `version`, forward or back. Nothing is changed when there is no way.

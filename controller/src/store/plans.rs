@@ -78,6 +78,16 @@ impl Store {
         }))
     }
 
+    /// What was planned is taken back: a later plan may choose it anew.
+    pub async fn planned_forget(&self, wake: WakeId) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM planned WHERE wake_id = $1")
+            .bind(wake.to_string())
+            .execute(&self.pool)
+            .await
+            .during("take back what was planned")
+            .map(drop)
+    }
+
     /// Planned wakes that are to serve in `[from, to)`, in order of time.
     pub async fn planned_between(
         &self,

@@ -43,6 +43,15 @@ fn select() -> String {
     )
 }
 
+/// A move other controllers must hear of: by it a wake was put in the queue, called off, or ended by force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ToldMove {
+    pub wake: WakeId,
+    pub seq: u32,
+    pub is_queued: bool,
+    pub was_queued: bool,
+}
+
 impl Store {
     /// The next `limit` queued wakes after `after`, in order of the id. One bad row is said and left out.
     pub async fn queue_page(&self, after: Option<WakeId>, limit: u32) -> Result<Vec<Queued>, StoreError> {
@@ -77,17 +86,23 @@ impl Store {
 }
 
 impl Store {
-    /// The moves at or after `since` by which wakes were put in the queue, or put there anew: wake and number of the move.
-    pub async fn wakes_queued_since(&self, since: Timestamp) -> Result<Vec<(WakeId, u32)>, StoreError> {
+    /// The moves at or after `since` that concern whoever holds the host's session, made by whomever.
+    pub async fn moves_told_since(&self, since: Timestamp) -> Result<Vec<ToldMove>, StoreError> {
         // Whether they are queued still is not asked: that would be a look at the wakes themselves, every second.
-        let sql = "SELECT wake_id, seq FROM transitions WHERE at >= $1 AND to_state = 'queued'";
-        let rows: Vec<(String, i64)> = sqlx::query_as(sql)
+        let sql = "SELECT wake_id, seq, from_state, to_state FROM transitions \
+                   WHERE at >= $1 AND (to_state = 'queued' OR event IN ('cancel', 'force'))";
+        let rows: Vec<(String, i64, String, String)> = sqlx::query_as(sql)
             .bind(ms(since))
             .fetch_all(&self.pool)
             .await
             .during("look for wakes that were queued")?;
-        let read = |(id, seq): &(String, i64)| {
-            Ok((Place { table: "transitions", row: id }.parse("wake_id", id)?, *seq as u32))
+        let read = |(id, seq, from, to): &(String, i64, String, String)| {
+            Ok(ToldMove {
+                wake: Place { table: "transitions", row: id }.parse("wake_id", id)?,
+                seq: *seq as u32,
+                is_queued: to == "queued",
+                was_queued: from == "queued",
+            })
         };
         rows.iter().map(read).collect()
     }

@@ -207,10 +207,8 @@ impl<'a> Rules<'a> {
     }
 
     fn grant(&mut self, host: &HostId, live: &LiveHost, queued: &Queued) -> Result<Granted, Closed> {
-        if let Some(needed) =
-            self.shared.needs.of(&queued.wake.instance).iter().find(|id| !self.shared.fleet.is_serving(id))
-        {
-            return Err(Closed::Needs { instance: needed.clone() });
+        if let Some(instance) = self.shared.needs_first(&queued.wake) {
+            return Err(Closed::Needs { instance });
         }
         if queued.wake.last_attempt > 0 && !self.retries.allows(self.now) {
             return Err(Closed::RetriesSpent);

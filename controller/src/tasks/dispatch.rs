@@ -201,6 +201,7 @@ async fn give_up(shared: &Shared, ruled_out: Vec<(Wake, &'static str)>) -> Resul
         match shared.store.wake_step(wake.id, &event, &rule).await {
             Ok((wake, effects)) => {
                 perform(shared, &wake, &effects).await;
+                shared.store.planned_forget(wake.id).await?;
                 info!(wake_id = %wake.id, instance_id = %wake.instance, why, "wake taken back");
             }
             Err(error @ (StoreError::NoWake(_) | StoreError::Wake(_) | StoreError::BadRow { .. })) => {

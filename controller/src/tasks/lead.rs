@@ -2,7 +2,7 @@
 //!
 //! One controller at a time reads logs, learns, plans and judges: the one that holds the lease `lead`. Everyone dispatches
 //! to the hosts whose sessions it has. Once a second the lease is renewed or contended for, the policy is read, and wakes
-//! that others put in the queue are noticed. A policy that could not be read for five seconds closes all gates: a lever
+//! that others put in the queue, or called off, are noticed. A policy that could not be read for five seconds closes all gates: a lever
 //! somebody pulled meanwhile would not be seen.
 
 use std::{collections::BTreeSet, time::Duration};
@@ -11,11 +11,12 @@ use jiff::{SignedDuration, Timestamp};
 use reveille_proto::WakeId;
 use tracing::{info, warn};
 
-use super::{Task, TaskError};
+use super::{Task, TaskError, perform};
 use crate::{
     app::Shared,
     lease::{Contender, Look, Seen},
-    store::{Fence, StoreError},
+    store::{Fence, StoreError, ToldMove},
+    wake::Effect,
 };
 
 /// The lease of the controller that leads.
@@ -35,7 +36,7 @@ pub struct Lead {
     shared: Shared,
     contender: Contender,
     held: Option<u64>,
-    /// What was put in the queue within the last while, and has been looked at: wakes, and numbers of their moves.
+    /// Moves of the last while that have been looked at: wakes, and numbers of their moves.
     noticed: BTreeSet<(WakeId, u32)>,
 }
 
@@ -74,17 +75,32 @@ impl Lead {
         self.shared.policy_refresh().await?;
         let others = self.shared.store.controllers_seen_since(now - OTHERS_AGE_MAX).await?;
         self.shared.levers.read(now, others.iter().any(|other| *other != self.shared.controller));
-        let queued = self.shared.store.wakes_queued_since(now - LOOK_BACK).await?;
+        let told = self.shared.store.moves_told_since(now - LOOK_BACK).await?;
         let mut noticed = BTreeSet::new();
-        for (id, seq) in queued {
-            let is_new = noticed.insert((id, seq)) && !self.noticed.contains(&(id, seq));
-            if is_new && self.shared.board.lock().get(id).is_none() {
-                self.shared.board.ask_for(id);
+        for one in told {
+            let is_new = !self.noticed.contains(&(one.wake, one.seq));
+            if is_new && !one.is_queued {
+                self.called_off(one).await?;
+            } else if is_new && self.shared.board.lock().get(one.wake).is_none() {
+                self.shared.board.ask_for(one.wake);
                 self.shared.signals.dispatch.notify_one();
             }
+            noticed.insert((one.wake, one.seq));
         }
         self.noticed = noticed;
         self.shared.store.controller_seen(&self.shared.controller, now).await
+    }
+}
+
+impl Lead {
+    /// Somebody called a wake off, perhaps through another controller: whoever holds its host's session tells the agent.
+    /// Twice is harmless.
+    async fn called_off(&self, one: ToldMove) -> Result<(), StoreError> {
+        let Some(wake) = self.shared.store.wake_get(one.wake).await? else { return Ok(()) };
+        let is_called_off = wake.state.run().is_none_or(|run| run.cancel_requested);
+        let effects: &[Effect] = if is_called_off && !one.was_queued { &[Effect::SendCancel] } else { &[] };
+        perform(&self.shared, &wake, effects).await;
+        Ok(())
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use super::{mirror::by_host, perform};
+use super::{mirror::by_host, perform, perform::perform_result};
 use crate::{
     app::Shared,
     fleet::AgentEvent,
@@ -170,7 +170,10 @@ async fn stepped(shared: &Shared, mut words: Vec<Word>) -> Result<(), StoreError
         match stepped {
             Ok((wake, effects)) => {
                 debug!(wake_id = %id, instance_id = %wake.instance, host_id = %host, event, state = wake.state.name());
-                perform(shared, &wake, &effects).await;
+                match &word.result {
+                    Some(result) => perform_result(shared, &wake, &effects, result),
+                    None => perform(shared, &wake, &effects).await,
+                }
                 if word.result.is_some() {
                     tell_end(shared, &wake, host);
                     was_over = effects.is_empty() && wake.state.ended().is_some();

@@ -1,6 +1,9 @@
 //! Carries out what a committed move asks for. Doing it twice is harmless.
 
-use reveille_proto::points::Step;
+use reveille_proto::{
+    edge::{AttemptResult, ENDPOINT_REFUSED},
+    points::Step,
+};
 
 use crate::{
     app::Shared,
@@ -10,10 +13,20 @@ use crate::{
 
 /// A command that cannot be sent now is sent again when the host's agent is back.
 pub async fn perform(shared: &Shared, wake: &Wake, effects: &[Effect]) {
+    perform_after(shared, wake, effects, over(wake));
+}
+
+/// The same after an agent's result: what an endpoint refuses for reasons of its own says nothing of the host.
+pub(super) fn perform_result(shared: &Shared, wake: &Wake, effects: &[Effect], result: &AttemptResult) {
+    let over = if result.code == ENDPOINT_REFUSED { Over::Other } else { over(wake) };
+    perform_after(shared, wake, effects, over);
+}
+
+fn perform_after(shared: &Shared, wake: &Wake, effects: &[Effect], over: Over) {
     let now = shared.clock.now();
     shared.board.saw(wake, now);
     if let (None, Some(host)) = (wake.state.run(), &wake.last_host) {
-        shared.fleet.ended(host, wake.id, over(wake), now);
+        shared.fleet.ended(host, wake.id, over, now);
     }
     for effect in effects {
         match effect {

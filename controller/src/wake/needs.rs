@@ -28,6 +28,11 @@ impl Needs {
         self.0.is_empty()
     }
 
+    /// The instances that need others.
+    pub fn dependents(&self) -> impl Iterator<Item = &InstanceId> {
+        self.0.keys()
+    }
+
     /// What it needs itself.
     pub fn of(&self, instance: &InstanceId) -> &[InstanceId] {
         self.0.get(instance).map_or(&[], Vec::as_slice)

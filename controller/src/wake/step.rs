@@ -126,7 +126,11 @@ fn attempt_ended(
     match result.outcome {
         Outcome::Woken => end(wake, End::Woken, at, "serves"),
         Outcome::AlreadyAwake => end(wake, End::AlreadyAwake, at, "served already"),
-        Outcome::Cancelled => end(wake, End::Cancelled, at, &*result.detail),
+        Outcome::Cancelled => {
+            let said = [wake.detail.as_str(), result.detail.as_str()];
+            let detail = said.into_iter().filter(|said| !said.is_empty()).collect::<Vec<_>>().join("; ");
+            end(wake, End::Cancelled, at, detail)
+        }
         Outcome::TimedOut => end(wake, End::TimedOut, at, &*result.detail),
         Outcome::Refused => again_or_end(wake, &run, result, (at, jitter), rule, End::Refused),
         Outcome::Failed | Outcome::Unspecified => {

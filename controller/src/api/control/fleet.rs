@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use reveille_proto::{HostId, InstanceId};
 
 use super::Control;
@@ -17,12 +17,17 @@ use crate::{
     throttle::HostGate,
 };
 
+/// A controller that was not seen for so long is not there.
+const CONTROLLER_AGE_MAX: SignedDuration = SignedDuration::from_secs(10);
+
 /// What every gate is judged by.
 struct Yard<'a> {
     control: &'a Control,
     policy: &'a Policy,
     fleet_active: u32,
     now: Timestamp,
+    /// The controllers that are there.
+    there: Vec<String>,
 }
 
 impl Control {
@@ -33,7 +38,9 @@ impl Control {
         let fleet_active = running.values().map(|wakes| wakes.len() as u32).sum();
         let live: BTreeMap<HostId, LiveHost> = self.shared.fleet.all().into_iter().collect();
         let policy = self.shared.policy();
-        let yard = Yard { control: self, policy: &policy, fleet_active, now: self.now() };
+        let now = self.now();
+        let there = self.shared.store.controllers_seen_since(now - CONTROLLER_AGE_MAX).await?;
+        let yard = Yard { control: self, policy: &policy, fleet_active, now, there };
         let views = rows.into_iter().map(|row| {
             let active = running.get(&row.host).map_or(0, |wakes| wakes.len() as u32);
             let live = live.get(&row.host);
@@ -74,7 +81,12 @@ fn host_view(row: HostRow, live: Option<&LiveHost>, active: u32, yard: &Yard<'_>
         now: yard.now,
     });
     let is_drained = yard.policy.drained_hosts.contains(&row.host);
+    let other = row.controller.filter(|other| !connected && *other != yard.control.shared.controller);
+    let is_elsewhere = other.as_ref().is_some_and(|other| yard.there.contains(other));
     let (code, detail) = match (connected, asked) {
+        (false, _) if is_elsewhere => {
+            ("elsewhere", format!("controller {} has its session", other.unwrap_or_default()))
+        }
         (false, _) => ("disconnected", "its agent is not connected".to_owned()),
         _ if yard.policy.stopped => ("stopped", "everything is stopped (policy `stopped`)".to_owned()),
         _ if is_drained => ("drained", "it is drained (policy `drained_hosts`)".to_owned()),
@@ -87,7 +99,7 @@ fn host_view(row: HostRow, live: Option<&LiveHost>, active: u32, yard: &Yard<'_>
         zone: row.zone,
         cores: row.cores,
         agent_version: row.agent_version,
-        connected,
+        connected: connected || is_elsewhere,
         last_seen_at: row.last_seen_at,
         cpu_percent: load.map(|load| load.cpu_percent),
         load_age_ms: load.map(|load| yard.now.duration_since(load.measured_at).as_millis() as i64),

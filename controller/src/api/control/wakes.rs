@@ -11,7 +11,8 @@ use crate::{
     },
     store::WakeFilter,
     tasks::perform,
-    wake::{End, Event, Reason, Wake},
+    throttle::Closed,
+    wake::{End, Event, Reason, State, Wake},
 };
 
 /// Which wakes, and how many.
@@ -70,6 +71,13 @@ impl Control {
     ///
     /// Those before it start so many at once as the host's limit says now, and each takes as long as the lead time.
     pub(super) fn with_place(&self, view: WakeView, wake: &Wake) -> WakeView {
+        // The board may not have heard yet that it is queued no more.
+        if !matches!(wake.state, State::Queued { .. }) {
+            return view;
+        }
+        if let Some(needed) = self.shared.needs_first(wake) {
+            return WakeView { detail: Closed::Needs { instance: needed }.to_string(), ..view };
+        }
         let board = self.shared.board.lock();
         let Some((position, host)) =
             board.position(wake.id).zip(board.get(wake.id).and_then(|q| q.host.clone()))

@@ -102,3 +102,38 @@ async fn a_controller_that_lost_the_session_cannot_dispatch_any_more() {
     first.crash().await;
     second.crash().await;
 }
+
+#[tokio::test]
+async fn a_wake_called_off_through_one_controller_is_stopped_by_the_other() {
+    let Some(server) = Server::start(false).expect("starts") else {
+        eprintln!("SKIPPED: calling off through another controller (PostgreSQL is not here)");
+        return;
+    };
+    let database = DatabaseUrl::new(server.url("postgres"));
+    let dirs = [(); 2].map(|()| tempfile::tempdir().expect("a directory"));
+    let (first, second) = (on(&database, dirs[0].path()).await, on(&database, dirs[1].path()).await);
+    let item = |id: &str| v1::InventoryItem { instance_id: id.into(), ..Default::default() };
+    let two = v1::Hello { inventory: vec![item("dev1"), item("dev2")], ..hello(PROTOCOL_VERSION) };
+    let mut agent = FakeAgent::connect(&first, two, &first.token).await.expect("connects");
+    agent.load(&first, 10.0).await;
+    let through_other = Control::new(second.shared.clone());
+    for (instance, is_forced) in [("dev1", false), ("dev2", true)] {
+        let id = first.request(instance).await;
+        assert_eq!(agent.next_wake().await.wake_id, id.to_string());
+        if is_forced {
+            through_other.force_wake(id, "ann").await.expect("ended");
+        } else {
+            through_other.cancel_wake(id, "ann").await.expect("called off");
+        }
+        let told = loop {
+            if let Down::Cancel(cancel) = agent.next().await
+                && cancel.wake_id == id.to_string()
+            {
+                break cancel;
+            }
+        };
+        assert_eq!(told.wake_id, id.to_string());
+    }
+    first.crash().await;
+    second.crash().await;
+}

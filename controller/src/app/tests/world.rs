@@ -190,6 +190,22 @@ impl FakeAgent {
         self.say(Up::Result(result)).await;
     }
 
+    /// The endpoint said no for good, for a reason of this code.
+    pub(super) async fn failed(&self, controller: &Running, wake: &v1::Wake, code: &str) {
+        let result = v1::Result {
+            wake_id: wake.wake_id.clone(),
+            epoch: wake.epoch,
+            attempt: wake.attempt,
+            outcome: v1::Outcome::Failed.into(),
+            effect: v1::Effect::None.into(),
+            detail: "it answered 400".into(),
+            at_ms: controller.shared.clock.now().as_millisecond(),
+            code: code.into(),
+            ..Default::default()
+        };
+        self.say(Up::Result(result)).await;
+    }
+
     pub(super) async fn next_ack(&mut self) -> v1::ResultAck {
         loop {
             if let Down::ResultAck(ack) = self.next().await {

@@ -81,6 +81,11 @@ async fn controllers_are_known(home: Home) {
     };
     store.controller_keep(&row("c2", 0)).await.expect("kept");
     store.controller_keep(&row("c1", 0)).await.expect("kept");
+    if store.is_shared() {
+        let used = store.free_of_controllers(t(5)).await;
+        assert!(matches!(used, Err(StoreError::InUse { age_s: 5, .. })), "{used:?}");
+    }
+    store.free_of_controllers(t(11)).await.expect("nobody was there lately");
     store.controller_seen("c1", t(5)).await.expect("kept");
     assert_eq!(store.controllers_seen_since(t(5)).await.expect("readable"), ["c1"]);
     assert_eq!(store.controllers_list().await.expect("readable"), [row("c1", 5), row("c2", 0)]);
