@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, path::Path};
 
 use figment::{
     Figment, Provider,
-    providers::{Env, Format, Toml},
+    providers::{Env, Serialized},
 };
 
 use super::{
@@ -40,7 +40,9 @@ impl Config {
             line: e.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1),
             problem: e.message().to_owned(),
         })?;
-        Figment::from(Toml::string(text))
+        // Not the text again: another parser knows less of TOML.
+        let table: toml::Table = toml::from_str(text).unwrap_or_default();
+        Figment::from(Serialized::defaults(table))
             .merge(overrides)
             .extract()
             .map_err(|e| ConfigError::Environment { problem: e.to_string() })
@@ -258,8 +260,6 @@ fn check_url(url: &str, key: &str) -> Result<(), ConfigError> {
 
 #[cfg(test)]
 mod tests {
-    use figment::providers::Serialized;
-
     use super::*;
 
     const TWENTY: &str = r#"

@@ -78,6 +78,12 @@ impl Tokens {
         let (agent, agent_path) = token(config.agent_token_file.as_deref(), data_dir, AGENT_TOKEN_FILE)?;
         Ok(Self { operator, agent, operator_path, agent_path })
     }
+
+    /// Whether the configured files can be used; nothing is made.
+    pub fn check(config: &Config) -> Result<(), AuthError> {
+        let files = [&config.auth.operator_token_file, &config.auth.agent_token_file];
+        files.into_iter().flatten().try_for_each(|path| read(path).map(drop))
+    }
 }
 
 fn token(configured: Option<&Path>, data_dir: &Path, name: &str) -> Result<(Token, PathBuf), AuthError> {

@@ -3,10 +3,13 @@
 use std::path::Path;
 
 use super::{Exit, failure::Failure, screen::Screen};
-use crate::config::Config;
+use crate::{api::Tokens, config::Config, tls::Certificates};
 
 pub(super) fn check(screen: &Screen, path: Option<&Path>) -> Result<Exit, Failure> {
-    let warnings = Config::load(path)?.warnings();
+    let config = Config::load(path)?;
+    Tokens::check(&config).map_err(|error| Failure::File(error.into()))?;
+    Certificates::read(&config.tls).map_err(|error| Failure::File(error.into()))?;
+    let warnings = config.warnings();
     let of = path.map_or_else(|| "defaults and environment".into(), |path| path.display().to_string());
     if screen.is_json() {
         Screen::print(
@@ -35,6 +38,23 @@ pub(super) fn show(screen: &Screen, path: Option<&Path>) -> Result<Exit, Failure
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::args::Output;
+
+    #[test]
+    fn files_that_serve_would_refuse_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, token) = (dir.path().join("controller.toml"), dir.path().join("token"));
+        let screen = Screen::new(Output::Json);
+        std::fs::write(&token, "x").unwrap();
+        for text in [
+            format!("[auth]\noperator_token_file = {token:?}"),
+            format!("[tls]\ncertificate_file = {token:?}\nkey_file = {token:?}"),
+        ] {
+            std::fs::write(&path, &text).unwrap();
+            let refused = check(&screen, Some(&path)).unwrap_err();
+            assert!(matches!(refused, Failure::File(_)), "{text}: {refused}");
+        }
+    }
 
     #[test]
     fn what_is_shown_can_be_loaded_again() {
