@@ -96,10 +96,17 @@ impl Lead {
     /// Somebody called a wake off, perhaps through another controller: whoever holds its host's session tells the agent.
     /// Twice is harmless.
     async fn called_off(&self, one: ToldMove) -> Result<(), StoreError> {
+        if one.was_queued {
+            // A policy calls off thousands at once: none of them is read again.
+            self.shared.board.lock().remove(one.wake);
+            return Ok(());
+        }
         let Some(wake) = self.shared.store.wake_get(one.wake).await? else { return Ok(()) };
         let is_called_off = wake.state.run().is_none_or(|run| run.cancel_requested);
-        let effects: &[Effect] = if is_called_off && !one.was_queued { &[Effect::SendCancel] } else { &[] };
-        perform(&self.shared, &wake, effects).await;
+        let host = wake.state.run().map(|run| &run.host).or(wake.last_host.as_ref());
+        if is_called_off && host.is_some_and(|host| self.shared.fleet.is_running(host, wake.id)) {
+            perform(&self.shared, &wake, &[Effect::SendCancel]).await;
+        }
         Ok(())
     }
 }

@@ -3,13 +3,18 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::store::{Moved, Rank, Sessions, Store, WakeMove};
+use crate::{
+    plan::{Passed, PlannedWake, WakePlan},
+    policy::Mode,
+    store::{Moved, Rank, Sessions, Store, WakeMove},
+};
 
 both!(
     moves_are_committed_together_and_a_stale_one_is_lost,
     a_session_that_another_controller_took_over_moves_nothing,
     events_of_one_batch_follow_each_other,
     plans_are_queued_in_bulk_and_never_twice,
+    what_was_taken_back_may_be_planned_anew,
     what_is_due_comes_in_order_for_the_hosts_of_a_controller,
     two_requests_at_once_are_one_wake,
     text_and_missing_numbers_come_back_as_they_are,
@@ -116,6 +121,43 @@ async fn plans_are_queued_in_bulk_and_never_twice(home: Home) {
     let story = store.transitions_of(batch[2].0.id).await.expect("readable");
     assert_eq!(story.iter().map(|m| (m.seq, m.event.as_str())).collect::<Vec<_>>(), [(1, "created")]);
     assert_eq!(store.wakes_plan(&[]).await.expect("nothing"), [false; 0]);
+}
+
+async fn what_was_taken_back_may_be_planned_anew(home: Home) {
+    let store = home.open().await;
+    let wake = PlannedWake {
+        instance: instance("dev1"),
+        host: host(),
+        due_at: t(1),
+        hour_at: t(0),
+        serve_at: t(100),
+        expires_at: t(600),
+        probability: 0.5,
+        idle_h: None,
+        saved_s: None,
+        why: "expected".into(),
+    };
+    let plan = WakePlan {
+        made_at: t(0),
+        horizon_end: t(3600),
+        mode: Mode::Act,
+        model_version: 1,
+        hold_out_share: 0.0,
+        wakes: vec![wake],
+        omissions: Vec::new(),
+        passed: Passed::default(),
+    };
+    for seed in [10, 11] {
+        store.plan_keep(&plan, None).await.expect("kept");
+        let new = new_wake(seed, "dev1", Reason::Forecast, 1);
+        assert_eq!(store.wakes_plan(&[(new.clone(), t(0))]).await.expect("queued"), [true]);
+        let planned = store.planned_between(t(0), t(3600)).await.expect("readable");
+        assert_eq!(planned.iter().map(|row| row.wake).collect::<Vec<_>>(), [Some(new.id)]);
+        let cancel = Event::Cancel { by: "the policy".into(), at: t(2) };
+        store.wake_step(new.id, &cancel, &RetryRule::default()).await.expect("taken back");
+        store.planned_forget(new.id).await.expect("forgotten");
+        assert!(store.planned_between(t(0), t(3600)).await.expect("readable").is_empty());
+    }
 }
 
 async fn what_is_due_comes_in_order_for_the_hosts_of_a_controller(home: Home) {
