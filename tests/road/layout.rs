@@ -30,7 +30,15 @@ fn sources(dir: &str) -> Vec<(String, String)> {
         let shown = path.strip_prefix(root()).expect("below the root").display().to_string();
         (shown, production_part(&text))
     };
-    paths.iter().filter(|path| path.file_name().is_some_and(|name| name != "tests.rs")).map(read).collect()
+    // `tests.rs`, and the files of its own in a directory beside it.
+    let is_test = |path: &PathBuf| {
+        let inside = path.strip_prefix(root()).expect("below the root");
+        inside
+            .components()
+            .skip(1)
+            .any(|part| matches!(part.as_os_str().to_str(), Some("tests.rs" | "tests")))
+    };
+    paths.iter().filter(|path| !is_test(path)).map(read).collect()
 }
 
 /// Code without comments and without what stands behind `#[cfg(test)]`.

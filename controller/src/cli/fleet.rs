@@ -74,7 +74,7 @@ fn render_controllers(controllers: &Items<ControllerView>, screen: &Screen) -> S
 fn render_hosts(hosts: &Items<HostView>, screen: &Screen) -> String {
     let mut table = table(["host", "class", "cores", "CPU", "wakes", "instances", "gate"]);
     for host in &hosts.items {
-        let gate = if host.connected {
+        let gate = if host.connected || host.gate == "elsewhere" {
             let text = if host.gate_detail.is_empty() { &host.gate } else { &host.gate_detail };
             judged(text, matches!(host.gate.as_str(), "open" | "elsewhere").then_some(true))
         } else {

@@ -99,7 +99,7 @@ fn host_view(row: HostRow, live: Option<&LiveHost>, active: u32, yard: &Yard<'_>
         zone: row.zone,
         cores: row.cores,
         agent_version: row.agent_version,
-        connected: connected || is_elsewhere,
+        connected,
         last_seen_at: row.last_seen_at,
         cpu_percent: load.map(|load| load.cpu_percent),
         load_age_ms: load.map(|load| yard.now.duration_since(load.measured_at).as_millis() as i64),

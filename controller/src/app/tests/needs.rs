@@ -106,7 +106,7 @@ async fn what_an_instance_needs_may_be_seen_by_another_controller() {
     // The host of the other controller is not said to be gone.
     let hosts = control.hosts().await.expect("readable");
     let h1 = hosts.iter().find(|host| host.host_id == "h1").expect("known");
-    assert_eq!((h1.connected, h1.gate.as_str()), (true, "elsewhere"), "{}", h1.gate_detail);
+    assert_eq!((h1.connected, h1.gate.as_str()), (false, "elsewhere"), "{}", h1.gate_detail);
     first.crash().await;
     second.crash().await;
 }
