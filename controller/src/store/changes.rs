@@ -143,8 +143,8 @@ fn is_one(steps: &u64) -> bool {
     *steps == 1
 }
 
-/// The columns that change when a wake goes on, besides its state and its moves. None of them is in an index: most moves are
-/// of this kind, and every index a move touches is as much work again.
+/// The columns that change when a wake goes on, besides its state and its moves. But for the host of those that run, none of
+/// them is in an index: most moves are of this kind, and every index a move touches is as much work again.
 const GOING_ON: [(&str, Kind); 9] = [
     ("state_data", Kind::Text),
     ("host_id", Kind::Text),

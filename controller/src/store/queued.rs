@@ -88,6 +88,7 @@ impl Store {
 impl Store {
     /// The moves at or after `since` that concern whoever holds the host's session, made by whomever.
     pub async fn moves_told_since(&self, since: Timestamp) -> Result<Vec<ToldMove>, StoreError> {
+        // The condition is that of the index `transitions_told`, to the letter: another one would read the whole table.
         // Whether they are queued still is not asked: that would be a look at the wakes themselves, every second.
         let sql = "SELECT wake_id, seq, from_state, to_state FROM transitions \
                    WHERE at >= $1 AND (to_state = 'queued' OR event IN ('cancel', 'force'))";

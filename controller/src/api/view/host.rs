@@ -22,7 +22,8 @@ pub struct HostView {
     pub active_wakes: u32,
     /// Wakes it may run at once now.
     pub wakes_limit: u32,
-    /// `open`, or the name of what closes it: `no_load`, `stale_load`, `over_ceiling`, `host_full`, ...
+    /// `open`, or the name of what closes it: `no_load`, `stale_load`, `over_ceiling`, `host_full`, ...; `elsewhere` where another
+    /// controller has the session.
     pub gate: String,
     /// The same in words; empty when it is open.
     pub gate_detail: String,

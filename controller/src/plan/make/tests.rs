@@ -69,20 +69,31 @@ impl Scene {
         }
     }
 
-    fn plan_of(&self, now: &str, candidate: Candidate<'_>) -> Result<PlannedWake, OmissionReason> {
-        let mut omissions = Vec::new();
-        let input = PlanInput {
+    fn input<'a, I: Iterator<Item = Candidate<'a>>>(
+        &'a self,
+        now: &str,
+        policy: &'a Policy,
+        already_due_per_hour: &'a BTreeMap<i64, u32>,
+        candidates: I,
+    ) -> PlanInput<'a, I> {
+        PlanInput {
             now: at(now),
             horizon: self.horizon,
             rule: &self.rule,
             threshold: 0.0,
-            policy: &self.policy,
+            policy,
             model_version: 7,
             hold: SignedDuration::from_hours(3),
-            already_due_per_hour: &BTreeMap::new(),
+            already_due_per_hour,
             hold_out: &self.hold_out,
-            candidates: std::iter::once(candidate),
-        };
+            candidates,
+        }
+    }
+
+    fn plan_of(&self, now: &str, candidate: Candidate<'_>) -> Result<PlannedWake, OmissionReason> {
+        let mut omissions = Vec::new();
+        let due = BTreeMap::new();
+        let input = self.input(now, &self.policy, &due, std::iter::once(candidate));
         let mut made = plan_telling(input, |_, reason| omissions.push(reason));
         assert_eq!(made.wakes.len() as u64 + made.left_out(), 1, "once in the plan: {made:?}");
         assert_eq!((made.model_version, made.made_at), (7, at(now)));
@@ -277,18 +288,12 @@ fn beyond_the_budget_of_the_day_nobody_is_woken_by_forecast() {
     // Two hours ago one was woken by forecast, of the three of the day.
     let due: BTreeMap<_, _> = [(at("07:00").as_second() / 3600, 1)].into();
     let policy = Policy { wakes_per_day_max: 3, ..Policy::default() };
-    let made = plan(PlanInput {
-        now: at("08:30"),
-        horizon: scene.horizon,
-        rule: &scene.rule,
-        threshold: 0.0,
-        policy: &policy,
-        model_version: 7,
-        hold: SignedDuration::from_hours(3),
-        already_due_per_hour: &due,
-        hold_out: &scene.hold_out,
-        candidates: ids.iter().map(|instance| Candidate { instance, ..scene.candidate() }),
-    });
+    let made = plan(scene.input(
+        "08:30",
+        &policy,
+        &due,
+        ids.iter().map(|instance| Candidate { instance, ..scene.candidate() }),
+    ));
     let woken: Vec<_> = made.wakes.iter().map(|wake| wake.instance.as_str()).collect();
     assert_eq!(woken, ["dev1", "dev2"]);
     let spent = OmissionReason::BudgetSpent { day: "2026-04-01".parse().expect("a date"), wakes_max: 3 };
@@ -313,18 +318,7 @@ fn many_are_decided_on_as_each_alone() {
     };
     let policy = Policy { fleet_wakes_per_hour_max: u32::MAX, ..Policy::default() };
     let due = BTreeMap::new();
-    let made = plan(PlanInput {
-        now: at("08:30"),
-        horizon: scene.horizon,
-        rule: &scene.rule,
-        threshold: 0.0,
-        policy: &policy,
-        model_version: 7,
-        hold: SignedDuration::from_hours(3),
-        already_due_per_hour: &due,
-        hold_out: &scene.hold_out,
-        candidates: (0..instances.len()).map(candidate),
-    });
+    let made = plan(scene.input("08:30", &policy, &due, (0..instances.len()).map(candidate)));
     let (mut wakes, mut held_out, mut passed) = (made.wakes.iter(), 0, 0);
     for n in 0..instances.len() {
         match scene.plan_of("08:30", candidate(n)) {
