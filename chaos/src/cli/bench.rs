@@ -146,7 +146,11 @@ fn throttle(args: &ThrottleArgs, output: Output) -> anyhow::Result<Verdict> {
     Ok(if bench.missed().is_empty() { Verdict::Held } else { Verdict::Deviated })
 }
 
-fn tell<T: Serialize>(output: Output, told: &T, render: impl FnOnce() -> String) -> anyhow::Result<()> {
+pub(super) fn tell<T: Serialize>(
+    output: Output,
+    told: &T,
+    render: impl FnOnce() -> String,
+) -> anyhow::Result<()> {
     let text = match output {
         Output::Table => render(),
         Output::Json => serde_json::to_string_pretty(told)? + "\n",
@@ -156,7 +160,7 @@ fn tell<T: Serialize>(output: Output, told: &T, render: impl FnOnce() -> String)
 }
 
 /// On standard error, and only on a terminal.
-fn progress(steps: u64, template: &str) -> ProgressBar {
+pub(super) fn progress(steps: u64, template: &str) -> ProgressBar {
     let style = ProgressStyle::with_template(template);
     ProgressBar::new(steps).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }

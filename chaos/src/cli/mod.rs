@@ -4,6 +4,7 @@ pub mod args;
 mod bench;
 mod play;
 mod sandbox;
+mod sim;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -33,6 +34,9 @@ pub async fn main_with(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let ended = match args.command {
         Command::Demo(demo) => play::demo(demo, args.output).await,
         Command::Run(run) => play::run(run, args.output).await,
+        Command::Sim(sim) => sim::sim(sim, args.output).await,
+        Command::Shrink(shrink) => sim::shrink(shrink, args.output).await,
+        Command::Replay(replay) => sim::replay(replay, args.output).await,
         Command::Sandbox(sandbox) => sandbox::write(sandbox, args.output),
         Command::Instance(instance) => sandbox::serve(instance).await,
         Command::Burn(burn) => {
