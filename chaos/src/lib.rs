@@ -17,6 +17,7 @@ pub mod history;
 pub mod machine;
 pub mod net;
 pub mod oracle;
+pub mod page;
 pub mod play;
 pub mod points;
 pub mod sandbox;

@@ -75,6 +75,9 @@ pub struct ReplayArgs {
     /// Keep database, journals, log and history in this directory, which must be empty.
     #[arg(long, value_name = "DIR")]
     pub keep: Option<PathBuf>,
+    /// Write the run as a page for a browser.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     experiment::Verdict,
+    history::History,
     sim::{
         self, Plan, SimOutcome, SweepSpec, room,
         shrink::{self, Failure, Shrunk},
@@ -39,10 +40,24 @@ pub(super) async fn sim(args: SimArgs, output: Output) -> anyhow::Result<Verdict
 
 pub(super) async fn replay(args: ReplayArgs, output: Output) -> anyhow::Result<Verdict> {
     let plan = plan_of(args.plan.as_deref(), args.seed, !args.calm)?;
+    let replay = match &args.plan {
+        Some(path) => format!("reveille-chaos replay --plan {}", path.display()),
+        None => {
+            format!("reveille-chaos replay --seed {}{}", plan.seed, if args.calm { " --calm" } else { "" })
+        }
+    };
     let work = move || {
-        let Some(keep) = args.keep else { return in_passing(&plan) };
-        std::fs::create_dir_all(&keep).with_context(|| format!("failed to make {}", keep.display()))?;
-        sim::run(&plan, &keep)
+        let temporary = room::directory().context("failed to make a directory")?;
+        let directory = args.keep.as_deref().unwrap_or(temporary.path());
+        std::fs::create_dir_all(directory)
+            .with_context(|| format!("failed to make {}", directory.display()))?;
+        let outcome = sim::run(&plan, directory)?;
+        if let Some(html) = &args.html {
+            let history = History::read(&directory.join("history.jsonl"))?;
+            std::fs::write(html, outcome.page(&history, &replay))
+                .with_context(|| format!("failed to write {}", html.display()))?;
+        }
+        anyhow::Ok(outcome)
     };
     let outcome = tokio::task::spawn_blocking(work).await.context("the run panicked")??;
     tell(output, &outcome, || outcome.render())?;

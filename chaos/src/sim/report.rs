@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use comfy_table::{Table, presets::UTF8_HORIZONTAL_ONLY};
 
 use super::{Plan, SimOutcome, Sweep, shrink::Shrunk};
-use crate::experiment::Verdict;
+use crate::{experiment::Verdict, history::History, page};
 
 /// Failing seeds that are shown; all are in the JSON.
 const SHOWN_MAX: usize = 10;
@@ -114,6 +114,24 @@ impl SimOutcome {
             word(self.verdict)
         );
         text
+    }
+}
+
+impl SimOutcome {
+    /// As a page for a browser; `replay` is the command that plays it again.
+    pub fn page(&self, history: &History, replay: &str) -> String {
+        let plan = serde_json::to_string_pretty(&self.plan).unwrap_or_default();
+        let title = format!("Simulated morning of seed {}", self.seed);
+        let told = page::Told {
+            title: &title,
+            verdict: self.verdict,
+            invariants: &self.invariants,
+            faults: &self.faults,
+            not_recovered: &self.not_recovered,
+            replay,
+            plan: &plan,
+        };
+        page::render(history, &told)
     }
 }
 
