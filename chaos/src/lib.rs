@@ -15,6 +15,7 @@ pub mod fault;
 pub mod fleet;
 pub mod history;
 pub mod machine;
+pub mod metric;
 pub mod net;
 pub mod oracle;
 pub mod page;

@@ -172,8 +172,10 @@ impl Stage {
         self.recorder.record(entry.value(json!({"node": node})));
     }
 
-    /// Takes everything down in order. Gives what was wrong with it.
+    /// Ends the history and takes everything down in order. What happens meanwhile is not part of it: who goes first of those
+    /// who are told at the same time is left to chance.
     pub(super) async fn struck(mut self) -> anyhow::Result<()> {
+        self.recorder.finish().context("failed to write the history")?;
         for agent in self.agents.drain(..).flatten() {
             agent.stopped().await?;
         }
@@ -181,8 +183,7 @@ impl Stage {
             controller.stopped().await?;
         }
         self.world_stop.cancel();
-        self.log.await.context("the log writer panicked")?.context("failed to write the access log")?;
-        self.recorder.finish().context("failed to write the history")
+        self.log.await.context("the log writer panicked")?.context("failed to write the access log")
     }
 }
 
