@@ -73,7 +73,7 @@ impl Pool {
         let given_up = Arc::new(watch::Sender::new(None));
         // A file needs none of it, and its tests stop the clock these waits go by.
         let options = match backend {
-            Backend::Sqlite => options,
+            Backend::Sqlite => options.test_before_acquire(false),
             Backend::Postgres => watched(options, &given_up),
         };
         let inner = waits.until(options.connect_with(to)).await?;
