@@ -237,9 +237,10 @@ mod tests {
             expect: Expect { body_contains: Some("started".into()), ..Expect::default() },
             ..Endpoint::default()
         };
-        let request = caller_for_tests().post(&uri).timeout(Duration::from_secs(1));
+        let caller = caller_for_tests();
+        let request = caller.request(reqwest::Method::POST, &uri).timeout(Duration::from_secs(1));
         let now = "2026-03-02T08:00:00Z".parse().expect("valid");
-        let answer = Answer::of(&endpoint, request.send().await, now, 600).await;
+        let answer = Answer::of(&endpoint, caller.send(request).await, now, 600).await;
         assert!(matches!(answer, Answer::Lost { .. }), "{answer:?}");
         dripping.await.expect("it notices");
     }

@@ -57,9 +57,12 @@ pub struct SimArgs {
     /// Seeds at a time; by default one for each core.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub jobs: Option<u16>,
-    /// Keep plans and histories of seeds that did not hold in this directory.
+    /// Keep plans, histories and pages of seeds that did not hold in this directory.
     #[arg(long, value_name = "DIR")]
     pub keep: Option<PathBuf>,
+    /// Write a JUnit report for CI.
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -13,8 +13,8 @@ use crate::{
     experiment::Verdict,
     history::History,
     sim::{
-        self, Plan, SimOutcome, SweepSpec, room,
-        shrink::{self, Failure, Shrunk},
+        self, Plan, SimOutcome, SweepSpec, junit, room,
+        shrink::{Failure, Shrunk},
         sweep,
     },
 };
@@ -30,10 +30,14 @@ pub(super) async fn sim(args: SimArgs, output: Output) -> anyhow::Result<Verdict
     let all = spec.seeds.end - spec.seeds.start;
     let bar = progress(all, "{elapsed_precise} {bar:30} seed {pos} of {len}, {per_sec}, {eta} left");
     let shown = bar.clone();
-    let work = move || sweep::sweep(&spec, &|done| shown.set_position(done));
+    let work = move || sweep(&spec, &|done| shown.set_position(done));
     let swept = tokio::task::spawn_blocking(work).await.context("the sweep panicked");
     bar.finish_and_clear();
     let swept = swept??;
+    if let Some(path) = &args.junit {
+        let xml = junit::junit(&swept).context("failed to make a JUnit report")?;
+        std::fs::write(path, xml).with_context(|| format!("failed to write {}", path.display()))?;
+    }
     tell(output, &swept, || swept.render())?;
     Ok(swept.verdict)
 }
@@ -80,7 +84,7 @@ pub(super) async fn shrink(args: ShrinkArgs, output: Output) -> anyhow::Result<V
             shown.tick();
             in_passing(smaller).ok().as_ref().and_then(Failure::of)
         };
-        Ok(Some(shrink::shrink(&plan, &failure, &mut fails, &|| Instant::now() < until)))
+        Ok(Some(sim::shrink::shrink(&plan, &failure, &mut fails, &|| Instant::now() < until)))
     };
     let shrunk = tokio::task::spawn_blocking(work).await.context("the shrinking panicked");
     bar.finish_and_clear();

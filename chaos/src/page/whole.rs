@@ -98,20 +98,20 @@ pub fn render(history: &History, told: &Told<'_>) -> String {
 }
 
 fn head(history: &History, told: &Told<'_>) -> Markup {
-    let (word, class) = match told.verdict {
-        Verdict::Held => ("held", "held"),
-        Verdict::Deviated => ("deviated", "other"),
-        Verdict::Violated => ("violated", "other"),
-        Verdict::NotRecovered => ("not recovered", "other"),
-        Verdict::Inconclusive => ("inconclusive", "unsure"),
-        Verdict::Aborted => ("aborted", "unsure"),
-        Verdict::Error | Verdict::InvalidFile => ("error", "other"),
+    let class = match told.verdict {
+        Verdict::Held => "held",
+        Verdict::Inconclusive | Verdict::Aborted => "unsure",
+        Verdict::Deviated
+        | Verdict::Violated
+        | Verdict::NotRecovered
+        | Verdict::Error
+        | Verdict::InvalidFile => "other",
     };
     let header = &history.header;
     let (first, last) = (history.events.first(), history.events.last());
     let span = |event: Option<&Event>| event.map_or("", |event| event.wall.as_str()).to_owned();
     html! {
-        h1 { (told.title) " " span class=(format!("badge {class}")) { (word) } }
+        h1 { (told.title) " " span class=(format!("badge {class}")) { (told.verdict.as_str()) } }
         p.soft { (header.experiment) ", seed " (header.seed) ", " (header.clock) " clock, "
             (span(first)) " to " (span(last)) ", " (history.events.len()) " events" }
     }

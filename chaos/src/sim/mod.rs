@@ -2,6 +2,7 @@
 //! socket, and with the same history for the same seed.
 
 pub mod fault;
+pub mod junit;
 pub mod node;
 pub mod outcome;
 pub mod plan;

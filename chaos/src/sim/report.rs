@@ -2,23 +2,19 @@
 
 use std::fmt::Write as _;
 
-use comfy_table::{Table, presets::UTF8_HORIZONTAL_ONLY};
+use comfy_table::{ContentArrangement, Table};
+use reveille_controller::report::STYLE;
 
 use super::{Plan, SimOutcome, Sweep, shrink::Shrunk};
-use crate::{experiment::Verdict, history::History, page};
+use crate::{history::History, page};
 
 /// Failing seeds that are shown; all are in the JSON.
 const SHOWN_MAX: usize = 10;
 
 fn table<const N: usize>(header: [&str; N]) -> Table {
     let mut table = Table::new();
-    table.load_preset(UTF8_HORIZONTAL_ONLY).set_header(header);
+    table.load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic).set_header(header);
     table
-}
-
-fn word(verdict: Verdict) -> String {
-    let word = serde_json::to_value(verdict).ok();
-    word.and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 impl Sweep {
@@ -39,8 +35,8 @@ impl Sweep {
         let mut text = format!("{invariants}\n\n{faults}\n\n{coverage}\n\n");
         for failing in self.failing.iter().take(SHOWN_MAX) {
             let why = failing.why.join("; ");
-            let (seed, verdict) = (failing.seed, word(failing.verdict));
-            let _ = writeln!(text, "seed {seed} {verdict}: {why}\n  reveille-chaos replay --seed {seed}");
+            let (seed, verdict) = (failing.seed, failing.verdict.as_str());
+            let _ = writeln!(text, "seed {seed} {verdict}: {why}\n  {}", failing.replay);
         }
         if let Some(more) = self.failing.len().checked_sub(SHOWN_MAX).filter(|more| *more > 0) {
             let _ = writeln!(text, "and {more} more, see --output json");
@@ -63,7 +59,7 @@ impl Sweep {
             self.seeds_per_minute(),
             self.determinism.checked,
             self.determinism.diverged,
-            word(self.verdict),
+            self.verdict.as_str(),
         );
         text
     }
@@ -111,7 +107,7 @@ impl SimOutcome {
             "\n{} events, history {}\nverdict: {}",
             self.events,
             &self.history_sha256[..16],
-            word(self.verdict)
+            self.verdict.as_str()
         );
         text
     }
@@ -145,7 +141,7 @@ impl Shrunk {
         let end = if self.is_done { "nothing smaller fails in the same way" } else { "time was up" };
         format!(
             "{plan}\n\n{}: {}\nfrom {}\nto   {}\nafter {} runs: {end}\n",
-            word(self.failure.verdict),
+            self.failure.verdict.as_str(),
             self.failure.invariants.join(", "),
             size(&self.from),
             size(&self.to),

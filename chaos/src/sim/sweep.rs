@@ -16,7 +16,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::{Plan, SimOutcome, room, run};
-use crate::experiment::Verdict;
+use crate::{experiment::Verdict, history::History};
 
 /// One seed of so many is played twice.
 const TWICE_EVERY: u64 = 20;
@@ -46,7 +46,17 @@ pub struct Failing {
     pub seed: u64,
     pub verdict: Verdict,
     pub why: Vec<String>,
+    /// The command that plays it again.
+    pub replay: String,
     pub plan: Plan,
+}
+
+/// One seed.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Played {
+    pub seed: u64,
+    pub verdict: Verdict,
+    pub wall_s: f64,
 }
 
 /// How often a kind of fault was planned, and in how many runs it bit.
@@ -75,6 +85,8 @@ pub struct Sweep {
     /// Cases judged and violations, by invariant.
     pub invariants: BTreeMap<&'static str, (u64, u64)>,
     pub failing: Vec<Failing>,
+    #[serde(skip)]
+    pub played: Vec<Played>,
     pub verdict: Verdict,
 }
 
@@ -98,9 +110,15 @@ pub fn sweep(spec: &SweepSpec, told: &(dyn Fn(u64) + Sync)) -> anyhow::Result<Sw
     let mut sweep = sweep.into_inner().unwrap_or_else(PoisonError::into_inner);
     sweep.wall_s = began.elapsed().as_secs_f64();
     sweep.failing.sort_by_key(|failing| failing.seed);
+    sweep.played.sort_by_key(|played| played.seed);
     sweep.determinism.seeds.sort_unstable();
     sweep.verdict = sweep.judged();
     Ok(sweep)
+}
+
+/// The command that plays a seed again.
+fn replay(seed: u64, spec: &SweepSpec) -> String {
+    format!("reveille-chaos replay --seed {seed}{}", if spec.swarm { "" } else { " --calm" })
 }
 
 /// The plan of a seed.
@@ -119,6 +137,9 @@ fn play(spec: &SweepSpec, seed: u64) -> anyhow::Result<(SimOutcome, Option<Strin
         std::fs::copy(directory.path().join("history.jsonl"), to.join("history.jsonl"))
             .context("failed to keep a history")?;
         std::fs::write(to.join("plan.json"), serde_json::to_string_pretty(&plan)?)?;
+        let history = History::read(&to.join("history.jsonl"))?;
+        let page = outcome.page(&history, &replay(seed, spec));
+        std::fs::write(to.join("index.html"), page)?;
     }
     let again = if seed % TWICE_EVERY == 0 {
         let directory = room::directory().context("failed to make a directory")?;
@@ -130,7 +151,7 @@ fn play(spec: &SweepSpec, seed: u64) -> anyhow::Result<(SimOutcome, Option<Strin
 }
 
 impl Sweep {
-    fn new(spec: &SweepSpec) -> Self {
+    pub(super) fn new(spec: &SweepSpec) -> Self {
         Self {
             seeds: spec.seeds.end.saturating_sub(spec.seeds.start),
             held: 0,
@@ -146,6 +167,7 @@ impl Sweep {
             faults: BTreeMap::new(),
             invariants: BTreeMap::new(),
             failing: Vec::new(),
+            played: Vec::new(),
             verdict: Verdict::Error,
         }
     }
@@ -155,10 +177,13 @@ impl Sweep {
             Ok(played) => played,
             Err(error) => {
                 self.error += 1;
+                self.played.push(Played { seed, verdict: Verdict::Error, wall_s: 0.0 });
                 let (verdict, why) = (Verdict::Error, vec![format!("{error:#}")]);
-                return self.failing.push(Failing { seed, verdict, why, plan: plan(seed, spec.swarm) });
+                let (replay, plan) = (replay(seed, spec), plan(seed, spec.swarm));
+                return self.failing.push(Failing { seed, verdict, why, replay, plan });
             }
         };
+        self.played.push(Played { seed, verdict: outcome.verdict, wall_s: outcome.wall_s });
         self.simulated_hours += outcome.simulated_s / 3600.0;
         for (name, times) in &outcome.coverage {
             *self.coverage.entry(name).or_default() += u64::from(*times > 0);
@@ -193,7 +218,8 @@ impl Sweep {
             let violated =
                 outcome.violations().map(|(id, first)| format!("{id} at event {}: {}", first.i, first.text));
             let why = violated.chain(outcome.not_recovered.iter().cloned()).collect();
-            self.failing.push(Failing { seed, verdict: outcome.verdict, why, plan: outcome.plan.clone() });
+            let (replay, plan) = (replay(seed, spec), outcome.plan.clone());
+            self.failing.push(Failing { seed, verdict: outcome.verdict, why, replay, plan });
         }
     }
 

@@ -378,7 +378,7 @@ where
 
 fn spawn_tasks(
     shared: &Shared,
-    events: tokio::sync::mpsc::UnboundedReceiver<AgentEvent>,
+    events: mpsc::UnboundedReceiver<AgentEvent>,
     vital: &Vital,
 ) -> Result<(), AppError> {
     fn spawn<T: Task + 'static>(
