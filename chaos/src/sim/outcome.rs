@@ -107,7 +107,7 @@ fn ended(event: &Event, outcome: &str) -> bool {
     event.f == Function::SlotRelease && event.text("outcome") == Some(outcome)
 }
 
-const GROUND: [Ground; 14] = [
+const GROUND: [Ground; 15] = [
     ("forecast_sent", |event| {
         event.f == Function::CommandSend && event.text("reason") == Some("REASON_FORECAST")
     }),
@@ -121,7 +121,10 @@ const GROUND: [Ground; 14] = [
     }),
     ("looked_only", |event| event.f == Function::CommandSend && event.flag("look_only") == Some(true)),
     ("fallback_called", |event| event.f == Function::CallEndpoint && event.node == "instance"),
-    ("user_asked_first", |event| event.f == Function::ManualWake),
+    ("user_found_asleep", |event| event.f == Function::ManualWake && event.v.is_null()),
+    ("demanded", |event| {
+        event.f == Function::ManualWake && event.kind == Kind::Ok && event.text("what").is_some()
+    }),
     ("load_at_ceiling", |event| {
         event.f == Function::LoadSample && event.number("cpu_percent").is_some_and(|cpu| cpu >= 70.0)
     }),

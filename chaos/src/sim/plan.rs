@@ -8,12 +8,13 @@ use serde::{Deserialize, Serialize};
 use super::{Fault, Planned};
 use crate::world::stream;
 
-/// The run begins in the small hours, before anybody comes.
-const START_HOUR: u32 = 6;
-/// No fault begins in the first minutes, in which everything is started.
-const QUIET_S: u32 = 600;
+/// Hours in which people come to work.
+const START_HOURS: std::ops::RangeInclusive<u32> = 7..=9;
+const PLAYED_S: u32 = 2 * 3_600;
+/// Nothing happens in the first minutes, in which everything is started.
+const QUIET_S: u32 = 180;
 /// The longest a fault may be on.
-const LONGEST_S: u32 = 1_500;
+const LONGEST_S: u32 = PLAYED_S / 2;
 /// Stream of the seed that plans draw from; worlds use those below 200.
 const STREAM: u64 = 900;
 
@@ -28,25 +29,44 @@ pub struct Plan {
     pub start_hour: u32,
     /// Seconds in which users come and faults happen.
     pub played_s: u32,
+    /// People who ask for an instance, in order.
+    pub asks: Vec<Ask>,
     pub faults: Vec<Planned>,
 }
 
+/// Somebody asks the controller for an instance, whether it is asleep or not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ask {
+    /// Seconds from the start of the run.
+    pub at_s: u32,
+    /// Counted from 0.
+    pub instance: usize,
+}
+
 impl Plan {
-    /// A morning without faults.
+    /// Hours without faults.
     pub fn calm(seed: u64) -> Self {
         let mut rng = stream(seed, STREAM);
+        let (hosts, instances) = (rng.random_range(1..=3), rng.random_range(20..=45));
+        let ask = |rng: &mut StdRng| Ask {
+            at_s: rng.random_range(QUIET_S..PLAYED_S),
+            instance: rng.random_range(0..instances),
+        };
+        let mut asks: Vec<Ask> = (0..rng.random_range(5..=25)).map(|_| ask(&mut rng)).collect();
+        asks.sort_by_key(|ask| ask.at_s);
         Self {
             seed,
-            hosts: rng.random_range(1..=3),
-            instances: rng.random_range(8..=20),
+            hosts,
+            instances,
             host_wakes_max: rng.random_range(1..=4),
-            start_hour: START_HOUR,
-            played_s: 4 * 3600,
+            start_hour: rng.random_range(START_HOURS),
+            played_s: PLAYED_S,
+            asks,
             faults: Vec::new(),
         }
     }
 
-    /// The same morning, and a random subset of all faults, of random strength, at random times.
+    /// The same hours, and a random subset of all faults, of random strength, at random times.
     pub fn swarm(seed: u64) -> Self {
         let mut plan = Self::calm(seed);
         let mut rng = stream(seed, STREAM + 1);
@@ -87,6 +107,10 @@ impl Plan {
         within("host_wakes_max", self.host_wakes_max.into(), 1, 1_000)?;
         within("start_hour", self.start_hour.into(), 0, 23)?;
         within("played_s", self.played_s.into(), 60, PLAYED_S_MAX.into())?;
+        if let Some(place) = self.asks.iter().position(|ask| ask.instance >= self.instances) {
+            let instance = self.asks[place].instance;
+            return Err(format!("`asks[{place}].instance` is {instance}, and there are {}", self.instances));
+        }
         let mut kinds = BTreeSet::new();
         for (place, planned) in self.faults.iter().enumerate() {
             let kind = planned.fault.kind();
@@ -175,6 +199,8 @@ mod tests {
         assert!(said(Plan { hosts: 0, ..plan.clone() }).contains("`hosts` is 0"));
         assert!(said(Plan { faults: vec![reset(2)], ..plan.clone() }).contains("`faults[0].host` is 2"));
         assert!(said(Plan { faults: vec![reset(0), reset(1)], ..plan.clone() }).contains("`faults[1]`"));
+        let asks = vec![Ask { at_s: 300, instance: 9_999 }];
+        assert!(said(Plan { asks, ..plan.clone() }).contains("`asks[0].instance` is 9999"));
         assert!(said(Plan { played_s: 700, faults: vec![reset(0)], ..plan }).contains("beyond `played_s`"));
     }
 }

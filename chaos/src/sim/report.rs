@@ -69,12 +69,13 @@ impl SimOutcome {
     pub fn render(&self) -> String {
         let plan = &self.plan;
         let mut text = format!(
-            "seed {}: {} hosts, {} instances, at most {} wakes a host, {} h\n\n",
+            "seed {}: {} hosts, {} instances, at most {} wakes a host, {} h, {} who ask\n\n",
             self.seed,
             plan.hosts,
             plan.instances,
             plan.host_wakes_max,
-            plan.played_s / 3600
+            plan.played_s / 3600,
+            plan.asks.len()
         );
         let mut faults = table(["fault", "from s", "for s", "what"]);
         for planned in &plan.faults {

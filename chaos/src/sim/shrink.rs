@@ -161,13 +161,22 @@ fn smaller_worlds(plan: &Plan) -> Vec<Plan> {
     }
     for instances in [plan.instances / 2, plan.instances.saturating_sub(1)] {
         if instances >= plan.hosts.max(1) && instances < plan.instances {
-            smaller.push(Plan { instances, ..plan.clone() });
+            let asks = plan.asks.iter().filter(|ask| ask.instance < instances).cloned().collect();
+            smaller.push(Plan { instances, asks, ..plan.clone() });
+        }
+    }
+    for begin in [0, plan.asks.len().div_ceil(2)] {
+        let end = (begin + plan.asks.len().div_ceil(2)).min(plan.asks.len());
+        if begin < end {
+            let asks = [&plan.asks[..begin], &plan.asks[end..]].concat();
+            smaller.push(Plan { asks, ..plan.clone() });
         }
     }
     let last_s = plan.faults.iter().map(Planned::until_s).max().unwrap_or(0);
     let played_s = (plan.played_s / 2).max(last_s).max(PLAYED_S_MIN);
     if played_s < plan.played_s {
-        smaller.push(Plan { played_s, ..plan.clone() });
+        let asks = plan.asks.iter().filter(|ask| ask.at_s < played_s).cloned().collect();
+        smaller.push(Plan { played_s, asks, ..plan.clone() });
     }
     smaller
 }
