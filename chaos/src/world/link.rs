@@ -188,6 +188,14 @@ impl Watch {
                 let key = self.wake_key(&progress.wake_id, progress.attempt);
                 if progress.phase() == Phase::Eligible {
                     self.note(Kind::Ok, Function::Preflight, key, json!({"eligible": true}));
+                } else {
+                    // It is in somebody's hands, and the controller hears of it.
+                    self.note(
+                        Kind::Ok,
+                        Function::Poll,
+                        key,
+                        json!({"phase": progress.phase().as_str_name()}),
+                    );
                 }
             }
             Some(agent_message::Kind::Result(result)) => {
