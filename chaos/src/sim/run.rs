@@ -273,9 +273,14 @@ impl Run<'_> {
         });
     }
 
-    /// The judges give a host that is cut off the time it is.
+    /// The judges give a host that is cut off the time it is: until the last fault that does it is over.
     fn note(&self, function: Function, planned: &Planned) {
-        let host = planned.fault.host().filter(|_| planned.fault.cuts_off());
+        let still = |host: usize| {
+            let mut others =
+                self.active.iter().map(|place| &self.plan.faults[*place]).filter(|one| *one != planned);
+            others.any(|other| other.fault.cuts_off() && other.fault.host() == Some(host))
+        };
+        let host = planned.fault.host().filter(|host| planned.fault.cuts_off() && !still(*host));
         let key = Key { host: host.map(|host| host_id(host).to_string()), ..Key::default() };
         let entry = Entry::new("world", Kind::Ok, function, key);
         self.stage.recorder.record(entry.value(json!({"kind": planned.fault.kind()})));
