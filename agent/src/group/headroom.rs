@@ -17,7 +17,7 @@ use std::collections::VecDeque;
 const MARGIN: f64 = 3.0;
 /// Left free besides, as a share of the host: over one second the kernel's count is off by about a tick of each core, for
 /// whoever looks from outside too.
-const TICK_SHARE: f64 = 0.01;
+const TICK_SHARE: f64 = 0.025;
 /// How much one second counts in the variance of these changes.
 const CHANGE_RATE: f64 = 0.02;
 /// No change counts as more deviations than this.
