@@ -2,8 +2,10 @@
 
 pub mod args;
 mod bench;
+mod experiment;
 mod play;
 mod sandbox;
+mod tell;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -33,6 +35,11 @@ pub async fn main_with(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let ended = match args.command {
         Command::Demo(demo) => play::demo(demo, args.output).await,
         Command::Run(run) => play::run(run, args.output).await,
+        Command::Templates => experiment::templates(args.output),
+        Command::List(list) => experiment::list(&list, args.output),
+        Command::Validate(validate) => experiment::validate(&validate, args.output),
+        Command::Expand(expand) => experiment::expand(&expand, args.output),
+        Command::Plan(plan) => experiment::plan(&plan, args.output),
         Command::Sandbox(sandbox) => sandbox::write(sandbox, args.output),
         Command::Instance(instance) => sandbox::serve(instance).await,
         Command::Burn(burn) => {
