@@ -68,7 +68,7 @@ faults! {
 
     /// Reports a load that is not the host's.
     LyingLoad = "agent.lying_load",
-    modes: EVERYWHERE, targets: [Agent], hit: "a load sample that was falsified",
+    modes: EVERYWHERE, targets: [Agent, Host], hit: "a load sample that was falsified",
     {
         /// What it reports.
         says: Lie = Lie::Constant, in ();
@@ -78,7 +78,7 @@ faults! {
 
     /// Reports the same sample as if it were new.
     FrozenLoad = "agent.frozen_load",
-    modes: EVERYWHERE, targets: [Agent], hit: "a load sample that was repeated",
+    modes: EVERYWHERE, targets: [Agent, Host], hit: "a load sample that was repeated",
     {
         /// Whether the repeated sample carries the time of the first one.
         old_time: bool = true, in ();

@@ -44,6 +44,13 @@ choices! {
         /// JSON of another shape.
         WrongShape,
     }
+    /// How credentials are refused.
+    Refusal {
+        /// 401.
+        Unauthorized,
+        /// 403.
+        Forbidden,
+    }
     /// What an endpoint says of an instance, against the truth.
     Says {
         /// Asleep in truth.
@@ -164,8 +171,8 @@ faults! {
     AuthExpired = "endpoint.auth_expired",
     modes: EVERYWHERE, targets: [Endpoint], hit: "a call with the old token that was refused",
     {
-        /// 401 or 403.
-        status: u64 = 401, in 401..=403;
+        /// Status of the answer.
+        status: Refusal = Refusal::Unauthorized, in ();
         /// Whether a new token can be had while the fault is on.
         rotates: bool = true, in ();
         /// Which endpoints refuse.
