@@ -92,7 +92,7 @@ fn every_problem_is_told_with_its_line_and_field() {
         .replace("lease: 15s", "lease: 15")
         .replace("host_cpu_max > 0.85", "host_heat > 0.85")
         .replace("invariants: [S1,", "invariants: [S99,")
-        .replace("title: A wake", "titel: A wake");
+        .replace("title: Boots", "titel: Boots");
     let problems = read_text("wrong.yaml", &text).unwrap_err().problems;
     let line = |needle: &str| {
         let at = text.lines().position(|line| line.contains(needle)).unwrap();
