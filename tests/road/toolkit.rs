@@ -92,7 +92,8 @@ fn expanded(toolkit: &Toolkit) {
 fn validate_ends_with_64_and_tells_every_problem() {
     let dir = TempDir::new().expect("a temporary directory can be made");
     let good = fs::read_to_string(root().join("chaos/schema/example.yaml")).expect("the example is there");
-    let broken = good.replace("host_cpu_max > 0.85", "host_heat > 0.85").replace("- {rung: 1,", "- {rung: 7,");
+    let broken =
+        good.replace("host_cpu_max > 0.85", "host_heat > 0.85").replace("- {rung: 1,", "- {rung: 7,");
     assert_ne!(good, broken);
     fs::write(dir.path().join("good.yaml"), &good).expect("writable");
     fs::write(dir.path().join("broken.yaml"), broken).expect("writable");

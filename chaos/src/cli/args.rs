@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
-use super::experiment::args::{ExpandArgs, ListArgs, PlanArgs, ValidateArgs};
+pub use super::experiment::args::{ExpandArgs, ListArgs, PlanArgs, ValidateArgs};
 use crate::{fleet::DatabaseChoice, points::CourseDatabase, world::spec::PLAYED_DAYS_MAX};
 
 /// The proving ground of Reveille: plays a simulated world against the real controller and agents, and judges.

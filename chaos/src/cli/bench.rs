@@ -6,7 +6,9 @@ use reveille_controller::report::plot::Format;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    args::{Bench, BenchArgs, CrashArgs, FailoverArgs, FleetArgs, HostArgs, Output, PointsArgs, ThrottleArgs},
+    args::{
+        Bench, BenchArgs, CrashArgs, FailoverArgs, FleetArgs, HostArgs, Output, PointsArgs, ThrottleArgs,
+    },
     tell::tell,
 };
 use crate::{

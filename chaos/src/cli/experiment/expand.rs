@@ -4,16 +4,22 @@ use std::io::Write as _;
 
 use anyhow::Context as _;
 
-use super::{super::args::Output, args::ExpandArgs, files::complain};
-use crate::experiment::{
-    Verdict,
-    file::{Document, Invalid, read_document},
-    template::{self, Settings, Template},
+use super::{args::ExpandArgs, files::complain};
+use crate::{
+    cli::args::Output,
+    experiment::{
+        Verdict,
+        file::{Document, Invalid, read_document},
+        template::{self, Settings, Template},
+    },
 };
 
 pub(in crate::cli) fn expand(args: &ExpandArgs, output: Output) -> anyhow::Result<Verdict> {
     let Some(found) = template::find(&args.reference) else {
-        anstream::eprintln!("there is no template `{}`; `reveille-chaos templates` shows all", args.reference);
+        anstream::eprintln!(
+            "there is no template `{}`; `reveille-chaos templates` shows all",
+            args.reference
+        );
         return Ok(Verdict::InvalidFile);
     };
     let expanded = match expanded(found, &args.settings.iter().cloned().collect()) {

@@ -5,14 +5,16 @@ use reveille_controller::report::STYLE;
 use serde::Serialize;
 
 use super::{
-    super::{args::Output, tell::tell},
     args::ListArgs,
     files::{below, complain},
 };
-use crate::experiment::{
-    Verdict,
-    file::{Experiment, Invalid, Layer, MeaningTier, Quadrant, ReadError, RunMode, read_file},
-    template::library,
+use crate::{
+    cli::{args::Output, tell::tell},
+    experiment::{
+        Verdict,
+        file::{Experiment, Invalid, Layer, MeaningTier, Quadrant, ReadError, RunMode, read_file},
+        template::library,
+    },
 };
 
 /// One experiment in a few words.

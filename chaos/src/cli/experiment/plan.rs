@@ -4,16 +4,15 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use super::{
-    super::{args::Output, tell::tell},
-    args::PlanArgs,
-    files::complain,
-};
-use crate::experiment::{
-    Verdict,
-    file::{Experiment, ReadError, read_file},
-    plan::{Evidence, freeze},
-    template,
+use super::{args::PlanArgs, files::complain};
+use crate::{
+    cli::{args::Output, tell::tell},
+    experiment::{
+        Verdict,
+        file::{Experiment, ReadError, read_file},
+        plan::{Evidence, freeze},
+        template,
+    },
 };
 
 pub(in crate::cli) fn plan(args: &PlanArgs, output: Output) -> anyhow::Result<Verdict> {

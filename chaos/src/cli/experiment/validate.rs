@@ -5,15 +5,14 @@ use std::{fmt::Write as _, path::Path};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
-use super::{
-    super::{args::Output, tell::tell},
-    args::ValidateArgs,
-    files::below,
-};
-use crate::experiment::{
-    Verdict,
-    file::{Document, Invalid, Problem, read_document},
-    template::{expand, extremes, is_template},
+use super::{args::ValidateArgs, files::below};
+use crate::{
+    cli::{args::Output, tell::tell},
+    experiment::{
+        Verdict,
+        file::{Document, Invalid, Problem, read_document},
+        template::{expand, extremes, is_template},
+    },
 };
 
 /// A file and what is wrong with it.
@@ -70,11 +69,15 @@ fn expansions(name: &str, text: &str) -> Result<usize, Invalid> {
 }
 
 fn render(checked: &[Checked]) -> String {
-    let (good, bad) = (Style::new().fg_color(Some(AnsiColor::Green.into())), Style::new().fg_color(Some(AnsiColor::Red.into())));
+    let (good, bad) = (
+        Style::new().fg_color(Some(AnsiColor::Green.into())),
+        Style::new().fg_color(Some(AnsiColor::Red.into())),
+    );
     let mut text = String::new();
     for file in checked {
         let (style, word) = if file.valid { (good, "valid") } else { (bad, "invalid") };
-        let of = if file.expansions > 0 { format!(", expanded {} times", file.expansions) } else { String::new() };
+        let of =
+            if file.expansions > 0 { format!(", expanded {} times", file.expansions) } else { String::new() };
         writeln!(text, "{style}{word}{style:#} {}{of}", file.file).expect("a string takes everything");
         for problem in &file.problems {
             writeln!(text, "  {problem}").expect("a string takes everything");

@@ -156,7 +156,8 @@ mod tests {
 
     #[test]
     fn every_problem_of_the_parameters_is_told() {
-        let refused = read("endpoint.slow_wake", &json!({"factor": 0.5, "ack": "yes", "speed": 1})).unwrap_err();
+        let refused =
+            read("endpoint.slow_wake", &json!({"factor": 0.5, "ack": "yes", "speed": 1})).unwrap_err();
         let Refused::Params(problems) = refused else { panic!("{refused}") };
         let names: BTreeSet<&str> = problems.iter().map(|problem| problem.name.as_str()).collect();
         assert_eq!(names, BTreeSet::from(["ack", "factor", "speed"]));

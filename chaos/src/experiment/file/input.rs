@@ -87,11 +87,7 @@ fn within<T: PartialOrd + ToString>(given: T, min: T, max: T) -> Result<T, BadIn
     if given >= min && given <= max {
         Ok(given)
     } else {
-        Err(BadInput::OutOfRange {
-            given: given.to_string(),
-            min: min.to_string(),
-            max: max.to_string(),
-        })
+        Err(BadInput::OutOfRange { given: given.to_string(), min: min.to_string(), max: max.to_string() })
     }
 }
 
@@ -116,7 +112,8 @@ mod tests {
         };
         assert_eq!(down.read("90s"), Ok(json!("90s")));
         assert!(down.read("3m").is_err() && down.read("90").is_err());
-        let how = Input::Choice { default: "a".into(), choices: vec!["a".into(), "b".into()], meaning: "x".into() };
+        let how =
+            Input::Choice { default: "a".into(), choices: vec!["a".into(), "b".into()], meaning: "x".into() };
         assert_eq!(how.read("b"), Ok(json!("b")));
         assert_eq!(how.read("c").unwrap_err().to_string(), "`c` is none of a, b");
     }

@@ -37,8 +37,7 @@ pub use coverage::{SIGHTS, Sight};
 pub use document::Document;
 pub use extension::{
     Author, Control, ControlKind, Coverage, Extension, FlakePolicy, Guard, GuardAction, Layer, MeaningTier,
-    NAME,
-    Provenance, Quadrant, Recovery, ReportFormat, ReportSpec, Residue, SteadyStateAfter, TemplateRef,
+    NAME, Provenance, Quadrant, Recovery, ReportFormat, ReportSpec, Residue, SteadyStateAfter, TemplateRef,
     Unproven, VerdictPolicy,
 };
 pub use fault::{Fault, Hits, Noise, Proof, Schedule};

@@ -114,7 +114,8 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Node, E> {
-        let number = Number::from_f64(value).ok_or_else(|| E::custom("neither NaN nor infinity is a value"))?;
+        let number =
+            Number::from_f64(value).ok_or_else(|| E::custom("neither NaN nor infinity is a value"))?;
         Ok(Node::Number(number))
     }
 

@@ -173,7 +173,8 @@ fn a_fault_hits_a_target_it_can_hit() {
 fn a_fault_runs_only_where_it_can() {
     let mut broken = set("/faults/0/kind", json!("host.mem_io"));
     broken["extensions"][0]["faults"][0]["params"] = json!({});
-    broken["extensions"][0]["targets"]["victims"] = json!({"kind": "host", "select": {"host": {"mode": "one"}}});
+    broken["extensions"][0]["targets"]["victims"] =
+        json!({"kind": "host", "select": {"host": {"mode": "one"}}});
     broken["extensions"][0]["blast_radius"]["max"]["instances"] = json!(60);
     only("fault_mode", "/faults/0/kind", &broken);
 }
@@ -215,7 +216,11 @@ fn ids_are_unique() {
 
 #[test]
 fn whatever_is_measured_is_known() {
-    only("metric_known", "/hypothesis/predicts/0/metric", &set("/hypothesis/predicts/0/metric", json!("luck")));
+    only(
+        "metric_known",
+        "/hypothesis/predicts/0/metric",
+        &set("/hypothesis/predicts/0/metric", json!("luck")),
+    );
     only("metric_known", "/guards/0/expr", &set("/guards/0/expr", json!("luck > 1")));
     only("shape", "/guards/0/expr", &set("/guards/0/expr", json!("host_cpu_max is high")));
     only("metric_known", "/control/min_effect/luck", &set("/control/min_effect/luck", json!(1)));
@@ -240,7 +245,11 @@ fn the_method_says_the_same_as_the_extension() {
     assert!(rules.contains(&"fault_ref_known") && rules.contains(&"fault_injected"), "{rules:?}");
     only("fault_injected", "/faults/0/id", &without("/method/1"));
     only("fault_awaited", "/faults/0/id", &without("/method/2"));
-    only("fault_held", "/faults/0/schedule/for", &set_in_file("/method/3/provider/arguments/seconds", json!(600)));
+    only(
+        "fault_held",
+        "/faults/0/schedule/for",
+        &set_in_file("/method/3/provider/arguments/seconds", json!(600)),
+    );
     only_in_file("rollback_clears", "/rollbacks", &without("/rollbacks/0"));
     let url = "/rollbacks/0/provider/url";
     let broken = set_in_file(url, json!("${harness_url}/v1/faults?experiment=EP-99"));
@@ -283,8 +292,16 @@ fn the_blast_radius_holds_what_is_declared() {
 fn windows_are_days_hours_and_a_zone() {
     let windows = "/blast_radius/windows";
     only("windows_tz", &format!("{windows}/tz"), &set(&format!("{windows}/tz"), json!("Europe/Zuerich")));
-    only("windows_allow", &format!("{windows}/allow/0"), &set(&format!("{windows}/allow/0"), json!("Mon 15-9")));
-    only("windows_date", &format!("{windows}/deny_dates/0"), &set(&format!("{windows}/deny_dates/-"), json!("soon")));
+    only(
+        "windows_allow",
+        &format!("{windows}/allow/0"),
+        &set(&format!("{windows}/allow/0"), json!("Mon 15-9")),
+    );
+    only(
+        "windows_date",
+        &format!("{windows}/deny_dates/0"),
+        &set(&format!("{windows}/deny_dates/-"), json!("soon")),
+    );
 }
 
 #[test]
@@ -292,16 +309,28 @@ fn rungs_are_climbed_one_by_one() {
     let ladder = "/blast_radius/ladder";
     only("ladder_order", &format!("{ladder}/1/rung"), &set(&format!("{ladder}/1/rung"), json!(7)));
     only("ladder_requires", &format!("{ladder}/1/requires"), &without(&format!("{OURS}{ladder}/1/requires")));
-    only("ladder_requires", &format!("{ladder}/2/requires/rung"), &set(&format!("{ladder}/2/requires/rung"), json!(2)));
+    only(
+        "ladder_requires",
+        &format!("{ladder}/2/requires/rung"),
+        &set(&format!("{ladder}/2/requires/rung"), json!(2)),
+    );
     only("ladder_requires", &format!("{ladder}/0/requires"), &{
         let mut broken = example();
         broken["extensions"][0]["blast_radius"]["ladder"] =
             json!([{"rung": 0, "mode": "sim", "scope": {"share": 1.0}, "requires": {"rung": 0, "held": 1}}]);
         broken
     });
-    only("ladder_live_approval", &format!("{ladder}/4/requires/approval"), &without(&format!("{OURS}{ladder}/4/requires/approval")));
+    only(
+        "ladder_live_approval",
+        &format!("{ladder}/4/requires/approval"),
+        &without(&format!("{OURS}{ladder}/4/requires/approval")),
+    );
     only("ladder_mode", &format!("{ladder}/3/mode"), &without(&format!("{OURS}/modes/2")));
-    only("ladder_scope", &format!("{ladder}/4/scope/instances"), &set(&format!("{ladder}/4/scope/instances"), json!(16)));
+    only(
+        "ladder_scope",
+        &format!("{ladder}/4/scope/instances"),
+        &set(&format!("{ladder}/4/scope/instances"), json!(16)),
+    );
     let mut broken = set("/modes/-", json!("live"));
     broken["extensions"][0]["blast_radius"]["ladder"].as_array_mut().unwrap().pop();
     only("live_needs_rung", "/modes/3", &broken);

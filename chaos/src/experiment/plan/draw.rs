@@ -51,9 +51,8 @@ mod tests {
     #[test]
     fn a_choice_depends_on_the_seed_and_on_the_name_alone() {
         let all: Vec<String> = (0..60).map(|n| format!("dev{n}")).collect();
-        let draw = |seed, name| {
-            choose(&all, Some(&choice(Mode::Percent, Some(25.0))), &mut generator(seed, name))
-        };
+        let draw =
+            |seed, name| choose(&all, Some(&choice(Mode::Percent, Some(25.0))), &mut generator(seed, name));
         assert_eq!(draw(1, "victims"), draw(1, "victims"));
         assert_ne!(draw(1, "victims"), draw(2, "victims"));
         assert_ne!(draw(1, "victims"), draw(1, "others"));

@@ -63,8 +63,7 @@ pub fn widest(name: &str, target: Option<&Target>, world: &World) -> Reach {
 pub(super) fn one_of_a_kind(name: &str) -> Option<Target> {
     let kind: TargetKind = serde_json::from_value(name.strip_prefix("any-")?.into()).ok()?;
     let one = Some(Choose { mode: Mode::One, value: None, names: Vec::new() });
-    let mut target =
-        Target { kind, select: Default::default(), exclude: None, on_empty: Default::default() };
+    let mut target = Target { kind, select: Default::default(), exclude: None, on_empty: Default::default() };
     match kind {
         TargetKind::Host | TargetKind::Agent | TargetKind::Link | TargetKind::Clock => {
             target.select.host = one;

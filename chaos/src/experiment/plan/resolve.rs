@@ -84,9 +84,7 @@ pub fn resolve(name: &str, target: &Target, world: &World, seed: u64) -> Resolve
             let endpoints = ["portal_api", "activate_my_instance"].map(str::to_owned);
             choose(&endpoints, select.endpoint.as_ref(), &mut rng)
         }
-        TargetKind::Feed => {
-            choose(&numbered("feed", world.logs.feeds), select.feed.as_ref(), &mut rng)
-        }
+        TargetKind::Feed => choose(&numbered("feed", world.logs.feeds), select.feed.as_ref(), &mut rng),
         TargetKind::Store => vec!["store".to_owned()],
         TargetKind::Operator => vec!["operator".to_owned()],
     };

@@ -4,11 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::experiment::file::{
-    Document, Input, Invalid, Marked, NAME, Node,
-    found::Found,
-    node::escaped,
-};
+use crate::experiment::file::{Document, Input, Invalid, Marked, NAME, Node, found::Found, node::escaped};
 
 /// Values as they are given on the command line, by the name of the input.
 pub type Settings = BTreeMap<String, String>;
@@ -111,7 +107,8 @@ fn open_places(marked: &Marked, path: String) -> Vec<(String, String)> {
             items.iter().enumerate().flat_map(below).collect()
         }
         Node::Map(entries) => {
-            let below = |(key, child): &(String, Marked)| open_places(child, format!("{path}/{}", escaped(key)));
+            let below =
+                |(key, child): &(String, Marked)| open_places(child, format!("{path}/{}", escaped(key)));
             entries.iter().flat_map(below).collect()
         }
         Node::Null | Node::Bool(_) | Node::Number(_) => Vec::new(),
@@ -222,7 +219,10 @@ extensions:
     #[test]
     fn a_setting_out_of_range_or_of_no_input_is_refused_with_its_place() {
         let problems = expand(&template(), &settings("factor", "11")).unwrap_err().problems;
-        assert_eq!((problems[0].rule, problems[0].path.as_str()), ("input_range", "/extensions/0/template/inputs/factor"));
+        assert_eq!(
+            (problems[0].rule, problems[0].path.as_str()),
+            ("input_range", "/extensions/0/template/inputs/factor")
+        );
         assert_eq!(problems[0].mark.map(|mark| mark.line), Some(9));
         let problems = expand(&template(), &settings("speed", "1")).unwrap_err().problems;
         assert_eq!(problems[0].rule, "input_known");
@@ -243,8 +243,7 @@ extensions:
 
     #[test]
     fn each_end_of_each_input_is_tried_once() {
-        let ends: Vec<String> =
-            extremes(&template()).unwrap().iter().map(|one| format!("{one:?}")).collect();
+        let ends: Vec<String> = extremes(&template()).unwrap().iter().map(|one| format!("{one:?}")).collect();
         assert_eq!(ends.len(), 4);
         assert!(ends.contains(&r#"{"fault_s": "90"}"#.to_owned()), "{ends:?}");
     }

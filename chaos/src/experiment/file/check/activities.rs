@@ -110,7 +110,11 @@ fn every_fault(parts: &Parts, found: &mut Found<'_>) {
         }
         let awaited = format!("/v1/faults/{id}/await");
         if !calls.iter().any(|call| call.path == awaited) {
-            found.add("fault_awaited", format!("{path}/id"), "no probe of the method waits for this fault's hits");
+            found.add(
+                "fault_awaited",
+                format!("{path}/id"),
+                "no probe of the method waits for this fault's hits",
+            );
         }
     }
 }

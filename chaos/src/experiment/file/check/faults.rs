@@ -119,8 +119,7 @@ fn schedule(parts: &Parts, path: &str, fault: &Fault, found: &mut Found<'_>) {
         found.add("event_known", place("on_event"), format!("no history has an event `{event}`"));
     }
     if let Some(sim) = parts.sim.as_ref().filter(|sim| schedule.ends() >= sim.horizon) {
-        let message =
-            format!("is over at {} and the simulation ends at {}", schedule.ends(), sim.horizon);
+        let message = format!("is over at {} and the simulation ends at {}", schedule.ends(), sim.horizon);
         found.add("schedule_horizon", place("for"), message);
     }
 }
@@ -144,6 +143,10 @@ fn proof(path: &str, fault: &Fault, found: &mut Found<'_>) {
         found.add("proof_within", format!("{path}/proof/within"), "nothing is hit in no time");
     }
     if fault.probability <= 0.0 {
-        found.add("fault_probability", format!("{path}/probability"), "a fault that never bites proves nothing");
+        found.add(
+            "fault_probability",
+            format!("{path}/probability"),
+            "a fault that never bites proves nothing",
+        );
     }
 }

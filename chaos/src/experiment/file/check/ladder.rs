@@ -9,7 +9,11 @@ use crate::experiment::file::{
 pub(super) fn check(parts: &Parts, found: &mut Found<'_>) {
     for (index, At { path, it }) in parts.ladder.iter().enumerate() {
         if it.rung != index as u64 {
-            found.add("ladder_order", format!("{path}/rung"), format!("rungs are numbered from 0: {index} is next"));
+            found.add(
+                "ladder_order",
+                format!("{path}/rung"),
+                format!("rungs are numbered from 0: {index} is next"),
+            );
         }
         requires(path, index as u64, it, found);
         mode(parts, path, it, found);

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::experiment::file::{
-    coverage, found::Found, invariant, metric,
+    coverage,
+    found::Found,
+    invariant, metric,
     parts::{At, Parts},
     radius::HARMS,
 };
@@ -16,7 +18,11 @@ pub(super) fn check(parts: &Parts, found: &mut Found<'_>) {
     for At { path, it } in &parts.guards {
         known(&it.expr.metric, format!("{path}/expr"), found);
         if !seen.insert(&it.id) {
-            found.add("guard_id_unique", format!("{path}/id"), format!("a second guard is called `{}`", it.id));
+            found.add(
+                "guard_id_unique",
+                format!("{path}/id"),
+                format!("a second guard is called `{}`", it.id),
+            );
         }
     }
     for name in parts.control.iter().flat_map(|control| control.min_effect.keys()) {

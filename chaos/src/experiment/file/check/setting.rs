@@ -39,7 +39,8 @@ fn control(parts: &Parts, found: &mut Found<'_>) {
     let kind = parts.control.as_ref().map(|control| control.kind).unwrap_or_default();
     let simulated = parts.modes.iter().any(|mode| mode.it == RunMode::Sim);
     if kind == ControlKind::PairedSeed && !simulated && !parts.modes.is_empty() {
-        let message = "the same seed can be run again without the fault in `sim` only, which is not in `modes`";
+        let message =
+            "the same seed can be run again without the fault in `sim` only, which is not in `modes`";
         found.add("control_mode", parts.path("/control/kind"), message);
     }
     for prediction in &parts.predictions {
