@@ -18,4 +18,4 @@ pub mod operator;
 pub mod store;
 
 pub use kind::{CATALOGUE, FaultKind, KindInfo, Refused, info};
-pub use param::{Between, Param, ParamInfo, ParamProblem};
+pub use param::{Between, Param, ParamInfo, ParamProblem, Zone};

@@ -11,18 +11,18 @@ use super::{
 };
 
 #[derive(Debug)]
-pub struct Found<'a> {
+pub(in crate::experiment) struct Found<'a> {
     document: &'a Document,
     problems: Vec<Problem>,
 }
 
 impl<'a> Found<'a> {
-    pub fn new(document: &'a Document) -> Self {
+    pub(in crate::experiment) fn new(document: &'a Document) -> Self {
         Self { document, problems: Vec::new() }
     }
 
     /// `path` is a JSON pointer; what is missing is found at its nearest parent.
-    pub fn add(&mut self, rule: &'static str, path: impl Into<String>, message: impl Into<String>) {
+    pub(in crate::experiment) fn add(&mut self, rule: &'static str, path: impl Into<String>, message: impl Into<String>) {
         let path = path.into();
         self.problems.push(Problem {
             file: self.document.name.clone(),
@@ -34,14 +34,14 @@ impl<'a> Found<'a> {
     }
 
     /// Whether something is wrong with the value at `path` or below.
-    pub fn below(&self, path: &str) -> bool {
+    pub(in crate::experiment) fn below(&self, path: &str) -> bool {
         self.problems.iter().any(|problem| {
             problem.path.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         })
     }
 
     /// The value as its type. What the schema let pass and the type does not is told here.
-    pub fn typed<T: DeserializeOwned>(&mut self, path: &str, value: &Value) -> Option<T> {
+    pub(in crate::experiment) fn typed<T: DeserializeOwned>(&mut self, path: &str, value: &Value) -> Option<T> {
         match serde_path_to_error::deserialize(value) {
             Ok(typed) => Some(typed),
             Err(_) if self.below(path) => None,
@@ -54,7 +54,7 @@ impl<'a> Found<'a> {
     }
 
     /// `Err` with everything in the order of the lines, if there is anything.
-    pub fn finish(mut self) -> Result<(), Invalid> {
+    pub(in crate::experiment) fn finish(mut self) -> Result<(), Invalid> {
         if self.problems.is_empty() {
             return Ok(());
         }

@@ -25,6 +25,6 @@ pub const INVARIANTS: [(&str, &str); 21] = [
     ("L6", "the kill switch works within five seconds"),
 ];
 
-pub fn known(id: &str) -> bool {
+pub(super) fn known(id: &str) -> bool {
     INVARIANTS.iter().any(|(known, _)| *known == id)
 }

@@ -74,7 +74,7 @@ impl Marked {
 }
 
 /// A key as a step of a JSON pointer.
-pub fn escaped(key: &str) -> String {
+pub(in crate::experiment) fn escaped(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 

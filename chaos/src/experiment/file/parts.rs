@@ -20,45 +20,45 @@ use super::{
 
 /// A part and where it stands.
 #[derive(Debug)]
-pub struct At<T> {
-    pub path: String,
-    pub it: T,
+pub(super) struct At<T> {
+    pub(super) path: String,
+    pub(super) it: T,
 }
 
 /// What is missing or cannot be read is left out; the schema has told of it.
 #[derive(Debug)]
-pub struct Parts {
+pub(super) struct Parts {
     /// Pointer of our extension.
-    pub base: String,
-    pub id: Option<String>,
-    pub layer: Option<String>,
-    pub tier: Option<MeaningTier>,
-    pub template_ref: Option<String>,
-    pub modes: Vec<At<RunMode>>,
-    pub sim: Option<Sim>,
-    pub world: Option<World>,
-    pub targets: BTreeMap<String, At<Option<Target>>>,
-    pub faults: Vec<At<Fault>>,
+    pub(super) base: String,
+    pub(super) id: Option<String>,
+    pub(super) layer: Option<String>,
+    pub(super) tier: Option<MeaningTier>,
+    pub(super) template_ref: Option<String>,
+    pub(super) modes: Vec<At<RunMode>>,
+    pub(super) sim: Option<Sim>,
+    pub(super) world: Option<World>,
+    pub(super) targets: BTreeMap<String, At<Option<Target>>>,
+    pub(super) faults: Vec<At<Fault>>,
     /// Also of faults that could not be read.
-    pub fault_ids: Vec<At<String>>,
-    pub noise: Vec<At<Noise>>,
-    pub predictions: Vec<At<Prediction>>,
-    pub guards: Vec<At<Guard>>,
-    pub invariants: Vec<At<String>>,
-    pub max: Option<Max>,
-    pub budget: Vec<At<String>>,
-    pub windows: Option<Windows>,
-    pub ladder: Vec<At<Rung>>,
-    pub control: Option<Control>,
-    pub coverage: Option<Coverage>,
-    pub probes: Vec<At<Activity>>,
-    pub method: Vec<At<Activity>>,
-    pub rollbacks: Vec<At<Activity>>,
+    pub(super) fault_ids: Vec<At<String>>,
+    pub(super) noise: Vec<At<Noise>>,
+    pub(super) predictions: Vec<At<Prediction>>,
+    pub(super) guards: Vec<At<Guard>>,
+    pub(super) invariants: Vec<At<String>>,
+    pub(super) max: Option<Max>,
+    pub(super) budget: Vec<At<String>>,
+    pub(super) windows: Option<Windows>,
+    pub(super) ladder: Vec<At<Rung>>,
+    pub(super) control: Option<Control>,
+    pub(super) coverage: Option<Coverage>,
+    pub(super) probes: Vec<At<Activity>>,
+    pub(super) method: Vec<At<Activity>>,
+    pub(super) rollbacks: Vec<At<Activity>>,
 }
 
 impl Parts {
     /// `None`, and a finding, when the document carries no extension of ours or more than one.
-    pub fn of(root: &Value, found: &mut Found<'_>) -> Option<Self> {
+    pub(super) fn of(root: &Value, found: &mut Found<'_>) -> Option<Self> {
         let base = the_extension(root, found)?;
         let at = |path: &str| root.pointer(&format!("{base}{path}"));
         let text = |path: &str| at(path).and_then(Value::as_str).map(str::to_owned);
@@ -94,12 +94,12 @@ impl Parts {
     }
 
     /// A pointer inside the extension.
-    pub fn path(&self, below: &str) -> String {
+    pub(super) fn path(&self, below: &str) -> String {
         format!("{}{below}", self.base)
     }
 
     /// The world, or the one that is meant when the file has none.
-    pub fn world(&self) -> World {
+    pub(super) fn world(&self) -> World {
         self.world.clone().unwrap_or_default()
     }
 }

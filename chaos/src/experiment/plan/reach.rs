@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::resolve::{Population, resolve};
-use crate::experiment::file::{Choose, Mode, Target, TargetKind, World};
+use crate::experiment::file::{Choose, Mode, OnEmpty, Select, Target, TargetKind, World};
 
 /// Hosts and instances whose wakes a fault can touch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
