@@ -51,7 +51,7 @@ impl Document {
     }
 
     /// As YAML, keys in the order of the file.
-    pub fn to_yaml(&self) -> Result<String, serde_saphyr::ser::Error> {
+    pub fn to_yaml(&self) -> Result<String, serde_saphyr::SerializeError> {
         serde_saphyr::to_string(&self.root)
     }
 }
