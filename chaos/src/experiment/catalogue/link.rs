@@ -1,4 +1,5 @@
 //! Faults of the link between an agent and the controller. Each end counts what passes, so both can prove it.
+//! An agent has one link, so an agent as the target means its link.
 
 use super::kind::{EVERYWHERE, REAL};
 use crate::experiment::file::Length;
@@ -36,7 +37,7 @@ choices! {
 faults! {
     /// Everything arrives later.
     Latency = "link.latency",
-    modes: EVERYWHERE, targets: [Link], hit: "a message that was delayed",
+    modes: EVERYWHERE, targets: [Link, Agent], hit: "a message that was delayed",
     {
         /// Mean delay.
         mean: Length = Length::ms(100), in Length::ZERO..=Length::m(1);
@@ -48,7 +49,7 @@ faults! {
 
     /// Only so many bytes pass in a second.
     Bandwidth = "link.bandwidth",
-    modes: EVERYWHERE, targets: [Link], hit: "a message that had to wait for its turn",
+    modes: EVERYWHERE, targets: [Link, Agent], hit: "a message that had to wait for its turn",
     {
         /// Bytes in a second.
         rate_bytes_per_s: u64 = 8_000, in 1..=1_000_000_000;
@@ -58,7 +59,7 @@ faults! {
 
     /// The end of a connection is told late.
     SlowClose = "link.slow_close",
-    modes: EVERYWHERE, targets: [Link], hit: "a close that was held back",
+    modes: EVERYWHERE, targets: [Link, Agent], hit: "a close that was held back",
     {
         /// How late.
         delay: Length = Length::s(10), in Length::ms(1)..=Length::m(10);
@@ -66,7 +67,7 @@ faults! {
 
     /// Nothing passes, then the connection is closed.
     Timeout = "link.timeout",
-    modes: EVERYWHERE, targets: [Link], hit: "a connection that was closed",
+    modes: EVERYWHERE, targets: [Link, Agent], hit: "a connection that was closed",
     {
         /// How long nothing passes.
         after: Length = Length::s(30), in Length::ms(1)..=Length::m(10);
@@ -74,7 +75,7 @@ faults! {
 
     /// Connections are reset.
     Reset = "link.reset",
-    modes: EVERYWHERE, targets: [Link], hit: "a connection that was reset",
+    modes: EVERYWHERE, targets: [Link, Agent], hit: "a connection that was reset",
     {
         /// How long after it was opened.
         after: Length = Length::s(30), in Length::ZERO..=Length::m(10);
@@ -82,7 +83,7 @@ faults! {
 
     /// Data arrives in small pieces.
     Slicer = "link.slicer",
-    modes: REAL, targets: [Link], hit: "a message that was sliced",
+    modes: REAL, targets: [Link, Agent], hit: "a message that was sliced",
     {
         /// Size of a piece.
         slice_bytes: u64 = 10, in 1..=100_000;
@@ -92,7 +93,7 @@ faults! {
 
     /// A connection ends after so many bytes.
     Limit = "link.limit",
-    modes: REAL, targets: [Link], hit: "a connection that reached the limit",
+    modes: REAL, targets: [Link, Agent], hit: "a connection that reached the limit",
     {
         /// Bytes that pass.
         limit_bytes: u64 = 4_096, in 1..=1_000_000_000;
@@ -100,7 +101,7 @@ faults! {
 
     /// A share of the packets is lost and sent anew.
     Loss = "link.loss",
-    modes: EVERYWHERE, targets: [Link], hit: "a packet that was lost",
+    modes: EVERYWHERE, targets: [Link, Agent], hit: "a packet that was lost",
     {
         /// Share of the packets.
         share: f64 = 0.03, in 0.0..=0.9;
@@ -108,12 +109,12 @@ faults! {
 
     /// Nothing passes in either direction.
     Partition = "link.partition",
-    modes: EVERYWHERE, targets: [Link, Host], hit: "a message that was held or dropped",
+    modes: EVERYWHERE, targets: [Link, Agent, Host], hit: "a message that was held or dropped",
     {}
 
     /// Nothing passes in one direction.
     OneWay = "link.one_way",
-    modes: EVERYWHERE, targets: [Link], hit: "a message that was held or dropped",
+    modes: EVERYWHERE, targets: [Link, Agent], hit: "a message that was held or dropped",
     {
         /// The direction that is cut.
         direction: Direction = Direction::ToAgent, in ();
@@ -121,12 +122,12 @@ faults! {
 
     /// The peer is gone and no FIN tells of it.
     HalfOpen = "link.half_open",
-    modes: EVERYWHERE, targets: [Link], hit: "a message sent to nobody",
+    modes: EVERYWHERE, targets: [Link, Agent], hit: "a message sent to nobody",
     {}
 
     /// Messages arrive twice.
     Duplicate = "link.duplicate",
-    modes: EVERYWHERE, targets: [Link], hit: "a message that was delivered again",
+    modes: EVERYWHERE, targets: [Link, Agent], hit: "a message that was delivered again",
     {
         /// Share of the messages.
         share: f64 = 0.2, in 0.0..=1.0;
@@ -136,7 +137,7 @@ faults! {
 
     /// Messages overtake each other.
     Reorder = "link.reorder",
-    modes: EVERYWHERE, targets: [Link], hit: "a message that was overtaken",
+    modes: EVERYWHERE, targets: [Link, Agent], hit: "a message that was overtaken",
     {
         /// Share of the messages.
         share: f64 = 0.2, in 0.0..=1.0;
@@ -148,7 +149,7 @@ faults! {
 
     /// The peer shows a certificate that must be refused.
     Tls = "link.tls",
-    modes: REAL, targets: [Link], hit: "a handshake that was refused",
+    modes: REAL, targets: [Link, Agent], hit: "a handshake that was refused",
     {
         /// What is wrong with it.
         certificate: Certificate = Certificate::Expired, in ();

@@ -22,7 +22,12 @@ impl<'a> Found<'a> {
     }
 
     /// `path` is a JSON pointer; what is missing is found at its nearest parent.
-    pub(in crate::experiment) fn add(&mut self, rule: &'static str, path: impl Into<String>, message: impl Into<String>) {
+    pub(in crate::experiment) fn add(
+        &mut self,
+        rule: &'static str,
+        path: impl Into<String>,
+        message: impl Into<String>,
+    ) {
         let path = path.into();
         self.problems.push(Problem {
             file: self.document.name.clone(),
@@ -41,7 +46,11 @@ impl<'a> Found<'a> {
     }
 
     /// The value as its type. What the schema let pass and the type does not is told here.
-    pub(in crate::experiment) fn typed<T: DeserializeOwned>(&mut self, path: &str, value: &Value) -> Option<T> {
+    pub(in crate::experiment) fn typed<T: DeserializeOwned>(
+        &mut self,
+        path: &str,
+        value: &Value,
+    ) -> Option<T> {
         match serde_path_to_error::deserialize(value) {
             Ok(typed) => Some(typed),
             Err(_) if self.below(path) => None,

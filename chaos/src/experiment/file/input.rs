@@ -83,7 +83,7 @@ impl Input {
     }
 }
 
-fn within<T: PartialOrd + ToString>(given: T, min: T, max: T) -> Result<T, BadInput> {
+fn within<T: PartialOrd + ToString + Copy>(given: T, min: T, max: T) -> Result<T, BadInput> {
     if given >= min && given <= max {
         Ok(given)
     } else {
@@ -99,7 +99,8 @@ mod tests {
 
     #[test]
     fn an_input_takes_its_type_and_range_and_nothing_else() {
-        let share = Input::Number { default: 0.2, min: 0.0, max: 1.0, unit: "".into(), meaning: "x".into() };
+        let share =
+            Input::Number { default: 0.2, min: 0.0, max: 1.0, unit: String::new(), meaning: "x".into() };
         assert_eq!(share.read("0.5"), Ok(json!(0.5)));
         assert!(matches!(share.read("1.5"), Err(BadInput::OutOfRange { .. })));
         assert!(matches!(share.read("much"), Err(BadInput::NoNumber(_))));

@@ -67,7 +67,7 @@ impl Parts {
         let mut read = Typing { root, found, base: &base };
         Some(Self {
             tier: read.one("/tier"),
-            modes: read.each("/modes"),
+            modes: read.all_or_none("/modes"),
             sim: read.one("/sim"),
             world: read.one("/world"),
             targets: read.targets(),
@@ -148,6 +148,14 @@ impl Typing<'_, '_, '_> {
     fn each<T: DeserializeOwned>(&mut self, path: &str) -> Vec<At<T>> {
         let path = format!("{}{path}", self.base);
         self.each_of_root(&path)
+    }
+
+    /// A list that is judged as a whole: with one item that cannot be read, nothing is known of it.
+    fn all_or_none<T: DeserializeOwned>(&mut self, path: &str) -> Vec<At<T>> {
+        let there = self.root.pointer(&format!("{}{path}", self.base)).and_then(Value::as_array);
+        let there = there.map_or(0, Vec::len);
+        let read = self.each(path);
+        if read.len() == there { read } else { Vec::new() }
     }
 
     fn each_of_root<T: DeserializeOwned>(&mut self, list: &str) -> Vec<At<T>> {

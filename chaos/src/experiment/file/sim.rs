@@ -73,7 +73,7 @@ impl Default for Seeds {
 }
 
 impl Seeds {
-    pub fn iter(&self) -> Box<dyn Iterator<Item = u64> + '_> {
+    pub fn each(&self) -> Box<dyn Iterator<Item = u64> + '_> {
         match self {
             Self::Range(range) => Box::new(range.from..range.from.saturating_add(range.count)),
             Self::List(seeds) => Box::new(seeds.list.iter().copied()),

@@ -70,7 +70,7 @@ fn the_example_is_read_into_types() {
     assert_eq!(ours.faults[0].lease, Length::s(15));
     assert_eq!(ours.faults[0].what().unwrap().info().name, "endpoint.slow_wake");
     assert_eq!(ours.targets["victims"].kind, TargetKind::Instance);
-    assert_eq!(ours.sim.seeds.iter().count(), 200);
+    assert_eq!(ours.sim.seeds.each().count(), 200);
     assert_eq!(ours.world.fleet.boot.p95, Length::s(340));
     let ratio = ours.hypothesis.predicts.iter().find_map(|one| match one.value {
         Expected::Ratio(ratio) => Some(ratio.ratio_of_control),

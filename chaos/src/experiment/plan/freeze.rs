@@ -1,6 +1,6 @@
 //! The plan as a file: targets, times and parameters that no longer depend on anything, under one hash.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -150,5 +150,9 @@ fn narrowed(names: Vec<String>, kind: TargetKind, scope: &Scope, seed: u64, name
 /// Over compact JSON, in which every field has its fixed place.
 fn sha256_of<T: Serialize>(value: &T) -> Result<String, PlanError> {
     let json = serde_json::to_vec(value).map_err(PlanError::Json)?;
-    Ok(Sha256::digest(json).iter().map(|byte| format!("{byte:02x}")).collect())
+    let mut hex = String::new();
+    for byte in Sha256::digest(json) {
+        write!(hex, "{byte:02x}").expect("a string takes everything");
+    }
+    Ok(hex)
 }

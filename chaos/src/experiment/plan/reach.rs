@@ -36,11 +36,8 @@ impl Reach {
     }
 
     fn of_hosts(hosts: &[String], all: &Population) -> Self {
-        let on = |name: &&String| all.host_of(name).is_some_and(|host| hosts.contains(&host));
-        Self {
-            hosts: hosts.iter().cloned().collect(),
-            instances: all.instances.iter().filter(on).cloned().collect(),
-        }
+        let instances = hosts.iter().flat_map(|host| all.on(host)).cloned().collect();
+        Self { hosts: hosts.iter().cloned().collect(), instances }
     }
 }
 
@@ -63,7 +60,7 @@ pub fn widest(name: &str, target: Option<&Target>, world: &World) -> Reach {
 pub(super) fn one_of_a_kind(name: &str) -> Option<Target> {
     let kind: TargetKind = serde_json::from_value(name.strip_prefix("any-")?.into()).ok()?;
     let one = Some(Choose { mode: Mode::One, value: None, names: Vec::new() });
-    let mut target = Target { kind, select: Default::default(), exclude: None, on_empty: Default::default() };
+    let mut target = Target { kind, select: Select::default(), exclude: None, on_empty: OnEmpty::Fail };
     match kind {
         TargetKind::Host | TargetKind::Agent | TargetKind::Link | TargetKind::Clock => {
             target.select.host = one;

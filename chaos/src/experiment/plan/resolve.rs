@@ -49,6 +49,12 @@ impl Population {
         }
     }
 
+    /// The instances of a host, in the order of their names.
+    pub(super) fn on(&self, host: &str) -> impl Iterator<Item = &String> {
+        let place = self.hosts.iter().position(|one| one == host).unwrap_or(usize::MAX);
+        self.instances.iter().skip(place).step_by(self.hosts.len().max(1))
+    }
+
     /// Instances are dealt to the hosts in turn, as the world does it.
     pub(super) fn host_of(&self, instance: &str) -> Option<String> {
         let index = index_of(instance)?;
@@ -74,8 +80,7 @@ pub fn resolve(name: &str, target: &Target, world: &World, seed: u64) -> Resolve
             let hosts = hosts();
             let mut names = Vec::new();
             for host in hosts {
-                let on = |name: &&String| all.host_of(name).as_ref() == Some(&host);
-                let there: Vec<String> = all.instances.iter().filter(on).cloned().collect();
+                let there: Vec<String> = all.on(&host).cloned().collect();
                 names.extend(choose(&there, select.instances.as_ref(), &mut rng));
             }
             names

@@ -83,7 +83,7 @@ pub fn extremes(document: &Document) -> Result<Vec<Settings>, Invalid> {
 
 /// A finding for each `${input.NAME}` that nothing was put in for.
 pub(in crate::experiment) fn leftovers(document: &Document, found: &mut Found<'_>) {
-    for (path, name) in open_places(&document.root, String::new()) {
+    for (path, name) in open_places(&document.root, "") {
         found.add("input_known", path, format!("the template declares no input `{name}`"));
     }
 }
@@ -95,20 +95,20 @@ fn inputs_path(root: &Value) -> Option<String> {
 }
 
 fn used(root: &Marked) -> BTreeSet<String> {
-    open_places(root, String::new()).into_iter().map(|(_, name)| name).collect()
+    open_places(root, "").into_iter().map(|(_, name)| name).collect()
 }
 
 /// Where an input stands, and its name.
-fn open_places(marked: &Marked, path: String) -> Vec<(String, String)> {
+fn open_places(marked: &Marked, path: &str) -> Vec<(String, String)> {
     match &marked.node {
-        Node::Text(text) => names(text).map(|name| (path.clone(), name.to_owned())).collect(),
+        Node::Text(text) => names(text).map(|name| (path.to_owned(), name.to_owned())).collect(),
         Node::List(items) => {
-            let below = |(index, item)| open_places(item, format!("{path}/{index}"));
+            let below = |(index, item)| open_places(item, &format!("{path}/{index}"));
             items.iter().enumerate().flat_map(below).collect()
         }
         Node::Map(entries) => {
             let below =
-                |(key, child): &(String, Marked)| open_places(child, format!("{path}/{}", escaped(key)));
+                |(key, child): &(String, Marked)| open_places(child, &format!("{path}/{}", escaped(key)));
             entries.iter().flat_map(below).collect()
         }
         Node::Null | Node::Bool(_) | Node::Number(_) => Vec::new(),

@@ -38,7 +38,7 @@ pub fn library() -> &'static [Template] {
         let layers = FILES.dirs().flat_map(Dir::files);
         let template = |file: &'static include_dir::File<'static>| {
             let path = file.path().to_str()?;
-            path.ends_with(".yaml").then_some(())?;
+            file.path().extension().is_some_and(|extension| extension == "yaml").then_some(())?;
             Some(Template { file: path, text: file.contents_utf8()? })
         };
         let mut all: Vec<Template> = layers.filter_map(template).collect();
@@ -50,9 +50,17 @@ pub fn library() -> &'static [Template] {
 
 /// The template with this name (`endpoint.slow_wake`) or id (`EP-03`).
 pub fn find(reference: &str) -> Option<Template> {
-    let is_it = |template: &&Template| {
-        template.name() == reference
-            || template.read().is_ok_and(|experiment| experiment.reveille().id == reference)
+    static IDS: LazyLock<Vec<Option<String>>> = LazyLock::new(|| library().iter().map(id).collect());
+    let named = library().iter().find(|template| template.name() == reference);
+    let with_id = || {
+        let place = IDS.iter().position(|id| id.as_deref() == Some(reference))?;
+        library().get(place)
     };
-    library().iter().find(is_it).copied()
+    named.or_else(with_id).copied()
+}
+
+/// Without a look at the rest of the file.
+fn id(template: &Template) -> Option<String> {
+    let extensions = template.document().ok()?.value.get("extensions")?.as_array()?.clone();
+    extensions.iter().find_map(|one| one.get("id")?.as_str().map(str::to_owned))
 }
