@@ -77,6 +77,7 @@ fn show(read: Vec<(String, Result<Experiment, Invalid>)>, output: Output) -> any
             }
         }
     }
+    rows.sort_by(|a, b| (a.layer, &a.id).cmp(&(b.layer, &b.id)));
     tell(output, &rows, || table(&rows))?;
     Ok(verdict)
 }

@@ -156,3 +156,43 @@ fn sha256_of<T: Serialize>(value: &T) -> Result<String, PlanError> {
     }
     Ok(hex)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiment::template::find;
+
+    fn plan(seed: u64, evidence: &Evidence) -> Plan {
+        freeze(&find("EP-03").unwrap().read().unwrap(), seed, evidence).unwrap()
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_plan_and_another_one_other_targets() {
+        let first = plan(7, &Evidence::default());
+        assert_eq!(first, plan(7, &Evidence::default()));
+        let other = plan(8, &Evidence::default());
+        assert_ne!(first.targets["victims"].resolved, other.targets["victims"].resolved);
+        assert_ne!(first.plan_sha256, other.plan_sha256);
+        assert_eq!(first.experiment_sha256, other.experiment_sha256);
+    }
+
+    #[test]
+    fn a_plan_that_was_changed_by_hand_is_not_intact() {
+        let json = serde_json::to_string(&plan(7, &Evidence::default())).unwrap();
+        let mut read: Plan = serde_json::from_str(&json).unwrap();
+        assert!(read.is_intact().unwrap());
+        read.targets.get_mut("victims").unwrap().resolved.push("dev002".into());
+        assert!(!read.is_intact().unwrap());
+    }
+
+    #[test]
+    fn a_plan_is_as_wide_as_the_open_rung() {
+        let wide = plan(7, &Evidence::default());
+        let climbed = Evidence { held: [(0, 20)].into(), approved: false };
+        let narrow = plan(7, &climbed);
+        let names = |plan: &Plan| plan.targets["victims"].resolved.clone();
+        assert_eq!(names(&narrow).len(), names(&wide).len().div_ceil(2), "half of them on loopback");
+        assert!(names(&narrow).iter().all(|name| names(&wide).contains(name)));
+        assert_eq!(narrow.unlocked.mode, RunMode::Local);
+    }
+}
