@@ -10,6 +10,7 @@ mod notify;
 mod points;
 mod readme;
 mod sandbox;
+mod toolkit;
 
 /// The top of the repository.
 fn root() -> std::path::PathBuf {

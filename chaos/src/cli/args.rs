@@ -4,6 +4,7 @@ use std::{ops::Range, path::PathBuf};
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
+pub use super::experiment::args::{ExpandArgs, ListArgs, PlanArgs, ValidateArgs};
 use crate::{fleet::DatabaseChoice, points::CourseDatabase, world::spec::PLAYED_DAYS_MAX};
 
 /// The proving ground of Reveille: plays a simulated world against the real controller and agents, and judges.
@@ -35,6 +36,16 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Makes the plan of a seed that does not hold smaller, as long as it fails in the same way.
     Shrink(ShrinkArgs),
+    /// Shows the templates this program comes with.
+    Templates,
+    /// Shows the experiments below a directory.
+    List(ListArgs),
+    /// Checks experiment files and tells everything that is wrong with them.
+    Validate(ValidateArgs),
+    /// Makes an experiment of a template.
+    Expand(ExpandArgs),
+    /// Shows whom an experiment would hit, frozen and under a hash; touches nothing.
+    Plan(PlanArgs),
     /// Writes configurations and a log for a small installation, to try the controller and an agent by hand.
     Sandbox(SandboxArgs),
     /// Plays one instance as a process: burns CPU, then serves.

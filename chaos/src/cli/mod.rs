@@ -2,9 +2,11 @@
 
 pub mod args;
 mod bench;
+mod experiment;
 mod play;
 mod sandbox;
 mod sim;
+mod tell;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -37,6 +39,11 @@ pub async fn main_with(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Sim(sim) => sim::sim(sim, args.output).await,
         Command::Shrink(shrink) => sim::shrink(shrink, args.output).await,
         Command::Replay(replay) => sim::replay(replay, args.output).await,
+        Command::Templates => experiment::templates(args.output),
+        Command::List(list) => experiment::list(&list, args.output),
+        Command::Validate(validate) => experiment::validate(&validate, args.output),
+        Command::Expand(expand) => experiment::expand(&expand, args.output),
+        Command::Plan(plan) => experiment::plan(&plan, args.output),
         Command::Sandbox(sandbox) => sandbox::write(sandbox, args.output),
         Command::Instance(instance) => sandbox::serve(instance).await,
         Command::Burn(burn) => {

@@ -7,7 +7,8 @@ use tokio::time::Instant;
 
 use super::{
     args::{Output, ReplayArgs, ShrinkArgs, SimArgs},
-    bench::{progress, tell},
+    bench::progress,
+    tell::tell,
 };
 use crate::{
     experiment::Verdict,
