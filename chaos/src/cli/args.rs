@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
+use super::proxy::ProxyArgs;
 use crate::{fleet::DatabaseChoice, points::CourseDatabase, world::spec::PLAYED_DAYS_MAX};
 
 /// The proving ground of Reveille: plays a simulated world against the real controller and agents, and judges.
@@ -36,6 +37,8 @@ pub enum Command {
     /// Uses a share of this machine until it is killed.
     #[command(hide = true)]
     Burn(BurnArgs),
+    /// Carries connections, and breaks them when it is told to, over the HTTP API of Toxiproxy.
+    Proxy(ProxyArgs),
     /// Measures what no demonstration can show.
     Bench(BenchArgs),
 }
