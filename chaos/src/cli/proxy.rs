@@ -58,7 +58,9 @@ pub(super) async fn serve(args: ProxyArgs, output: Output) -> anyhow::Result<Ver
 fn say(server: &Server, lease: Option<Duration>, seed: u64, output: Output) {
     let address = server.address();
     if !address.ip().is_loopback() {
-        anstream::eprintln!("reveille-chaos: whoever reaches {address} can break links: the API asks nobody who they are");
+        anstream::eprintln!(
+            "reveille-chaos: whoever reaches {address} can break links: the API asks nobody who they are"
+        );
     }
     match output {
         Output::Json => {
@@ -69,7 +71,12 @@ fn say(server: &Server, lease: Option<Duration>, seed: u64, output: Output) {
         Output::Table => {
             let end = lease.map_or_else(
                 || "faults stay until they are removed, unless they bring a lease".to_owned(),
-                |lease| format!("faults end after {:#} unless they are renewed", SignedDuration::try_from(lease).unwrap_or_default()),
+                |lease| {
+                    format!(
+                        "faults end after {:#} unless they are renewed",
+                        SignedDuration::try_from(lease).unwrap_or_default()
+                    )
+                },
             );
             anstream::println!("the proxy takes orders at http://{address} (API of Toxiproxy 2); {end}");
         }

@@ -221,7 +221,15 @@ mod tests {
         let now = Instant::now();
         let one = |stream, toxicity| {
             let (toxic, hits) = (Toxic::Bandwidth(Bandwidth { rate: 0 }), Arc::default());
-            Arc::new(Active { fault: FaultId(1), revision: 0, name: "t".into(), stream, toxicity, toxic, hits })
+            Arc::new(Active {
+                fault: FaultId(1),
+                revision: 0,
+                name: "t".into(),
+                stream,
+                toxicity,
+                toxic,
+                hits,
+            })
         };
         for (stream, toxicity, acts) in [
             (Stream::Upstream, 1.0, false),

@@ -2,12 +2,7 @@
 
 use std::{future::Future, io, pin::pin, time::Duration};
 
-use tokio::{
-    io::AsyncWriteExt,
-    net::TcpStream,
-    sync::watch,
-    time::timeout,
-};
+use tokio::{io::AsyncWriteExt, net::TcpStream, sync::watch, time::timeout};
 
 use super::{
     chain::Chain,

@@ -15,7 +15,8 @@ impl Draw {
     /// `connection` counts the connections of the proxy from 0 in the order they were accepted.
     pub(super) fn new(seed: u64, proxy: &str, connection: u64, toxic: &str) -> Self {
         let mut hash = Sha256::new();
-        for part in [&seed.to_le_bytes()[..], &connection.to_le_bytes(), proxy.as_bytes(), &[0], toxic.as_bytes()]
+        for part in
+            [&seed.to_le_bytes()[..], &connection.to_le_bytes(), proxy.as_bytes(), &[0], toxic.as_bytes()]
         {
             hash.update(part);
         }

@@ -26,11 +26,7 @@ pub struct Bitten {
 impl Hits {
     pub(super) fn read(&self) -> Bitten {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Bitten {
-            bytes: read(&self.bytes),
-            chunks: read(&self.chunks),
-            connections: read(&self.connections),
-        }
+        Bitten { bytes: read(&self.bytes), chunks: read(&self.chunks), connections: read(&self.connections) }
     }
 
     pub(super) fn connections(&self, count: u64) {

@@ -95,7 +95,8 @@ impl Registry {
     /// Creates those that are not there, replaces those that are elsewhere, and leaves the others as they are. Gives
     /// those that were done, and why the next one was not.
     pub async fn populate(&self, all: Vec<NewProxy>) -> (Vec<ProxyView>, Option<Refusal>) {
-        let checked = all.iter().enumerate().try_for_each(|(n, new)| new.check(&format!(" at proxy {}", n + 1)));
+        let checked =
+            all.iter().enumerate().try_for_each(|(n, new)| new.check(&format!(" at proxy {}", n + 1)));
         if let Err(refusal) = checked {
             return (Vec::new(), Some(refusal));
         }

@@ -81,8 +81,7 @@ impl NewToxic {
     pub(super) fn check(self) -> Result<Checked, Refusal> {
         let stream = stream(&self.kind, &self.stream)?;
         let toxic = Toxic::parse(&self.kind, self.attributes.unwrap_or_default())?;
-        let name =
-            if self.name.is_empty() { format!("{}_{}", self.kind, stream.name()) } else { self.name };
+        let name = if self.name.is_empty() { format!("{}_{}", self.kind, stream.name()) } else { self.name };
         let toxicity = share(self.toxicity.unwrap_or(1.0))?;
         Ok(Checked { name, stream, toxicity, toxic, lease: lease(self.lease_s)? })
     }
@@ -92,7 +91,9 @@ impl NewToxic {
 fn stream(kind: &str, text: &str) -> Result<Stream, Refusal> {
     match (kind, text.to_ascii_lowercase().as_str()) {
         ("partition", "" | "both") => Ok(Stream::Both),
-        ("partition", _) => Err(Refusal::BadBody("a partition is of both streams; `one_way` is of one".into())),
+        ("partition", _) => {
+            Err(Refusal::BadBody("a partition is of both streams; `one_way` is of one".into()))
+        }
         (_, "" | "downstream") => Ok(Stream::Downstream),
         (_, "upstream") => Ok(Stream::Upstream),
         _ => Err(Refusal::InvalidStream),

@@ -52,7 +52,11 @@ impl Unruly {
         let address = listener.local_addr()?;
         let desk = Desk { clock, boot, books: Books::default(), posted: Mutex::default() };
         let (desk, stop) = (Arc::new(desk), CancellationToken::new());
-        tokio::spawn(stop.clone().run_until_cancelled_owned(accept_all(listener, desk.clone(), stop.clone())));
+        tokio::spawn(stop.clone().run_until_cancelled_owned(accept_all(
+            listener,
+            desk.clone(),
+            stop.clone(),
+        )));
         Ok(Self { address, desk, _stop: stop.drop_guard() })
     }
 

@@ -69,7 +69,8 @@ impl Exchange<'_> {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> io::Result<Ended> {
-        let mut head = format!("HTTP/1.1 {status} x\r\ncontent-length: {}\r\nconnection: close\r\n", body.len());
+        let mut head =
+            format!("HTTP/1.1 {status} x\r\ncontent-length: {}\r\nconnection: close\r\n", body.len());
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }

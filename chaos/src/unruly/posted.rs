@@ -80,7 +80,8 @@ impl Posted {
 
     pub(super) fn proof(&self) -> FaultProof {
         let Inner { manner, from_s, lease, replaced, replaced_at_s, met, hits } = &*self.0;
-        let replaced_at_s = replaced.is_cancelled().then(|| replaced_at_s.load(Ordering::Relaxed).cast_signed());
+        let replaced_at_s =
+            replaced.is_cancelled().then(|| replaced_at_s.load(Ordering::Relaxed).cast_signed());
         let until_s = replaced_at_s.into_iter().chain(lease.map(|(_, until_s)| until_s)).min();
         FaultProof {
             kind: manner.kind(),

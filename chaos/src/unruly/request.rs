@@ -94,7 +94,8 @@ mod tests {
 
     #[test]
     fn a_head_is_read_when_it_is_whole() {
-        let whole = b"POST /wake/dev1?wake=w1 HTTP/1.1\r\nIdempotency-Key: k1\r\nContent-Length: 3\r\n\r\nabc";
+        let whole =
+            b"POST /wake/dev1?wake=w1 HTTP/1.1\r\nIdempotency-Key: k1\r\nContent-Length: 3\r\n\r\nabc";
         assert!(Request::parse(&whole[..40]).expect("well formed").is_none());
         let (request, len) = Request::parse(whole).expect("well formed").expect("whole");
         assert_eq!((request.method.as_str(), request.path.as_str()), ("POST", "/wake/dev1"));

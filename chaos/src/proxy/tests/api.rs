@@ -72,7 +72,10 @@ async fn what_is_wrong_is_told_with_its_status() {
     let (status, told) = api.post("/proxies", json!({"name": "db"})).await;
     assert_eq!((status, told), (400, json!({"error": "missing required field: upstream", "status": 400})));
     let (status, told) = api.post("/proxies", json!([])).await;
-    assert!(status == 400 && told["error"].as_str().expect("text").starts_with("bad request body: "), "{told}");
+    assert!(
+        status == 400 && told["error"].as_str().expect("text").starts_with("bad request body: "),
+        "{told}"
+    );
     let open = json!({"name": "db", "listen": "0.0.0.0:0", "upstream": "127.0.0.1:1"});
     let (status, told) = api.post("/proxies", open).await;
     assert!(status == 400 && told["error"].as_str().expect("text").contains("not on loopback"), "{told}");
@@ -110,8 +113,10 @@ async fn toxics_have_their_defaults_and_keep_what_an_update_does_not_name() {
 #[tokio::test]
 async fn populate_creates_replaces_and_leaves_alone() {
     let api = Api::start().await;
-    let one = |name: &str, upstream: &str| json!({"name": name, "listen": "127.0.0.1:0", "upstream": upstream});
-    let (status, made) = api.post("/populate", json!([one("a", "127.0.0.1:1"), one("b", "127.0.0.1:1")])).await;
+    let one =
+        |name: &str, upstream: &str| json!({"name": name, "listen": "127.0.0.1:0", "upstream": upstream});
+    let (status, made) =
+        api.post("/populate", json!([one("a", "127.0.0.1:1"), one("b", "127.0.0.1:1")])).await;
     assert_eq!((status, made["proxies"].as_array().expect("a list").len()), (201, 2));
     assert!(made.get("error").is_none());
     api.post("/proxies/a/toxics", json!({"type": "timeout"})).await;
@@ -149,7 +154,10 @@ async fn leases_and_the_journal_are_ours() {
     assert_eq!(fault["kind"], "link.timeout");
     assert_eq!((&fault["target"], &fault["toxic"]), (&json!("db/downstream"), &json!("timeout_downstream")));
     assert_eq!((&fault["hits"], &fault["proven"]), (&json!(0), &json!(false)));
-    assert_eq!((&fault["lease_s"], &fault["removed_by"], &fault["until"]), (&json!(600.0), &Value::Null, &Value::Null));
+    assert_eq!(
+        (&fault["lease_s"], &fault["removed_by"], &fault["until"]),
+        (&json!(600.0), &Value::Null, &Value::Null)
+    );
     let (status, renewed) = api.post("/v1/faults/f1/renew", json!({"lease_s": 0.01})).await;
     assert_eq!((status, &renewed["lease_s"]), (200, &json!(0.01)));
     let (status, over) = api.get("/v1/faults/f1/await?hits=1").await;

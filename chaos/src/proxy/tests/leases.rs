@@ -90,7 +90,8 @@ async fn the_servers_lease_holds_for_who_brings_none() {
 #[tokio::test]
 async fn a_proxy_that_is_down_comes_back_with_its_lease() {
     let registry = registry(None).await;
-    let enabled = |enabled, lease_s| ProxyChange { enabled: Some(enabled), lease_s, ..ProxyChange::default() };
+    let enabled =
+        |enabled, lease_s| ProxyChange { enabled: Some(enabled), lease_s, ..ProxyChange::default() };
     let listen = registry.update("db", enabled(true, None)).await.expect("up").listen;
     registry.update("db", enabled(false, Some(0.05))).await.expect("down");
     while !registry.proxy("db").await.expect("a proxy").enabled {

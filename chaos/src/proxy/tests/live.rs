@@ -20,10 +20,15 @@ async fn what_waits_in_a_toxic_follows_its_change_and_its_removal() {
     say(&mut server, "one").await;
     stage.bitten(&fault, 1).await;
     assert!(is_silent(&mut client).await);
-    let changed = stage.registry.change_toxic("db", "latency_downstream", change(&json!({"latency": 1}))).await;
+    let changed =
+        stage.registry.change_toxic("db", "latency_downstream", change(&json!({"latency": 1}))).await;
     assert_eq!(changed.expect("changed").attributes["latency"], 1);
     hear(&mut client, "one").await;
-    stage.registry.change_toxic("db", "latency_downstream", change(&json!({"latency": 3_600_000}))).await.expect("changed");
+    stage
+        .registry
+        .change_toxic("db", "latency_downstream", change(&json!({"latency": 3_600_000})))
+        .await
+        .expect("changed");
     say(&mut server, "two").await;
     stage.bitten(&fault, 2).await;
     stage.remove(&fault).await;
@@ -50,7 +55,8 @@ async fn toxicity_can_be_raised_on_an_open_connection() {
     let stage = Stage::new().await;
     let (mut client, mut server) = stage.pair().await;
     let attributes = json!({"latency": 100});
-    let fault = stage.add(json!({"name": "t", "type": "latency", "toxicity": 0.0, "attributes": attributes})).await;
+    let fault =
+        stage.add(json!({"name": "t", "type": "latency", "toxicity": 0.0, "attributes": attributes})).await;
     say(&mut server, "one").await;
     hear(&mut client, "one").await;
     assert!(!stage.now(&fault).await.proven, "it acts on nobody");

@@ -65,7 +65,8 @@ impl Stage for SlicerStage {
         }
         let Slicer { average_size, size_variation, delay } = self.toxic;
         let Piece::Data(bytes) = self.slot.piece_mut()? else { return self.slot.take() };
-        let most = self.draw.between(average_size - size_variation, average_size.saturating_add(size_variation));
+        let most =
+            self.draw.between(average_size - size_variation, average_size.saturating_add(size_variation));
         let len = usize::try_from(most).unwrap_or(usize::MAX).min(bytes.len());
         self.not_before = Some(now + Duration::from_micros(delay));
         if len == bytes.len() {
@@ -119,9 +120,8 @@ mod tests {
 
     #[test]
     fn sizes_that_make_no_sense_are_refused() {
-        let check = |average_size, size_variation| {
-            Slicer { average_size, size_variation, delay: 0 }.check().is_ok()
-        };
+        let check =
+            |average_size, size_variation| Slicer { average_size, size_variation, delay: 0 }.check().is_ok();
         assert!(check(1, 0) && check(10, 9));
         assert!(!check(0, 0) && !check(10, 10));
     }

@@ -144,8 +144,16 @@ mod tests {
     fn every_type_reads_what_it_writes() {
         let slicer = json!({"average_size": 10, "size_variation": 2, "delay": 3});
         for kind in [
-            "latency", "bandwidth", "slow_close", "timeout", "reset_peer", "slicer", "limit_data", "partition",
-            "one_way", "half_open",
+            "latency",
+            "bandwidth",
+            "slow_close",
+            "timeout",
+            "reset_peer",
+            "slicer",
+            "limit_data",
+            "partition",
+            "one_way",
+            "half_open",
         ] {
             let attributes = if kind == "slicer" { map(slicer.clone()) } else { Map::new() };
             let toxic = Toxic::parse(kind, attributes).expect("valid");

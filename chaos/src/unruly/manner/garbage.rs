@@ -21,7 +21,8 @@ pub enum Garbage {
     NoHttp,
 }
 
-const LOGIN: &[u8] = b"<!doctype html><title>Sign in</title><form><input name=\"u\"><input type=\"password\"></form>";
+const LOGIN: &[u8] =
+    b"<!doctype html><title>Sign in</title><form><input name=\"u\"><input type=\"password\"></form>";
 const CHUNK: &[u8] = &[b'x'; 64 * 1024];
 const CHUNKS: usize = 160;
 
@@ -46,7 +47,8 @@ impl Garbage {
             }
             Self::TooShort => {
                 exchange.take_effect();
-                let short = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 999\r\n\r\n{}";
+                let short =
+                    b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 999\r\n\r\n{}";
                 exchange.send(short).await?;
                 exchange.cut().await
             }

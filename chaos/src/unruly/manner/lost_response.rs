@@ -15,7 +15,8 @@ impl LostResponse {
         exchange.bite();
         exchange.take_effect();
         if self.half {
-            let half = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 20\r\n\r\n{\"state\":";
+            let half =
+                b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 20\r\n\r\n{\"state\":";
             exchange.send(half).await?;
         }
         exchange.cut().await
