@@ -1,6 +1,6 @@
 //! One connection from its acceptance to its end: both directions, and the ways it may be cut.
 
-use std::{future::Future, io, pin::pin, time::Duration};
+use std::{io, pin::pin, time::Duration};
 
 use tokio::{io::AsyncWriteExt, net::TcpStream, sync::watch, time::timeout};
 

@@ -1,6 +1,9 @@
 //! The proof that a fault bit, counted where it bites.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use serde::Serialize;
 
@@ -37,12 +40,12 @@ impl Hits {
 /// Counts the bites in one connection.
 #[derive(Debug, Clone)]
 pub(super) struct Tally {
-    hits: std::sync::Arc<Hits>,
+    hits: Arc<Hits>,
     is_bitten: bool,
 }
 
 impl Tally {
-    pub(super) fn new(hits: &std::sync::Arc<Hits>) -> Self {
+    pub(super) fn new(hits: &Arc<Hits>) -> Self {
         Self { hits: hits.clone(), is_bitten: false }
     }
 
@@ -70,8 +73,6 @@ impl Bitten {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
 
     #[test]

@@ -43,9 +43,8 @@ pub(super) struct Trunk {
 pub(super) struct Listening {
     pub(super) address: SocketAddr,
     stop: CancellationToken,
+    /// The one that accepts, and one for each connection.
     tasks: TaskTracker,
-    room: Arc<Semaphore>,
-    connections_max: u32,
 }
 
 impl Listening {
@@ -53,16 +52,14 @@ impl Listening {
         let listener = TcpListener::bind(addresses).await?;
         let address = listener.local_addr()?;
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let connections_max = trunk.connections_max;
-        let room = Arc::new(Semaphore::new(connections_max as usize));
-        let accepting = accept_all(listener, trunk, room.clone(), tasks.clone(), stop.clone());
+        let accepting = accept_all(listener, trunk, tasks.clone(), stop.clone());
         tasks.spawn(stop.clone().run_until_cancelled_owned(accepting));
-        Ok(Self { address, stop, tasks, room, connections_max })
+        Ok(Self { address, stop, tasks })
     }
 
     /// Connections that are open now.
     pub(super) fn open(&self) -> u64 {
-        u64::from(self.connections_max) - self.room.available_permits() as u64
+        self.tasks.len().saturating_sub(1) as u64
     }
 
     /// Closes the listener and every connection, and waits until they are closed.
@@ -73,13 +70,8 @@ impl Listening {
     }
 }
 
-async fn accept_all(
-    listener: TcpListener,
-    trunk: Trunk,
-    room: Arc<Semaphore>,
-    tasks: TaskTracker,
-    stop: CancellationToken,
-) {
+async fn accept_all(listener: TcpListener, trunk: Trunk, tasks: TaskTracker, stop: CancellationToken) {
+    let room = Arc::new(Semaphore::new(trunk.connections_max as usize));
     loop {
         let Ok(place) = room.clone().acquire_owned().await else { return };
         match listener.accept().await {

@@ -257,7 +257,8 @@ impl Registry {
         let names: Vec<String> = state.proxies.keys().cloned().collect();
         let mut first = Ok(());
         for name in names {
-            for active in state.proxy(&name)?.toxics() {
+            let toxics = state.proxy(&name)?.toxics();
+            for active in toxics {
                 self.take_off(&mut state, &name, &active.name, RemovedBy::Reset)?;
             }
             let up = self.bring_up(&mut state, &name, RemovedBy::Reset).await;

@@ -16,7 +16,7 @@ use super::{
 };
 
 /// A request that was read to its end, on its socket.
-pub struct Exchange<'a> {
+pub(super) struct Exchange<'a> {
     pub(super) socket: TcpStream,
     pub(super) request: Request,
     pub(super) instance: String,

@@ -43,7 +43,7 @@ impl LatencyStage {
         Self { toxic, draw, tally, line: VecDeque::new(), held_bytes: 0, is_over: false }
     }
 
-    fn due(&self, came_at: Instant, swing: f64) -> Instant {
+    fn due_of(&self, came_at: Instant, swing: f64) -> Instant {
         let delay_ms = (self.toxic.latency as f64 + swing * self.toxic.jitter as f64).max(0.0);
         came_at + Duration::from_secs_f64(delay_ms / 1000.0)
     }
@@ -60,7 +60,7 @@ impl Stage for LatencyStage {
         let swing = self.draw.swing();
         // A stream stays in order: nothing is there before what was sent before it.
         let last = self.line.back().map_or(now, |last| last.due);
-        let due = self.due(now, swing).max(last);
+        let due = self.due_of(now, swing).max(last);
         if due > now {
             self.tally.chunk(piece.len());
         }
@@ -83,7 +83,7 @@ impl Stage for LatencyStage {
         let mut line = std::mem::take(&mut self.line);
         let mut last = None;
         for waiting in &mut line {
-            waiting.due = self.due(waiting.came_at, waiting.swing).max(last.unwrap_or(waiting.came_at));
+            waiting.due = self.due_of(waiting.came_at, waiting.swing).max(last.unwrap_or(waiting.came_at));
             last = Some(waiting.due);
         }
         self.line = line;

@@ -140,7 +140,7 @@ async fn a_token_that_rotated_is_read_again_once_and_an_old_one_stays_refused() 
     let targets = rig.targets();
     let outcome = call(&targets).await;
     assert!(matches!(outcome, CallOutcome::Refused { retryable: false, .. }), "{outcome:?}");
-    assert_eq!((rig.unruly.seen().len(), rig.effects()), (2, 0), "once more, and no third time");
+    assert_eq!((rig.hits(), rig.effects()), (2, 0), "once more, and no third time");
     fs::write(rig.dir.path().join("token"), "today").expect("written");
     assert_eq!(call(&targets).await, CallOutcome::Accepted);
     assert_eq!(rig.effects(), 1);
