@@ -56,7 +56,7 @@ pub(super) async fn run(
             }
             ready = source.readable(), if is_reading => {
                 follow(&mut chain, &mut plan);
-                if chain.has_room() && let Some(piece) = ready.map_or_else(lost, |()| read(&source)) {
+                if chain.has_room() && let Some(piece) = ready.map_or_else(|error| Some(lost(&error)), |()| read(&source)) {
                     is_over = matches!(piece, Piece::End(_));
                     chain.put(piece, Instant::now());
                 }
@@ -79,15 +79,14 @@ fn read(source: &ReadHalf<'_>) -> Option<Piece> {
         Ok(0) => Some(Piece::End(End::Fin)),
         Ok(len) => Some(Piece::Data(Bytes::copy_from_slice(&chunk[..len]))),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
-        Err(error) => lost(error),
+        Err(error) => Some(lost(&error)),
     }
 }
 
 /// A reset of one side is the reset of the other, as if there were one connection.
-#[expect(clippy::needless_pass_by_value, reason = "the shape of an error handler")]
-fn lost(error: io::Error) -> Option<Piece> {
+fn lost(error: &io::Error) -> Piece {
     tracing::debug!(%error, "a side is lost");
-    Some(Piece::End(End::Reset))
+    Piece::End(End::Reset)
 }
 
 fn write(sink: &WriteHalf<'_>, out: &mut Option<Piece>) -> io::Result<()> {

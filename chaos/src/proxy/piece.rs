@@ -16,7 +16,7 @@ pub(super) enum End {
     Fin,
     /// The connection is closed in order, both ways.
     Close,
-    /// The connection is reset, both ways: SO_LINGER 0, the peers see a real RST.
+    /// The connection is reset, both ways: `SO_LINGER` 0, the peers see a real RST.
     Reset,
     /// The sender is gone without a word: it is reset, and the receiver hears nothing at all.
     Abandon,

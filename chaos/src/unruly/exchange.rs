@@ -69,12 +69,9 @@ impl Exchange<'_> {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> io::Result<Ended> {
-        let mut head =
-            format!("HTTP/1.1 {status} x\r\ncontent-length: {}\r\nconnection: close\r\n", body.len());
-        for (name, value) in headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
-        }
-        head.push_str("\r\n");
+        let line = |(name, value): &(&str, &str)| format!("{name}: {value}\r\n");
+        let (len, more) = (body.len(), headers.iter().map(line).collect::<String>());
+        let head = format!("HTTP/1.1 {status} x\r\ncontent-length: {len}\r\nconnection: close\r\n{more}\r\n");
         self.send(head.as_bytes()).await?;
         self.send(body).await?;
         self.socket.shutdown().await?;

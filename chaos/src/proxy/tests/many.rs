@@ -47,7 +47,7 @@ async fn many_connections_are_carried_at_once() {
     }
     let answered = soon(clients.join_all()).await;
     assert!(answered.iter().all(Result::is_ok), "{answered:?}");
-    assert_eq!(registry.connections("few").await.expect("a proxy").1, CONNECTIONS.into());
+    assert_eq!(registry.connections("few").await.expect("a proxy").1, u64::from(CONNECTIONS));
     serving.abort();
 }
 

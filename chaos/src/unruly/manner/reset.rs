@@ -10,7 +10,7 @@ pub struct Reset {
 }
 
 impl Reset {
-    pub(super) fn meet(&self, exchange: &mut Exchange<'_>) -> io::Result<Ended> {
+    pub(super) fn meet(self, exchange: &mut Exchange<'_>) -> io::Result<Ended> {
         exchange.bite();
         if self.has_effect {
             exchange.take_effect();

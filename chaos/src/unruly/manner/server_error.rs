@@ -13,13 +13,13 @@ use crate::unruly::{exchange::Exchange, record::Ended};
 pub struct ServerError {
     status: u16,
     share: f64,
-    rng: Mutex<StdRng>,
+    rng: Box<Mutex<StdRng>>,
 }
 
 impl ServerError {
     /// `status` on `share` (0-1) of the calls.
     pub fn new(status: u16, share: f64, rng: StdRng) -> Self {
-        Self { status, share: share.clamp(0.0, 1.0), rng: Mutex::new(rng) }
+        Self { status, share: share.clamp(0.0, 1.0), rng: Box::new(Mutex::new(rng)) }
     }
 
     pub(super) async fn meet(&self, exchange: &mut Exchange<'_>) -> io::Result<Ended> {
