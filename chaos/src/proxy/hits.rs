@@ -22,7 +22,7 @@ pub struct Bitten {
     pub bytes: u64,
     /// Chunks of them, and ends of streams.
     pub chunks: u64,
-    /// Connections of which at least one chunk, or the whole, was bitten.
+    /// Connections of which at least one chunk, or the whole, was bitten; each direction of a partition counts.
     pub connections: u64,
 }
 

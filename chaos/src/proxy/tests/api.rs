@@ -71,7 +71,7 @@ async fn what_is_wrong_is_told_with_its_status() {
     let api = Api::start().await;
     let (status, told) = api.post("/proxies", json!({"name": "db"})).await;
     assert_eq!((status, told), (400, json!({"error": "missing required field: upstream", "status": 400})));
-    let (status, told) = api.post("/proxies", json!([])).await;
+    let (status, told) = api.post("/proxies", json!("db")).await;
     assert!(
         status == 400 && told["error"].as_str().expect("text").starts_with("bad request body: "),
         "{told}"

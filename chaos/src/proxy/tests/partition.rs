@@ -63,10 +63,11 @@ async fn what_is_sent_into_a_partition_stays_bounded() {
     let bytes = vec![0u8; 64 * 1024];
     // Until the kernel's own buffers are full as well.
     let mut sent = 0;
-    while let Ok(written) = client.try_write(&bytes).map(|written| sent += written) {
-        let () = written;
-        tokio::task::yield_now().await;
+    client.writable().await.expect("connected");
+    while let Ok(written) = client.try_write(&bytes) {
+        sent += written;
         assert!(sent < 64 * 1024 * 1024, "the sender is never held back");
+        tokio::task::yield_now().await;
     }
     let held = stage.bitten(&fault, 1).await.bitten;
     assert_eq!(held.chunks, 1, "the proxy itself holds one chunk: {held:?}");
