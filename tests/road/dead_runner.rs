@@ -121,9 +121,9 @@ pub(crate) async fn start_proxy(stage: &Stage, more: &[&str]) -> (Process, Strin
     (process, api)
 }
 
-fn all_on(api: &str) -> Result<Vec<Value>, String> {
-    let journal = ask(api, "GET", "/v1/faults", &Value::Null)?;
-    Ok(journal["faults"].as_array().cloned().unwrap_or_default())
+fn journal(api: &str) -> Result<Vec<Value>, String> {
+    let answer = ask(api, "GET", "/v1/faults", &Value::Null)?;
+    Ok(answer["faults"].as_array().cloned().unwrap_or_default())
 }
 
 #[tokio::test]
@@ -147,7 +147,7 @@ async fn nothing_outlives_the_runner_by_more_than_the_lease() {
     let mut runner = stage.start("runner", command);
     until("all faults are on", 60, async || {
         assert_eq!(runner.ended(), None, "the runner failed");
-        let on = all_on(&api)?;
+        let on = journal(&api)?;
         if on.len() == faults().len() { Ok(()) } else { Err(format!("{on:?}")) }
     })
     .await;
@@ -156,7 +156,7 @@ async fn nothing_outlives_the_runner_by_more_than_the_lease() {
         assert!(works(address).await.is_err(), "{kind} does not bite");
     }
     sleep(Duration::from_secs_f64(LEASE_S)).await;
-    for fault in all_on(&api).expect("a journal") {
+    for fault in journal(&api).expect("a journal") {
         assert_eq!(fault["until"], Value::Null, "it was not renewed: {fault}");
         assert!(fault["proven"] == true || fault["kind"] == "link.down", "it did not bite: {fault}");
     }
@@ -164,7 +164,7 @@ async fn nothing_outlives_the_runner_by_more_than_the_lease() {
     runner.kill().await;
     until("all faults are over", LEASE_S as u64 + LEFT_S_MAX, async || {
         let open: Vec<Value> =
-            all_on(&api)?.into_iter().filter(|fault| fault["removed_by"] != "lease").collect();
+            journal(&api)?.into_iter().filter(|fault| fault["removed_by"] != "lease").collect();
         if !open.is_empty() {
             return Err(format!("{open:?}"));
         }
