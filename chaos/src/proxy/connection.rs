@@ -22,8 +22,15 @@ const CLOSE_S_MAX: u64 = 1;
 /// Carries `client` to `upstream` until either is through with it. Dropped at any time, it closes both.
 pub(super) async fn serve(client: TcpStream, upstream: &str, luck: Luck, plan: watch::Receiver<Plan>) {
     let Some(client) = admitted(client, &luck, plan.clone()).await else { return };
-    let Some(server) = dialled(upstream).await else { return };
-    if let Err(error) = carry(client, server, &luck, plan).await {
+    let carried = match dialled(upstream).await {
+        Ok(server) => carry(client, server, &luck, plan).await,
+        Err(error) => {
+            tracing::info!(%error, upstream, "the server does not take a connection");
+            // Taken and reset at once, it shows as a failed dial.
+            if error.kind() == io::ErrorKind::ConnectionReset { client.set_zero_linger() } else { Ok(()) }
+        }
+    };
+    if let Err(error) = carried {
         tracing::debug!(%error, "a connection was not cut as it should");
     }
 }
@@ -48,18 +55,9 @@ async fn admitted(client: TcpStream, luck: &Luck, mut plan: watch::Receiver<Plan
     }
 }
 
-async fn dialled(upstream: &str) -> Option<TcpStream> {
-    match timeout(Duration::from_secs(DIAL_S_MAX), TcpStream::connect(upstream)).await {
-        Ok(Ok(server)) => Some(server),
-        Ok(Err(error)) => {
-            tracing::info!(%error, upstream, "the server does not take a connection");
-            None
-        }
-        Err(_) => {
-            tracing::info!(upstream, "the server took no connection in time");
-            None
-        }
-    }
+async fn dialled(upstream: &str) -> io::Result<TcpStream> {
+    let dialled = timeout(Duration::from_secs(DIAL_S_MAX), TcpStream::connect(upstream)).await;
+    dialled.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
 async fn carry(
