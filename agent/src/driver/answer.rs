@@ -198,6 +198,8 @@ mod tests {
         let json = Expect { json: true, ..Expect::default() };
         assert_eq!(answer(text("{\"state\": 1}"), &json).await, Answer::Yes);
         assert_eq!(answer(text("started"), &json).await, Answer::Odd { status: 200 });
+        let no_text = ResponseTemplate::new(200).set_body_raw(&b"\"\xff\xfe\""[..], "application/json");
+        assert_eq!(answer(no_text, &json).await, Answer::Odd { status: 200 }, "JSON is UTF-8");
         let marker = Expect { body_contains: Some("late".into()), ..Expect::default() };
         let far = format!("{}late", "x".repeat(body::BODY_BYTES_MAX));
         assert_eq!(answer(text(&far), &marker).await, Answer::Odd { status: 200 }, "beyond the bound");

@@ -5,6 +5,7 @@ use std::{ops::Range, path::PathBuf};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 pub use super::experiment::args::{ExpandArgs, ListArgs, PlanArgs, ValidateArgs};
+use super::proxy::ProxyArgs;
 use crate::{fleet::DatabaseChoice, points::CourseDatabase, world::spec::PLAYED_DAYS_MAX};
 
 /// The proving ground of Reveille: plays a simulated world against the real controller and agents, and judges.
@@ -53,6 +54,8 @@ pub enum Command {
     /// Uses a share of this machine until it is killed.
     #[command(hide = true)]
     Burn(BurnArgs),
+    /// Carries connections, and breaks them when it is told to, over the HTTP API of Toxiproxy.
+    Proxy(ProxyArgs),
     /// Measures what no demonstration can show.
     Bench(BenchArgs),
 }

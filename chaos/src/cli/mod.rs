@@ -4,6 +4,7 @@ pub mod args;
 mod bench;
 mod experiment;
 mod play;
+pub mod proxy;
 mod sandbox;
 mod sim;
 mod tell;
@@ -50,6 +51,7 @@ pub async fn main_with(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             crate::machine::burn_share(burn.cores);
             Ok(Verdict::Held)
         }
+        Command::Proxy(proxy) => proxy::serve(proxy, args.output).await,
         Command::Bench(bench) => bench::bench(bench, args.output).await,
     };
     ended.map_or_else(
