@@ -74,7 +74,7 @@ pub struct SimArgs {
     /// Keep plans, histories and pages of seeds that did not hold in this directory.
     #[arg(long, value_name = "DIR")]
     pub keep: Option<PathBuf>,
-    /// Write a JUnit report for CI.
+    /// Write a `JUnit` report for CI.
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
 }

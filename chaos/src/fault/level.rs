@@ -7,12 +7,12 @@ pub struct Level {
     pub span: Span,
     /// Index of the host.
     host: usize,
-    level: f64,
+    value: f64,
 }
 
 impl Level {
     pub fn new(span: Span, host: usize, level: f64) -> Self {
-        Self { span, host, level }
+        Self { span, host, value: level }
     }
 
     /// The level, where this host is met now.
@@ -21,7 +21,7 @@ impl Level {
             return None;
         }
         self.span.count(true);
-        Some(self.level)
+        Some(self.value)
     }
 }
 

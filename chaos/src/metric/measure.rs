@@ -15,7 +15,9 @@ pub fn measure(name: &str, events: &[Event], span: (f64, f64)) -> Option<f64> {
     let (from_s, to_s) = span;
     let is_within = |at_s: f64| (from_s..to_s).contains(&at_s);
     let mut settings = Settings::default();
-    events.iter().for_each(|event| settings.follow(event));
+    for event in events {
+        settings.follow(event);
+    }
     let wakes = || {
         let all = attempted(events, settings.began_ms as f64);
         all.into_values().filter(|wake| is_within(wake.begun_s)).collect::<Vec<_>>()

@@ -1,4 +1,4 @@
-//! A sweep as JUnit XML, for CI: a test case for each seed.
+//! A sweep as `JUnit` XML, for CI: a test case for each seed.
 
 use std::time::Duration;
 

@@ -113,7 +113,7 @@ impl Run<'_> {
                     faults.levels.insert(kind, Level::new(span, host, cpu_percent));
                 }
                 Fault::CpuNoise { host, share } => {
-                    drop(faults.levels.insert(kind, Level::new(span, host, share)))
+                    faults.levels.insert(kind, Level::new(span, host, share));
                 }
                 Fault::AgentCrash { .. }
                 | Fault::ControllerCrash {}
@@ -252,7 +252,7 @@ impl Run<'_> {
         for planned in self.active.iter().map(|place| &self.plan.faults[*place]) {
             match planned.fault {
                 Fault::Partition { host: of } if of == host => {
-                    (now.there, now.back) = (Flow::Held, Flow::Held)
+                    (now.there, now.back) = (Flow::Held, Flow::Held);
                 }
                 Fault::OneWay { host: of, up } if of == host => {
                     *(if up { &mut now.there } else { &mut now.back }) = Flow::Held;

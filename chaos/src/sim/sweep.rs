@@ -141,7 +141,7 @@ fn play(spec: &SweepSpec, seed: u64) -> anyhow::Result<(SimOutcome, Option<Strin
         let page = outcome.page(&history, &replay(seed, spec));
         std::fs::write(to.join("index.html"), page)?;
     }
-    let again = if seed % TWICE_EVERY == 0 {
+    let again = if seed.is_multiple_of(TWICE_EVERY) {
         let directory = room::directory().context("failed to make a directory")?;
         Some(run(&plan, directory.path())?.history_sha256)
     } else {

@@ -119,8 +119,9 @@ impl Store {
 
     /// The same; answers are waited for as `waits` says.
     pub async fn open_waiting(database: &Database, waits: &Waits) -> Result<Self, StoreError> {
-        let store = Self::connect_waiting(database, waits).await?;
-        waits.until(store.migrate()).await?;
+        let store = Box::pin(Self::connect_waiting(database, waits)).await?;
+        // Making tables is a large thing to carry around.
+        Box::pin(waits.until(store.migrate())).await?;
         Ok(store)
     }
 

@@ -76,7 +76,7 @@ impl Pool {
             Backend::Sqlite => options.test_before_acquire(false),
             Backend::Postgres => watched(options, &given_up),
         };
-        let inner = waits.until(options.connect_with(to)).await?;
+        let inner = Box::pin(waits.until(options.connect_with(to))).await?;
         Ok(Self { inner, given_up, waits: waits.clone() })
     }
 

@@ -16,6 +16,7 @@ use reveille_proto::{
     clock::Clock,
     points::Points,
     v1::{self, Effect, Outcome, agent_message::Kind},
+    waits::Waits,
 };
 use tokio::{
     sync::{mpsc, watch},
@@ -41,7 +42,7 @@ impl Agent {
     fn start(rig: &Rig) -> Self {
         let clock = Clock::system();
         let (file, book) = JournalFile::open(rig.dir.path(), "journal", clock.now()).expect("opened");
-        let (journal, _writer) = Journal::start(file, Points::default());
+        let (journal, _writer) = Journal::start(file, Points::default(), Waits::default());
         let sample = Sample { cpu_percent: 1.0, cores: 4.0, ..Sample::default() };
         let load = watch::Sender::new(Some(Reading { measured_at: clock.now(), sample }));
         let executor = Executor::new(Parts {

@@ -72,7 +72,7 @@ impl Rig {
             status: None,
         };
         let endpoints = Endpoints { retry_after_max_s: 600, ..Endpoints::default() };
-        Target::all(&[instance], &endpoints, self.dir.path(), &Clock::system(), None).expect("valid")
+        Target::all(&[instance], &endpoints, self.dir.path(), &Clock::system(), None, None).expect("valid")
     }
 
     /// One call of the real driver.
