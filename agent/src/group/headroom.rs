@@ -228,7 +228,7 @@ mod tests {
         for second in 0..300 {
             pass(&mut headroom, 1.0, if second % 2 == 0 { 0.5 } else { 0.52 });
         }
-        let free = 1.38 - 0.52 - headroom.group_cores(&ROOM);
+        let free = 1.334 - 0.52 - headroom.group_cores(&ROOM);
         assert!((0.03..0.08).contains(&free), "three times a change of 0.02, about: {free}");
     }
 
