@@ -21,15 +21,16 @@ const PIECES_MAX: usize = 256;
 pub(super) fn lay(weather: watch::Receiver<Weather>, met: Met, rng: StdRng) -> (DuplexStream, DuplexStream) {
     let (caller, near) = tokio::io::duplex(BUFFER_BYTES);
     let (called, far) = tokio::io::duplex(BUFFER_BYTES);
-    tokio::spawn(lie(near, far, weather, met, rng));
+    // Cut as soon as it is laid, not as soon as it has had its first turn.
+    let cuts = weather.borrow().cuts;
+    tokio::spawn(lie((near, far), (weather, cuts), met, rng));
     (caller, called)
 }
 
 /// Both directions. Dropping both ends tells those who hold the others.
 async fn lie(
-    near: DuplexStream,
-    far: DuplexStream,
-    weather: watch::Receiver<Weather>,
+    (near, far): (DuplexStream, DuplexStream),
+    (weather, cuts): (watch::Receiver<Weather>, u64),
     met: Met,
     mut rng: StdRng,
 ) {
@@ -37,7 +38,6 @@ async fn lie(
     let (far_read, far_write) = split(far);
     let other = rng.fork();
     let mut is_cut = weather.clone();
-    let cuts = weather.borrow().cuts;
     tokio::select! {
         biased;
         _ = is_cut.wait_for(|weather| weather.cuts != cuts) => met.count(),
