@@ -7,7 +7,10 @@ use std::{
 };
 
 use anyhow::Context as _;
-use reveille_proto::waits::Waits;
+use reveille_proto::{
+    v1::{Reason, WakeView},
+    waits::Waits,
+};
 use serde_json::json;
 use tokio::time::Instant;
 use tonic::Code;
@@ -17,6 +20,7 @@ use crate::{
     fault::{FaultProof, Level, SlowWake, Span, Toll},
     history::{Entry, Function, History, Key, Kind},
     net::{Flow, Weather},
+    play::watch::Wakes,
     world::{host_id, instance_id, stream},
 };
 
@@ -299,13 +303,13 @@ impl Run<'_> {
             let mut quiet = 0;
             while quiet < 2 {
                 clock.sleep(LOOK_EVERY).await;
-                let is_quiet = watch.look().await.is_ok() && watch.seen.in_progress() == 0;
+                let is_quiet = watch.look().await.is_ok() && left(&watch.seen) == 0;
                 quiet = if is_quiet { quiet + 1 } else { 0 };
             }
         };
         let is_settled = clock.timeout(SETTLE, gone).await.is_some();
-        let left = self.stage.watch.seen.in_progress();
-        Ok(if is_settled { Vec::new() } else { vec![format!("{left} wakes were still in progress")] })
+        let left = left(&self.stage.watch.seen);
+        Ok(if is_settled { Vec::new() } else { vec![format!("{left} wakes had no end yet")] })
     }
 
     /// The hosts as they are in the end.
@@ -317,6 +321,12 @@ impl Run<'_> {
             self.stage.recorder.record(Entry::new("controller", Kind::Ok, Function::Gate, key).value(value));
         }
     }
+}
+
+/// Wakes that somebody waits for, an agent or who asked: a forecast that was never sent may expire in its own time.
+fn left(seen: &Wakes) -> usize {
+    let is_waited_for = |wake: &WakeView| wake.attempt > 0 || wake.reason() != Reason::Forecast;
+    seen.all.iter().filter(|wake| wake.end.is_empty() && is_waited_for(wake)).count()
 }
 
 /// Whether the world does not do it by itself.
@@ -370,11 +380,12 @@ mod tests {
             Fault::LostResponse { share: 0.5 },
             Fault::SlowWake { factor: 2.0 },
             Fault::CpuNoise { host: 0, share: 0.3 },
-            Fault::LyingLoad { host: 1, cpu_percent: 99.0 },
             Fault::Latency { host: 1, delay_ms: 500, jitter_ms: 500 },
             Fault::Reset { host: 0 },
         ];
         let mut faults: Vec<Planned> = all.into_iter().map(|fault| planned(300, 6_600, fault)).collect();
+        // Not until the end: whoever asked for an instance there waits until somebody measures again.
+        faults.push(planned(300, 1_200, Fault::LyingLoad { host: 1, cpu_percent: 99.0 }));
         faults.push(planned(1_500, 120, Fault::ControllerCrash {}));
         faults.push(planned(2_700, 90, Fault::AgentCrash { host: 0 }));
         faults.push(planned(3_600, 600, Fault::Partition { host: 0 }));
