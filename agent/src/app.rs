@@ -68,7 +68,7 @@ pub struct Agent {
 impl Agent {
     /// Opens the journal, measures for the first time, binds the port of the metrics. Nothing is woken yet.
     pub async fn build(config: Config, seams: Seams) -> Result<Self, AgentError> {
-        let Seams { clock, load, seed, starts, groups, points } = seams;
+        let Seams { clock, load, seed, starts, groups, points, waits, dial, carrier } = seams;
         config.check()?;
         let (host, state_dir, instances) =
             (config.host_id()?, config.state_dir()?, config.listed_instances()?);
@@ -85,7 +85,8 @@ impl Agent {
         let cores = sampler.first().await?.sample.cores;
         let metrics = Metrics::default();
         metrics.journal_bad_lines.inc_by(file.bad_lines());
-        let targets = Target::all(&instances, &config.endpoints, &state_dir, &clock, groups.as_ref())?;
+        let targets =
+            Target::all(&instances, &config.endpoints, &state_dir, &clock, groups.as_ref(), carrier)?;
         let listener = listen(config.metrics.listen).await?;
         let identity = Identity {
             host: host.clone(),
@@ -96,7 +97,7 @@ impl Agent {
         };
         log_start(&identity, &state_dir, instances.iter().map(|instance| &instance.id));
         let stop = CancellationToken::new();
-        let (journal, writer) = Journal::start(file, points.clone());
+        let (journal, writer) = Journal::start(file, points.clone(), waits);
         let wakes_max = config.guard.wakes_max.unwrap_or_else(|| wakes_max_default(cores, groups.is_some()));
         let executor = Executor::new(Parts {
             clock: clock.clone(),
@@ -127,6 +128,7 @@ impl Agent {
             load: sampler.readings(),
             tally: sampler.tally(),
             metrics: metrics.clone(),
+            dial,
         };
         let link = Link::new(session, rng.next_u64());
         Ok(Self { executor, sampler, link, governor, metrics, listener, stop, writer })
@@ -156,6 +158,7 @@ impl Agent {
         parts.spawn(notify::watchdog());
         notify::ready();
         let end = tokio::select! {
+            biased;
             () = shutdown.cancelled() => Ok(()),
             ended = parts.join_next() => Err(AgentError::Part(ended.and_then(Result::err))),
         };

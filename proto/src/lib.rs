@@ -8,6 +8,7 @@ pub mod codec;
 pub mod edge;
 pub mod ids;
 pub mod points;
+pub mod waits;
 
 /// Generated from `proto/reveille/v1/*.proto`; `tests/bootstrap.rs` fails when it is out of date.
 #[expect(

@@ -1,6 +1,7 @@
 //! The road seen from outside: real processes on loopback, and the layout of the house.
 
 mod crash;
+mod dead_runner;
 mod failover;
 mod faults;
 mod harness;
@@ -10,6 +11,8 @@ mod notify;
 mod points;
 mod readme;
 mod sandbox;
+mod toolkit;
+mod toxiproxy;
 
 /// The top of the repository.
 fn root() -> std::path::PathBuf {

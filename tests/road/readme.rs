@@ -101,6 +101,8 @@ const COMMANDS: &[(&str, How)] = &[
     ("reveille-chaos bench failover --rounds 1", InContainers),
     ("reveille-chaos bench points --database sqlite --every 60", Here),
     ("reveille-chaos bench throttle --seeds 2", Here),
+    ("reveille-chaos sim --seeds 0..20", Here),
+    ("reveille-chaos replay --seed 7 --html /tmp/reveille-seed-7.html", Here),
 ];
 
 /// The lines of all `sh` blocks, continued ones joined, without comments.

@@ -1,15 +1,17 @@
 //! Where the world comes in, and what it is in production.
 
-use std::{fmt, path::Path};
+use std::{fmt, path::Path, sync::Arc};
 
-use reveille_proto::{clock::Clock, points::Points};
+use reveille_proto::{clock::Clock, points::Points, waits::Waits};
 use tracing::info;
 
 use super::AgentError;
 use crate::{
     chain::Chain,
     config::{Config, CpuGroupMode, Driver},
+    driver::Carrier,
     group::{Groups, Starts},
+    link::Dial,
     load::{HostSource, Source},
 };
 
@@ -24,6 +26,12 @@ pub struct Seams {
     pub groups: Option<Groups>,
     /// Who is told of the points that are passed.
     pub points: Points,
+    /// How the journal's disk is waited for.
+    pub waits: Waits,
+    /// How the controller is reached; where none is given, over TCP.
+    pub dial: Option<Dial>,
+    /// How endpoints and instances are reached; where none is given, over HTTP.
+    pub carrier: Option<Arc<dyn Carrier>>,
 }
 
 impl fmt::Debug for Seams {
@@ -35,7 +43,17 @@ impl fmt::Debug for Seams {
 impl Seams {
     /// Only the whole host is measured, and nothing is capped.
     pub fn new(clock: Clock, load: Box<dyn Source>, seed: u64) -> Self {
-        Self { clock, load, seed, starts: None, groups: None, points: Points::default() }
+        Self {
+            clock,
+            load,
+            seed,
+            starts: None,
+            groups: None,
+            points: Points::default(),
+            waits: Waits::default(),
+            dial: None,
+            carrier: None,
+        }
     }
 
     /// The system's clock, the kernel's counters and CPU groups, a seed from the operating system.

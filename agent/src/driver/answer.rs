@@ -6,6 +6,7 @@ use reqwest::Response;
 use super::{
     CallOutcome,
     body::{self, Body, Who},
+    caller::Unanswered,
     retry_after::retry_after_s,
 };
 use crate::{chain::Chain, config::Endpoint};
@@ -42,14 +43,14 @@ pub(super) enum Answer {
 impl Answer {
     pub(super) async fn of(
         endpoint: &Endpoint,
-        sent: reqwest::Result<Response>,
+        sent: Result<Response, Unanswered>,
         now: Timestamp,
         retry_after_max_s: u32,
     ) -> Self {
         let response = match sent {
             Ok(response) => response,
-            Err(e) if e.is_connect() => return Self::NotReached { problem: describe(e) },
-            Err(e) => return Self::Lost { problem: describe(e) },
+            Err(Unanswered { sent: false, problem }) => return Self::NotReached { problem },
+            Err(Unanswered { sent: true, problem }) => return Self::Lost { problem },
         };
         let status = response.status().as_u16();
         if endpoint.expect.status.iter().any(|range| range.holds(status)) {
@@ -142,15 +143,16 @@ mod tests {
     use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
 
     use super::*;
-    use crate::{config::Expect, driver::target::client_for_tests};
+    use crate::{config::Expect, driver::caller::caller_for_tests};
 
     const LOGIN: &str = "<html><form><input type=\"password\" name=\"p\"></form></html>";
 
     async fn sent(uri: &str, expect: &Expect) -> Answer {
         let endpoint = Endpoint { expect: expect.clone(), ..Endpoint::default() };
-        let request = client_for_tests().post(uri).timeout(Duration::from_secs(5));
+        let caller = caller_for_tests();
+        let request = caller.request(reqwest::Method::POST, uri).timeout(Duration::from_secs(5));
         let now = "2026-03-02T08:00:00Z".parse().expect("valid");
-        Answer::of(&endpoint, request.send().await, now, 600).await
+        Answer::of(&endpoint, caller.send(request).await, now, 600).await
     }
 
     async fn answer(response: ResponseTemplate, expect: &Expect) -> Answer {
@@ -196,6 +198,8 @@ mod tests {
         let json = Expect { json: true, ..Expect::default() };
         assert_eq!(answer(text("{\"state\": 1}"), &json).await, Answer::Yes);
         assert_eq!(answer(text("started"), &json).await, Answer::Odd { status: 200 });
+        let no_text = ResponseTemplate::new(200).set_body_raw(&b"\"\xff\xfe\""[..], "application/json");
+        assert_eq!(answer(no_text, &json).await, Answer::Odd { status: 200 }, "JSON is UTF-8");
         let marker = Expect { body_contains: Some("late".into()), ..Expect::default() };
         let far = format!("{}late", "x".repeat(body::BODY_BYTES_MAX));
         assert_eq!(answer(text(&far), &marker).await, Answer::Odd { status: 200 }, "beyond the bound");
@@ -235,9 +239,10 @@ mod tests {
             expect: Expect { body_contains: Some("started".into()), ..Expect::default() },
             ..Endpoint::default()
         };
-        let request = client_for_tests().post(&uri).timeout(Duration::from_secs(1));
+        let caller = caller_for_tests();
+        let request = caller.request(reqwest::Method::POST, &uri).timeout(Duration::from_secs(1));
         let now = "2026-03-02T08:00:00Z".parse().expect("valid");
-        let answer = Answer::of(&endpoint, request.send().await, now, 600).await;
+        let answer = Answer::of(&endpoint, caller.send(request).await, now, 600).await;
         assert!(matches!(answer, Answer::Lost { .. }), "{answer:?}");
         dripping.await.expect("it notices");
     }

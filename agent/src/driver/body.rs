@@ -44,10 +44,12 @@ pub(super) async fn judge(expect: &Expect, response: Response, who: Who) -> reqw
         return Ok(Body::Expected);
     }
     let body = read(response).await?;
+    // A parser that only looks over JSON takes bytes that are no text for text.
+    let is_text = str::from_utf8(&body).is_ok();
     let text = String::from_utf8_lossy(&body);
     let has_text = expect.body_contains.as_deref().is_none_or(|marker| text.contains(marker));
-    let is_json =
-        !expect.json || (!is_page && serde_json::from_slice::<serde::de::IgnoredAny>(&body).is_ok());
+    let is_json = !expect.json
+        || (!is_page && is_text && serde_json::from_slice::<serde::de::IgnoredAny>(&body).is_ok());
     Ok(match (has_text && is_json, is_page) {
         (false, true) => Body::Page,
         (false, false) => Body::Odd,

@@ -3,16 +3,14 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
-use reqwest::{
-    Client,
-    header::{HeaderMap, HeaderName, HeaderValue},
-};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reveille_proto::clock::Clock;
 
 use super::{
     Call, CallOutcome,
     answer::{Answer, describe},
     breaker::Breaker,
+    caller::Caller,
 };
 use crate::config::{self, Endpoints, SecretText};
 
@@ -41,7 +39,7 @@ fn authority(url: &str) -> String {
 }
 
 pub(super) struct Endpoint {
-    client: Client,
+    caller: Caller,
     config: config::Endpoint,
     clock: Clock,
     retry_after_max_s: u32,
@@ -53,14 +51,14 @@ pub(super) struct Endpoint {
 
 impl Endpoint {
     pub(super) fn new(
-        client: Client,
+        caller: Caller,
         config: config::Endpoint,
         clock: Clock,
         breakers: &mut Breakers,
     ) -> Self {
         let (shared, own) = (breakers.shared(&config.url), Breaker::new(&breakers.settings));
         let retry_after_max_s = breakers.settings.retry_after_max_s;
-        Self { client, config, clock, retry_after_max_s, shared, own }
+        Self { caller, config, clock, retry_after_max_s, shared, own }
     }
 
     /// Asks it once, or says when a breaker lets it be asked again.
@@ -85,11 +83,11 @@ impl Endpoint {
     }
 
     async fn once(&self, call: &Call) -> Answer {
-        let request = match request(&self.client, &self.config, call) {
+        let request = match request(&self.caller, &self.config, call) {
             Ok(request) => request,
             Err(problem) => return Answer::NotMade { problem },
         };
-        let sent = self.client.execute(request).await;
+        let sent = self.caller.carry(request).await;
         Answer::of(&self.config, sent, self.clock.now(), self.retry_after_max_s).await
     }
 
@@ -98,11 +96,11 @@ impl Endpoint {
     }
 }
 
-fn request(client: &Client, endpoint: &config::Endpoint, call: &Call) -> Result<reqwest::Request, String> {
+fn request(caller: &Caller, endpoint: &config::Endpoint, call: &Call) -> Result<reqwest::Request, String> {
     let method = reqwest::Method::from_bytes(endpoint.method.as_bytes()).map_err(|e| e.to_string())?;
     let wake_id = call.wake.to_string();
-    let mut request = client
-        .request(method, endpoint.url.replace("{wake_id}", &wake_id))
+    let mut request = caller
+        .request(method, &endpoint.url.replace("{wake_id}", &wake_id))
         .headers(headers(&endpoint.headers)?)
         .header(
             "idempotency-key",

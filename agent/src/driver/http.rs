@@ -1,12 +1,12 @@
 //! Wakes by calling the endpoint the instance's platform offers, or the other one where the first certainly did nothing.
 
 use futures::future::BoxFuture;
-use reqwest::Client;
 use reveille_proto::clock::Clock;
 use tracing::info;
 
 use super::{
     Call, CallOutcome, Driver,
+    caller::Caller,
     endpoint::{Breakers, Endpoint},
 };
 use crate::config;
@@ -20,13 +20,13 @@ pub(super) struct HttpDriver {
 impl HttpDriver {
     /// Endpoints of the same authority share a breaker among `breakers`.
     pub(super) fn new(
-        client: &Client,
+        caller: &Caller,
         endpoint: &config::Endpoint,
         clock: &Clock,
         breakers: &mut Breakers,
     ) -> Self {
         let mut guarded = |config: &config::Endpoint| {
-            Endpoint::new(client.clone(), config.clone(), clock.clone(), breakers)
+            Endpoint::new(caller.clone(), config.clone(), clock.clone(), breakers)
         };
         let (first, fallback) = (guarded(endpoint), endpoint.fallback.as_deref().map(guarded));
         Self { clock: clock.clone(), first, fallback }
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
     use crate::{
         config::{Endpoint, Endpoints, Expect, SecretText},
-        driver::target::client_for_tests,
+        driver::caller::caller_for_tests,
     };
 
     const WAKE: &str = "0190a1b2-0000-7000-8000-000000000001";
@@ -101,7 +101,7 @@ mod tests {
 
     fn driver(endpoint: &Endpoint) -> HttpDriver {
         let settings = Endpoints { breaker_failures: 2, retry_after_max_s: 600, ..Endpoints::default() };
-        HttpDriver::new(&client_for_tests(), endpoint, &Clock::system(), &mut Breakers::new(&settings))
+        HttpDriver::new(&caller_for_tests(), endpoint, &Clock::system(), &mut Breakers::new(&settings))
     }
 
     async fn outcome(endpoint: Endpoint) -> CallOutcome {
@@ -250,7 +250,7 @@ mod tests {
         };
         let settings = Endpoints { breaker_failures: 2, ..Endpoints::default() };
         let mut breakers = Breakers::new(&settings);
-        let client = client_for_tests();
+        let client = caller_for_tests();
         let [one, other] = [(); 2].map(|()| HttpDriver::new(&client, &both, &Clock::system(), &mut breakers));
         for driver in [&one, &one, &one, &other] {
             assert_eq!(driver.call(&call()).await, CallOutcome::Accepted);

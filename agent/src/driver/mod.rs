@@ -4,6 +4,7 @@ mod answer;
 mod body;
 mod breaker;
 mod call;
+mod caller;
 mod endpoint;
 mod http;
 mod pid_file;
@@ -15,5 +16,6 @@ mod target;
 
 pub use self::{
     call::{Call, CallOutcome, Driver, Platform, Probe},
+    caller::{Carrier, Unanswered},
     target::{Target, TargetError, Targets},
 };

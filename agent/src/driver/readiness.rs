@@ -3,25 +3,27 @@
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use reqwest::Method;
 use tokio::net::TcpStream;
 
 use super::{
     Probe,
     body::{self, Body, Who},
+    caller::Caller,
     endpoint::headers,
 };
 use crate::config::{HttpReadiness, Readiness, TcpReadiness};
 
 /// The probe the configuration asks for.
-pub(super) fn probe(client: &reqwest::Client, readiness: &Readiness) -> Box<dyn Probe> {
+pub(super) fn probe(caller: &Caller, readiness: &Readiness) -> Box<dyn Probe> {
     match readiness.clone() {
-        Readiness::Http(readiness) => Box::new(HttpProbe { client: client.clone(), readiness }),
+        Readiness::Http(readiness) => Box::new(HttpProbe { caller: caller.clone(), readiness }),
         Readiness::Tcp(readiness) => Box::new(TcpProbe { readiness }),
     }
 }
 
 struct HttpProbe {
-    client: reqwest::Client,
+    caller: Caller,
     readiness: HttpReadiness,
 }
 
@@ -29,14 +31,9 @@ impl Probe for HttpProbe {
     fn look(&self) -> BoxFuture<'_, Result<(), String>> {
         Box::pin(async {
             let HttpReadiness { url, headers: wanted, expect, request_timeout_s, .. } = &self.readiness;
-            let response = self
-                .client
-                .get(url)
-                .headers(headers(wanted)?)
-                .timeout(Duration::from_secs(*request_timeout_s))
-                .send()
-                .await
-                .map_err(|e| e.without_url().to_string())?;
+            let request = self.caller.request(Method::GET, url).headers(headers(wanted)?);
+            let request = request.timeout(Duration::from_secs(*request_timeout_s));
+            let response = self.caller.send(request).await.map_err(|e| e.problem)?;
             let status = response.status().as_u16();
             let not_itself = format!("it answered {status}, not as itself");
             if !expect.status.iter().any(|range| range.holds(status)) {
@@ -73,14 +70,14 @@ mod tests {
     use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
 
     use super::*;
-    use crate::driver::target::client_for_tests;
+    use crate::driver::caller::caller_for_tests;
 
     fn http(url: &str, marker: &str) -> Box<dyn Probe> {
         let readiness: Readiness = toml::from_str(&format!(
             "kind = \"http\"\nurl = \"{url}\"\nexpect = {{ status = [200], body_contains = \"{marker}\" }}"
         ))
         .expect("valid");
-        probe(&client_for_tests(), &readiness)
+        probe(&caller_for_tests(), &readiness)
     }
 
     #[tokio::test]
@@ -113,7 +110,7 @@ mod tests {
         assert_eq!(http(&server.uri(), "dev7").look().await, Ok(()));
         let readiness = format!("kind = \"http\"\nurl = \"{}\"", server.uri());
         let readiness: Readiness = toml::from_str(&readiness).expect("valid");
-        assert_eq!(probe(&client_for_tests(), &readiness).look().await, Ok(()));
+        assert_eq!(probe(&caller_for_tests(), &readiness).look().await, Ok(()));
     }
 
     #[tokio::test]
@@ -122,7 +119,7 @@ mod tests {
         let address = listener.local_addr().expect("bound").to_string();
         let readiness =
             Readiness::Tcp(TcpReadiness { address, successes: 1, interval_ms: 10, connect_timeout_s: 5 });
-        let tcp = probe(&client_for_tests(), &readiness);
+        let tcp = probe(&caller_for_tests(), &readiness);
         assert_eq!(tcp.look().await, Ok(()));
         drop(listener);
         assert!(tcp.look().await.is_err());

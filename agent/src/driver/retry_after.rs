@@ -10,9 +10,12 @@ use reqwest::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
 /// A date is taken against the answer's own `Date`: the endpoint's clock need not be ours.
 pub(super) fn retry_after_s(headers: &HeaderMap, now: Timestamp, max_s: u32) -> Option<u32> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let wanted_s = match text.parse::<u64>().ok() {
-        Some(seconds) => seconds,
-        None => until_s(headers, text, now)?,
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let wanted_s = if is_number {
+        // One that is too large for us is still a wish for a long time.
+        text.parse().unwrap_or(u64::MAX)
+    } else {
+        until_s(headers, text, now)?
     };
     Some(u32::try_from(wanted_s).unwrap_or(u32::MAX).min(max_s))
 }
@@ -48,6 +51,8 @@ mod tests {
     fn seconds_and_dates_are_understood_and_bounded() {
         assert_eq!(said(&[("retry-after", "7")]), Some(7));
         assert_eq!(said(&[("retry-after", "99999999999")]), Some(600));
+        assert_eq!(said(&[("retry-after", "99999999999999999999999999")]), Some(600), "more than fits");
+        assert_eq!(said(&[("retry-after", "-5")]), None);
         assert_eq!(said(&[("retry-after", "Mon, 02 Mar 2026 08:01:30 GMT")]), Some(90));
         assert_eq!(said(&[("retry-after", "Mon, 02 Mar 2026 07:00:00 GMT")]), Some(0), "it is past");
         let skewed = ("date", "Mon, 02 Mar 2026 08:01:00 GMT");

@@ -3,26 +3,27 @@
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use reqwest::Method;
 use serde_json::Value;
 
-use super::{Platform, answer::describe, body, endpoint::headers};
+use super::{Platform, answer::describe, body, caller::Caller, endpoint::headers};
 use crate::config::{Status, StatusWord};
 
 pub(super) struct HttpStatus {
-    client: reqwest::Client,
+    caller: Caller,
     status: Status,
 }
 
 impl HttpStatus {
-    pub(super) fn new(client: reqwest::Client, status: Status) -> Self {
-        Self { client, status }
+    pub(super) fn new(caller: Caller, status: Status) -> Self {
+        Self { caller, status }
     }
 
     async fn ask(&self) -> Result<StatusWord, String> {
         let Status { url, headers: wanted, field, values, request_timeout_s } = &self.status;
-        let request = self.client.get(url).headers(headers(wanted)?);
+        let request = self.caller.request(Method::GET, url).headers(headers(wanted)?);
         let timeout = Duration::from_secs(*request_timeout_s);
-        let response = request.timeout(timeout).send().await.map_err(describe)?;
+        let response = self.caller.send(request.timeout(timeout)).await.map_err(|e| e.problem)?;
         let status = response.status();
         if !status.is_success() {
             return Err(format!("it answered {}", status.as_u16()));
@@ -57,7 +58,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::driver::target::client_for_tests;
+    use crate::driver::caller::caller_for_tests;
 
     async fn word(body: ResponseTemplate) -> Result<StatusWord, String> {
         let server = MockServer::start().await;
@@ -68,7 +69,7 @@ mod tests {
             server.uri()
         ))
         .expect("valid");
-        HttpStatus::new(client_for_tests(), status).word().await
+        HttpStatus::new(caller_for_tests(), status).word().await
     }
 
     fn saying(state: &Value) -> ResponseTemplate {

@@ -1,12 +1,12 @@
 //! The listed instances with what it takes to wake them.
 
-use std::{collections::BTreeMap, fmt, path::Path, time::Duration};
+use std::{collections::BTreeMap, fmt, path::Path, sync::Arc, time::Duration};
 
 use reveille_proto::{InstanceId, clock::Clock};
 
 use super::{
-    Driver, Platform, Probe, endpoint::Breakers, http::HttpDriver, process::ProcessDriver, readiness,
-    status::HttpStatus,
+    Carrier, Driver, Platform, Probe, caller::Caller, endpoint::Breakers, http::HttpDriver,
+    process::ProcessDriver, readiness, status::HttpStatus,
 };
 use crate::{config, group::Groups};
 
@@ -48,15 +48,16 @@ pub enum TargetError {
 
 impl Target {
     /// From the configuration, the drivers of which keep what they must remember in `state_dir`. Processes start in
-    /// `groups`.
+    /// `groups`, and requests leave by the `carrier` where there is one.
     pub fn all(
         instances: &[config::Instance],
         endpoints: &config::Endpoints,
         state_dir: &Path,
         clock: &Clock,
         groups: Option<&Groups>,
+        carrier: Option<Arc<dyn Carrier>>,
     ) -> Result<Targets, TargetError> {
-        let client = http_client()?;
+        let caller = Caller::new(carrier)?;
         let mut breakers = Breakers::new(endpoints);
         let pid_dir = state_dir.join("pids");
         std::fs::create_dir_all(&pid_dir)
@@ -64,7 +65,7 @@ impl Target {
         let mut target = |instance: &config::Instance| {
             let driver: Box<dyn Driver> = match &instance.driver {
                 config::Driver::Http(endpoint) => {
-                    Box::new(HttpDriver::new(&client, endpoint, clock, &mut breakers))
+                    Box::new(HttpDriver::new(&caller, endpoint, clock, &mut breakers))
                 }
                 config::Driver::Process(process) => Box::new(ProcessDriver::new(
                     process.clone(),
@@ -78,11 +79,11 @@ impl Target {
                 cohort: instance.cohort.clone(),
                 kind: instance.driver.kind(),
                 driver,
-                probe: readiness::probe(&client, &instance.readiness),
+                probe: readiness::probe(&caller, &instance.readiness),
                 platform: instance
                     .status
                     .clone()
-                    .map(|status| -> Box<dyn Platform> { Box::new(HttpStatus::new(client.clone(), status)) }),
+                    .map(|status| -> Box<dyn Platform> { Box::new(HttpStatus::new(caller.clone(), status)) }),
                 successes: instance.readiness.successes(),
                 interval: Duration::from_millis(instance.readiness.interval_ms()),
             };
@@ -90,23 +91,4 @@ impl Target {
         };
         Ok(instances.iter().map(&mut target).collect())
     }
-}
-
-/// One client for all: no redirects (a login page is not success), no second try behind our back, no connection kept
-/// (one that went stale cannot be told from a call that was cut), no proxy (its answers would pass for the endpoint's).
-fn http_client() -> reqwest::Result<reqwest::Client> {
-    rustls::crypto::ring::default_provider().install_default().ok();
-    reqwest::Client::builder()
-        .user_agent(concat!("reveille-agent/", env!("CARGO_PKG_VERSION")))
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .pool_max_idle_per_host(0)
-        .connect_timeout(Duration::from_secs(10))
-        .no_proxy()
-        .build()
-}
-
-#[cfg(test)]
-pub(super) fn client_for_tests() -> reqwest::Client {
-    http_client().expect("a client")
 }

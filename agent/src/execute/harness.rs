@@ -16,6 +16,7 @@ use reveille_proto::{
     clock::Clock,
     points::Points,
     v1::{self, agent_message::Kind},
+    waits::Waits,
 };
 use tokio::{
     sync::{Notify, mpsc, watch},
@@ -201,7 +202,7 @@ impl Rig {
         instances: &[Arc<Booting>],
         wakes_max: u32,
     ) -> Self {
-        let (journal, writer) = Journal::start(file, Points::default());
+        let (journal, writer) = Journal::start(file, Points::default(), Waits::default());
         let sample = Sample { cpu_percent: 10.0, cores: 4.0, ..Sample::default() };
         let far = at(1_000_000); // fresh for every test, unless it says otherwise
         let load = watch::Sender::new(Some(Reading { measured_at: far, sample }));

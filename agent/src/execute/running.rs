@@ -121,6 +121,7 @@ impl Inner {
         if let Some(before) = before {
             before.superseded.cancel();
             tokio::select! {
+                biased;
                 () = self.stop.cancelled() => return,
                 () = before.finished.cancelled() => {}
             }

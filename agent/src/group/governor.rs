@@ -9,8 +9,8 @@ use tracing::{info, warn};
 use super::{GroupError, Groups, Headroom, Measured, Room, leak::Leak};
 use crate::{chain::Chain, load::CpuMeter};
 
-/// Smaller raises are not worth a write, as a share of the quota: at each the kernel fills it up anew.
-const RAISE_MIN: f64 = 0.02;
+/// Smaller changes are not worth a write, as a share of the quota: at each the kernel fills it up anew.
+const CHANGE_MIN: f64 = 0.02;
 /// Groups that are empty are removed this often, in looks.
 const SWEEP_LOOKS: u32 = 40;
 
@@ -118,7 +118,7 @@ impl Governor {
     fn give(&mut self, room: &Room) -> Result<(), GroupError> {
         let cores = self.headroom.group_cores(room);
         let quota = self.leak.quota(cores);
-        if quota < self.quota || quota > self.quota * (1.0 + RAISE_MIN) {
+        if (quota - self.quota).abs() > CHANGE_MIN * self.quota {
             self.parts.groups.set_cores(cores, quota)?;
             self.quota = quota;
         }

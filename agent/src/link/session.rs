@@ -15,11 +15,16 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{
     Request, Streaming,
     metadata::MetadataValue,
-    transport::{Channel, ClientTlsConfig, Endpoint},
+    transport::{ClientTlsConfig, Endpoint},
 };
 use tracing::{error, info, warn};
 
-use super::{SessionError, load::Told, tls::tls};
+use super::{
+    SessionError,
+    dial::{self, Dial},
+    load::Told,
+    tls::tls,
+};
 use crate::{config::Controller, execute::Executor, group::Tally, load::Reading, metrics::Metrics};
 
 /// Real seconds for the controller to answer a hello.
@@ -69,6 +74,8 @@ pub struct Session {
     pub load: watch::Receiver<Option<Reading>>,
     pub tally: Tally,
     pub metrics: Metrics,
+    /// Instead of TCP.
+    pub dial: Option<Dial>,
 }
 
 impl Session {
@@ -93,7 +100,8 @@ impl Session {
         }
         let is_replaceable = self.controller.address.are_several();
         let patience = if is_replaceable { &WITH_ONE_OF_SEVERAL } else { &WITH_THE_ONLY_ONE };
-        let channel = dial(address, tls(&self.controller, address)?, patience).await?;
+        let endpoint = endpoint(address, tls(&self.controller, address)?, patience)?;
+        let channel = dial::connect(&endpoint, self.dial.as_ref()).await?;
         let handshake = async {
             let mut down = FleetClient::new(channel).session(request).await.map_err(rpc)?.into_inner();
             let first = down.message().await.map_err(rpc)?;
@@ -229,25 +237,22 @@ impl Drop for Attached<'_> {
 
 /// The adaptive window stays off: it shrinks the window to 64 KiB, in which a stalled reader's budget for small
 /// frames is soon spent and the whole connection dies.
-async fn dial(
+fn endpoint(
     address: &str,
     tls: Option<ClientTlsConfig>,
     patience: &Patience,
-) -> Result<Channel, SessionError> {
+) -> Result<Endpoint, SessionError> {
     let connect = |error| SessionError::Connect(Box::new(error));
     let mut endpoint = Endpoint::from_shared(address.to_owned()).map_err(connect)?;
     if let Some(tls) = tls {
         endpoint = endpoint.tls_config(tls).map_err(connect)?;
     }
-    endpoint
+    Ok(endpoint
         .connect_timeout(patience.connect)
         .http2_keep_alive_interval(patience.ping)
         .keep_alive_timeout(patience.pong)
         .keep_alive_while_idle(true)
-        .http2_adaptive_window(false)
-        .connect()
-        .await
-        .map_err(connect)
+        .http2_adaptive_window(false))
 }
 
 /// Read at each dial, so that it may be rotated.

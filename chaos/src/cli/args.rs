@@ -1,9 +1,11 @@
 //! What may be said on the command line.
 
-use std::path::PathBuf;
+use std::{ops::Range, path::PathBuf};
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
+pub use super::experiment::args::{ExpandArgs, ListArgs, PlanArgs, ValidateArgs};
+use super::proxy::ProxyArgs;
 use crate::{fleet::DatabaseChoice, points::CourseDatabase, world::spec::PLAYED_DAYS_MAX};
 
 /// The proving ground of Reveille: plays a simulated world against the real controller and agents, and judges.
@@ -29,6 +31,22 @@ pub enum Command {
     Demo(DemoArgs),
     /// Plays the same world with a fault and asserts the invariants over the recorded history.
     Run(RunArgs),
+    /// Plays mornings of small installations under a clock that leaps, with random faults, one for each seed.
+    Sim(SimArgs),
+    /// Plays the morning of one seed again and tells what happened.
+    Replay(ReplayArgs),
+    /// Makes the plan of a seed that does not hold smaller, as long as it fails in the same way.
+    Shrink(ShrinkArgs),
+    /// Shows the templates this program comes with.
+    Templates,
+    /// Shows the experiments below a directory.
+    List(ListArgs),
+    /// Checks experiment files and tells everything that is wrong with them.
+    Validate(ValidateArgs),
+    /// Makes an experiment of a template.
+    Expand(ExpandArgs),
+    /// Shows whom an experiment would hit, frozen and under a hash; touches nothing.
+    Plan(PlanArgs),
     /// Writes configurations and a log for a small installation, to try the controller and an agent by hand.
     Sandbox(SandboxArgs),
     /// Plays one instance as a process: burns CPU, then serves.
@@ -36,8 +54,62 @@ pub enum Command {
     /// Uses a share of this machine until it is killed.
     #[command(hide = true)]
     Burn(BurnArgs),
+    /// Carries connections, and breaks them when it is told to, over the HTTP API of Toxiproxy.
+    Proxy(ProxyArgs),
     /// Measures what no demonstration can show.
     Bench(BenchArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct SimArgs {
+    /// From the first to before the last.
+    #[arg(long, value_name = "A..B", default_value = "0..100", value_parser = seeds)]
+    pub seeds: Range<u64>,
+    /// Without faults.
+    #[arg(long)]
+    pub calm: bool,
+    /// Seeds at a time; by default one for each core.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub jobs: Option<u16>,
+    /// Keep plans, histories and pages of seeds that did not hold in this directory.
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
+    /// Write a `JUnit` report for CI.
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct ReplayArgs {
+    #[arg(long, required_unless_present = "plan")]
+    pub seed: Option<u64>,
+    /// Without faults.
+    #[arg(long)]
+    pub calm: bool,
+    /// Play this plan instead, as `sim --keep` or `--output json` writes it.
+    #[arg(long, value_name = "FILE", conflicts_with = "seed")]
+    pub plan: Option<PathBuf>,
+    /// Keep database, journals, log and history in this directory, which must be empty.
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
+    /// Write the run as a page for a browser.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct ShrinkArgs {
+    #[arg(long, required_unless_present = "plan")]
+    pub seed: Option<u64>,
+    /// Make this plan smaller instead, as `sim --keep` writes it.
+    #[arg(long, value_name = "FILE", conflicts_with = "seed")]
+    pub plan: Option<PathBuf>,
+    /// Real seconds after which the smallest so far will do.
+    #[arg(long, default_value_t = 120)]
+    pub budget_s: u64,
+    /// Where the plan is written.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
 }
 
 /// The world, whatever is done with it.
@@ -243,6 +315,14 @@ pub struct CrashArgs {
     pub keep: Option<PathBuf>,
 }
 
+/// `A..B`, with A below B.
+fn seeds(text: &str) -> Result<Range<u64>, String> {
+    let (from, to) = text.split_once("..").ok_or("is not A..B, such as 0..1000")?;
+    let number = |text: &str| text.parse::<u64>().map_err(|_| format!("{text:?} is not a whole number"));
+    let (from, to) = (number(from)?, number(to)?);
+    if from < to { Ok(from..to) } else { Err(format!("{from}..{to} holds no seed")) }
+}
+
 fn within(text: &str, low: f64, high: f64) -> Result<f64, String> {
     let value: f64 = text.parse().map_err(|_| "is not a number".to_owned())?;
     if (low..=high).contains(&value) { Ok(value) } else { Err(format!("is not within {low}..={high}")) }
@@ -277,5 +357,9 @@ mod tests {
         assert!(Args::try_parse_from(["c", "demo", "--days", "8"]).is_err());
         assert!(Args::try_parse_from(["c", "run", "--fault", "http-error", "--share", "1.5"]).is_err());
         assert!(Args::try_parse_from(["c", "run", "--fault", "nothing"]).is_err());
+        assert!(Args::try_parse_from(["c", "sim", "--seeds", "5..9", "--calm"]).is_ok());
+        assert!(Args::try_parse_from(["c", "sim", "--seeds", "9..9"]).is_err());
+        assert!(Args::try_parse_from(["c", "replay", "--seed", "7"]).is_ok());
+        assert!(Args::try_parse_from(["c", "replay"]).is_err());
     }
 }

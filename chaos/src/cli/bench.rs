@@ -1,15 +1,15 @@
 //! `bench`.
 
-use std::io::Write as _;
-
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use reveille_controller::report::plot::Format;
-use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::args::{
-    Bench, BenchArgs, CrashArgs, FailoverArgs, FleetArgs, HostArgs, Output, PointsArgs, ThrottleArgs,
+use super::{
+    args::{
+        Bench, BenchArgs, CrashArgs, FailoverArgs, FleetArgs, HostArgs, Output, PointsArgs, ThrottleArgs,
+    },
+    tell::tell,
 };
 use crate::{
     crash::{CrashSpec, crash_watched},
@@ -146,17 +146,8 @@ fn throttle(args: &ThrottleArgs, output: Output) -> anyhow::Result<Verdict> {
     Ok(if bench.missed().is_empty() { Verdict::Held } else { Verdict::Deviated })
 }
 
-fn tell<T: Serialize>(output: Output, told: &T, render: impl FnOnce() -> String) -> anyhow::Result<()> {
-    let text = match output {
-        Output::Table => render(),
-        Output::Json => serde_json::to_string_pretty(told)? + "\n",
-    };
-    anstream::stdout().write_all(text.as_bytes())?;
-    Ok(())
-}
-
 /// On standard error, and only on a terminal.
-fn progress(steps: u64, template: &str) -> ProgressBar {
+pub(super) fn progress(steps: u64, template: &str) -> ProgressBar {
     let style = ProgressStyle::with_template(template);
     ProgressBar::new(steps).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }

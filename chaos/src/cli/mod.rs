@@ -2,8 +2,12 @@
 
 pub mod args;
 mod bench;
+mod experiment;
 mod play;
+pub mod proxy;
 mod sandbox;
+mod sim;
+mod tell;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -33,12 +37,21 @@ pub async fn main_with(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let ended = match args.command {
         Command::Demo(demo) => play::demo(demo, args.output).await,
         Command::Run(run) => play::run(run, args.output).await,
+        Command::Sim(sim) => sim::sim(sim, args.output).await,
+        Command::Shrink(shrink) => sim::shrink(shrink, args.output).await,
+        Command::Replay(replay) => sim::replay(replay, args.output).await,
+        Command::Templates => experiment::templates(args.output),
+        Command::List(list) => experiment::list(&list, args.output),
+        Command::Validate(validate) => experiment::validate(&validate, args.output),
+        Command::Expand(expand) => experiment::expand(&expand, args.output),
+        Command::Plan(plan) => experiment::plan(&plan, args.output),
         Command::Sandbox(sandbox) => sandbox::write(sandbox, args.output),
         Command::Instance(instance) => sandbox::serve(instance).await,
         Command::Burn(burn) => {
             crate::machine::burn_share(burn.cores);
             Ok(Verdict::Held)
         }
+        Command::Proxy(proxy) => proxy::serve(proxy, args.output).await,
         Command::Bench(bench) => bench::bench(bench, args.output).await,
     };
     ended.map_or_else(

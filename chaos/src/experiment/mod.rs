@@ -1,4 +1,10 @@
-//! From what was observed to a verdict and an exit code.
+//! Experiments: the file and what is wrong with it, the catalogue of faults, the templates, the plan; and from what was
+//! observed to a verdict and an exit code.
+
+pub mod catalogue;
+pub mod file;
+pub mod plan;
+pub mod template;
 
 mod verdict;
 

@@ -29,6 +29,20 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// As reports have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Deviated => "deviated",
+            Self::Violated => "violated",
+            Self::NotRecovered => "not recovered",
+            Self::Inconclusive => "inconclusive",
+            Self::Aborted => "aborted",
+            Self::Error => "error",
+            Self::InvalidFile => "invalid file",
+        }
+    }
+
     pub fn code(self) -> u8 {
         match self {
             Self::Held => 0,

@@ -1,18 +1,24 @@
 //! Faults: each is injected at a seam of the world, proves that it bit, and recovers by itself when its span is over.
 
-pub mod http_error;
+pub mod kind;
+pub mod level;
 pub mod slow_wake;
 pub mod span;
+pub mod toll;
 
-pub use http_error::HttpError;
+use std::collections::BTreeMap;
+
+pub use level::Level;
 pub use slow_wake::SlowWake;
 pub use span::{Edge, FaultProof, Span};
+pub use toll::Toll;
 
 /// The faults of a world; at most one of each kind.
 #[derive(Debug, Default)]
 pub struct Faults {
-    pub http_error: Option<HttpError>,
     pub slow_wake: Option<SlowWake>,
+    pub tolls: BTreeMap<&'static str, Toll>,
+    pub levels: BTreeMap<&'static str, Level>,
 }
 
 impl Faults {
@@ -22,14 +28,26 @@ impl Faults {
     }
 
     pub fn proofs(&self) -> Vec<FaultProof> {
-        let http_error = self.http_error.as_ref().map(|fault| fault.span.proof(http_error::KIND));
-        let slow_wake = self.slow_wake.as_ref().map(|fault| fault.span.proof(slow_wake::KIND));
-        http_error.into_iter().chain(slow_wake).collect()
+        let tolls = self.tolls.iter().map(|(kind, fault)| fault.span.proof(kind));
+        let levels = self.levels.iter().map(|(kind, fault)| fault.span.proof(kind));
+        let slow_wake = self.slow_wake.as_ref().map(|fault| fault.span.proof(kind::SLOW_WAKE));
+        tolls.chain(levels).chain(slow_wake).collect()
+    }
+
+    /// Whether this passage is met by the fault of this kind, if there is one.
+    pub fn bites(&mut self, kind: &'static str) -> bool {
+        self.tolls.get_mut(kind).is_some_and(Toll::bites)
+    }
+
+    /// The level a fault of this kind has set for this host, if there is one.
+    pub fn level(&mut self, kind: &'static str, host: usize) -> Option<f64> {
+        self.levels.get_mut(kind)?.of(host)
     }
 
     fn spans_mut(&mut self) -> impl Iterator<Item = (&'static str, &mut Span)> {
-        let http_error = self.http_error.as_mut().map(|fault| (http_error::KIND, &mut fault.span));
-        let slow_wake = self.slow_wake.as_mut().map(|fault| (slow_wake::KIND, &mut fault.span));
-        http_error.into_iter().chain(slow_wake)
+        let tolls = self.tolls.iter_mut().map(|(kind, fault)| (*kind, &mut fault.span));
+        let levels = self.levels.iter_mut().map(|(kind, fault)| (*kind, &mut fault.span));
+        let slow_wake = self.slow_wake.as_mut().map(|fault| (kind::SLOW_WAKE, &mut fault.span));
+        tolls.chain(levels).chain(slow_wake)
     }
 }

@@ -7,51 +7,52 @@ use crate::history::{Event, Function};
 
 const AGAIN_S_MAX: f64 = 30.0;
 
-/// Who waits to be looked after: since when, and the restart that began it.
+/// Who waits to be looked after, and the event from which on everybody who can was there.
 struct Orphan<'a> {
     host: &'a str,
     since: Option<&'a Event>,
 }
 
-/// A wake is in progress from its command to its result or end. Looked after is one that is sent again, told of, or ended; a
-/// host that is cut off has until it is back.
+/// Whether a process has to do with the wakes of a host: a controller with all, an agent with its own.
+fn concerns(node: &str, host: &str) -> bool {
+    node.strip_prefix("agent-").is_none_or(|number| host.strip_prefix("host-") == Some(number))
+}
+
+/// A wake is in progress from its command to its result or end. Looked after is one that is sent again, told of by its agent,
+/// or ended; a host that is cut off has until it is back.
 pub fn check(events: &[Event]) -> Checked {
     let mut checked = Checked::new("L2", "what was in progress is looked after 30 s after a restart");
     let mut running: BTreeMap<&str, &str> = BTreeMap::new();
     let mut orphans: BTreeMap<&str, Orphan<'_>> = BTreeMap::new();
-    let mut cut_off: BTreeSet<&str> = BTreeSet::new();
+    let (mut cut_off, mut down) = (BTreeSet::<&str>::new(), BTreeSet::<&str>::new());
     for event in events {
         let host = event.k.host.as_deref().unwrap_or_default();
+        let node = event.text("node").unwrap_or_default();
         match event.f {
             Function::Crash => {
-                // A controller looks after all wakes, an agent after those of its host.
-                let died = event.text("node").unwrap_or_default();
-                let of = died.strip_prefix("agent-").map(|number| format!("host-{number}"));
-                let is_its = |host: &str| of.as_deref().is_none_or(|of| of == host);
-                for (wake, host) in running.iter().filter(|(_, host)| is_its(host)) {
+                down.insert(node);
+                for (wake, host) in running.iter().filter(|(_, host)| concerns(node, host)) {
                     orphans.insert(wake, Orphan { host, since: None });
                 }
             }
-            Function::Restart => {
-                orphans
-                    .values_mut()
-                    .filter(|orphan| orphan.since.is_none() && !cut_off.contains(orphan.host))
-                    .for_each(|orphan| orphan.since = Some(event));
-            }
             Function::FaultOn => _ = cut_off.insert(host),
-            Function::FaultOff => {
-                cut_off.remove(host);
-                orphans
-                    .values_mut()
-                    .filter(|orphan| orphan.host == host)
-                    .for_each(|orphan| orphan.since = Some(event));
-            }
-            Function::CommandSend | Function::SlotRelease | Function::Terminal => {
-                let Some(wake) = event.k.wake.as_deref() else { continue };
-                if event.f == Function::CommandSend {
-                    running.insert(wake, host);
+            Function::Restart | Function::FaultOff => {
+                if event.f == Function::Restart {
+                    down.remove(node)
                 } else {
-                    running.remove(wake);
+                    cut_off.remove(host)
+                };
+                let can_be =
+                    |host: &str| !cut_off.contains(host) && !down.iter().any(|node| concerns(node, host));
+                let waiting = orphans.values_mut().filter(|orphan| orphan.since.is_none());
+                waiting.filter(|orphan| can_be(orphan.host)).for_each(|orphan| orphan.since = Some(event));
+            }
+            Function::CommandSend | Function::Poll | Function::SlotRelease | Function::Terminal => {
+                let Some(wake) = event.k.wake.as_deref() else { continue };
+                match event.f {
+                    Function::CommandSend => drop(running.insert(wake, host)),
+                    Function::Poll => {}
+                    _ => drop(running.remove(wake)),
                 }
                 if let Some(orphan) = orphans.remove(wake) {
                     judge(&mut checked, wake, &orphan, event);
@@ -105,6 +106,24 @@ mod tests {
                 "nobody looked after wake b for 31.0 s after the restart",
             ]
         );
+    }
+
+    #[test]
+    fn only_the_restart_of_who_died_counts_and_a_word_of_the_agent_will_do() {
+        let mut told = Told::default();
+        told.send(1.0, "host-1", "a").send(1.0, "host-2", "b");
+        told.add(2.0, Function::Crash, Key::default(), json!({"node": "controller"}));
+        died(&mut told, 3.0, "agent-2");
+        let key = Key { host: Some("host-2".into()), ..Key::default() };
+        told.add(4.0, Function::FaultOn, key.clone(), json!(null));
+        told.add(5.0, Function::FaultOff, key, json!(null));
+        told.add(100.0, Function::Restart, Key::default(), json!({"node": "controller"}));
+        for (host, wake) in [("host-1", "a"), ("host-2", "b")] {
+            let key = Key { host: Some(host.into()), wake: Some(wake.into()), ..Key::default() };
+            told.add(110.0, Function::Poll, key, json!(null));
+        }
+        let checked = check(&told.0);
+        assert_eq!((checked.checked, checked.violations.len()), (2, 0), "{:?}", checked.violations);
     }
 
     #[test]

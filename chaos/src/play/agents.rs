@@ -1,9 +1,6 @@
 //! One real agent per host of the world: real link, real HTTP driver, the world's load.
 
-use std::{
-    net::SocketAddr,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use reveille_agent::{
@@ -25,11 +22,11 @@ const LOAD_INTERVAL_MS: u64 = 5_000;
 /// Where an agent of the world reaches the rest of it.
 #[derive(Debug, Clone)]
 pub struct Reach {
-    /// The controller's link, or a tap on it.
-    pub link: SocketAddr,
+    /// The authority of the controller's link, or of a tap on it.
+    pub link: String,
     pub token_file: PathBuf,
-    /// The world's wake endpoints.
-    pub endpoints: SocketAddr,
+    /// The authority of the world's wake endpoints.
+    pub endpoints: String,
 }
 
 /// The agents of a world, in this process.
@@ -66,7 +63,8 @@ impl Agents {
     }
 }
 
-fn config(spec: &PlaySpec, dir: &Path, reach: &Reach, host: usize) -> Config {
+/// The agent of one host.
+pub fn config(spec: &PlaySpec, dir: &Path, reach: &Reach, host: usize) -> Config {
     let mut config = Config {
         host_id: Some(host_id(host)),
         host_class: "simulated".into(),
@@ -78,12 +76,12 @@ fn config(spec: &PlaySpec, dir: &Path, reach: &Reach, host: usize) -> Config {
     config.controller.token_file = Some(reach.token_file.clone());
     config.load.interval_ms = LOAD_INTERVAL_MS;
     let here = (0..spec.world.instances).filter(|i| spec.world.host_of(*i) == host);
-    config.instances = here.map(|i| instance(instance_id(i), reach.endpoints)).collect();
+    config.instances = here.map(|i| instance(instance_id(i), &reach.endpoints)).collect();
     config
 }
 
 /// The portal first, the instance's own address when the portal certainly did nothing.
-fn instance(id: InstanceId, endpoints: SocketAddr) -> Instance {
+fn instance(id: InstanceId, endpoints: &str) -> Instance {
     let fallback =
         Endpoint { url: format!("http://{endpoints}/i/{id}/wake?wake={{wake_id}}"), ..Endpoint::default() };
     let portal = Endpoint {

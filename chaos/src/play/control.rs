@@ -34,12 +34,17 @@ pub struct Control(ControlClient<InterceptedService<Channel, Bearer>>);
 impl Control {
     /// Connects when it is first asked something. The token is that of the controller's data directory.
     pub fn new(controller: SocketAddr, data_dir: &Path) -> anyhow::Result<Self> {
+        let channel = Endpoint::from_shared(format!("http://{controller}"))?.connect_lazy();
+        Self::over(channel, data_dir)
+    }
+
+    /// The same, over a channel that is there.
+    pub fn over(channel: Channel, data_dir: &Path) -> anyhow::Result<Self> {
         let path = data_dir.join("operator.token");
         let token = std::fs::read_to_string(&path)
             .with_context(|| format!("failed to read the operator's token {}", path.display()))?;
         let mut bearer: MetadataValue<Ascii> = format!("Bearer {}", token.trim()).parse()?;
         bearer.set_sensitive(true);
-        let channel = Endpoint::from_shared(format!("http://{controller}"))?.connect_lazy();
         Ok(Self(ControlClient::with_interceptor(channel, Bearer(bearer))))
     }
 

@@ -62,7 +62,8 @@ impl Controller {
     }
 }
 
-fn config(spec: &PlaySpec, data_dir: &Path, access_log: &Path) -> Config {
+/// A controller that follows `access_log` and keeps everything in `data_dir`.
+pub fn config(spec: &PlaySpec, data_dir: &Path, access_log: &Path) -> Config {
     let mut config = Config::default();
     config.listen.http = ([127, 0, 0, 1], 0).into();
     config.listen.grpc = ([127, 0, 0, 1], 0).into();

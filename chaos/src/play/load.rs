@@ -2,7 +2,7 @@
 
 use reveille_agent::load::{LoadError, Sample, Source};
 
-use crate::world::Live;
+use crate::{fault::kind, world::Live};
 
 /// The load of one host of the world.
 #[derive(Debug)]
@@ -19,8 +19,10 @@ impl HostLoad {
 
 impl Source for HostLoad {
     fn sample(&mut self) -> Result<Sample, LoadError> {
-        let world = self.live.enter();
+        let mut world = self.live.enter();
+        let lied_percent = world.faults.level(kind::LYING_LOAD, self.host);
         let host = &world.hosts()[self.host];
-        Ok(Sample { cpu_percent: host.cpu_percent(), cores: host.cores, ..Sample::default() })
+        let cpu_percent = lied_percent.unwrap_or(host.cpu_percent());
+        Ok(Sample { cpu_percent, cores: host.cores, ..Sample::default() })
     }
 }

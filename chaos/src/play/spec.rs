@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use jiff::SignedDuration;
 
 use crate::{
-    fault::{HttpError, SlowWake, Span},
+    fault::{SlowWake, Span, Toll, kind},
     oracle::Settings,
     world::{World, WorldSpec, stream},
 };
@@ -81,7 +81,7 @@ impl FaultSpec {
         match self.kind {
             FaultKind::HttpError { share } => {
                 let rng = stream(world.spec().seed, 50);
-                world.faults.http_error = Some(HttpError::new(span, share, rng));
+                world.faults.tolls.insert(kind::HTTP_ERROR, Toll::new(span, share, rng));
             }
             FaultKind::SlowWake { factor } => world.faults.slow_wake = Some(SlowWake::new(span, factor)),
         }

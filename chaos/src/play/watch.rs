@@ -73,6 +73,11 @@ fn ended(wake: &WakeView) -> Entry {
         attempt: Some(wake.attempt),
         ..Key::default()
     };
-    let value = json!({"end": wake.end, "reason": wake.reason().as_str_name(), "detail": wake.detail});
+    let value = json!({
+        "end": wake.end,
+        "reason": wake.reason().as_str_name(),
+        "detail": wake.detail,
+        "due_at_ms": wake.due_at_ms,
+    });
     Entry::new("controller", Kind::Ok, Function::Terminal, key).value(value)
 }

@@ -10,6 +10,8 @@ pub enum Due {
     Act(usize),
     /// Look whether an instance should sleep.
     Sleep(usize),
+    /// Look whether a boot came to nothing.
+    GiveUp(usize),
     Noise,
 }
 

@@ -6,9 +6,9 @@
 use std::{io, net::SocketAddr};
 
 use axum::{
-    Json, Router,
+    Extension, Json, Router,
     extract::{Path, Query, State},
-    http::{HeaderMap, StatusCode},
+    http::{HeaderMap, StatusCode, header::RETRY_AFTER},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -18,7 +18,14 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::{CallEffect, Live, World};
-use crate::history::{Entry, Function, Key, Kind};
+use crate::{
+    fault::kind,
+    history::{Entry, Function, Key, Kind},
+    net::carrier::Withheld,
+};
+
+/// How long a throttled caller is asked to stay away, in seconds.
+const RETRY_AFTER_S: &str = "45";
 
 /// The header in which a caller names its attempt at one thing.
 pub const IDEMPOTENCY_HEADER: &str = "idempotency-key";
@@ -36,7 +43,8 @@ pub async fn serve(live: Live, stop: CancellationToken) -> io::Result<SocketAddr
     Ok(address)
 }
 
-fn router(live: Live) -> Router {
+/// What is served.
+pub fn router(live: Live) -> Router {
     Router::new()
         .route("/portal/{instance}/wake", post(portal_wake))
         .route("/i/{instance}/wake", post(instance_wake))
@@ -81,20 +89,47 @@ fn wake(
     let key = Key { wake: caller.wake, idem, ..key(&world, index) };
     let note = |function, kind| Entry::new(endpoint, kind, function, key.clone());
     let call = world.note(note(Function::CallEndpoint, Kind::Invoke));
-    if world.faults.http_error.as_mut().is_some_and(crate::fault::HttpError::bites) {
-        let value = json!({"kind": crate::fault::http_error::KIND, "status": 500});
+    let hit = |world: &World, fault: &str| {
+        let value = json!({"kind": fault, "status": status_of(fault)});
         world.note(note(Function::FaultHit, Kind::Fail).value(value).cause(call));
-        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    for fault in [kind::REFUSED, kind::HALF_OPEN, kind::THROTTLED, kind::HTTP_ERROR] {
+        if world.faults.bites(fault) {
+            hit(&world, fault);
+            return without_effect(fault);
+        }
     }
     let effect = world.call(index);
     let value = json!({"booted": effect == CallEffect::Boots, "endpoint": endpoint});
     world.note(note(Function::EndpointEffect, Kind::Ok).value(value).cause(call));
+    if world.faults.bites(kind::LOST_RESPONSE) {
+        hit(&world, kind::LOST_RESPONSE);
+        return (Extension(Withheld::Cut), StatusCode::ACCEPTED).into_response();
+    }
     let (status, state) = match effect {
         CallEffect::Boots => (StatusCode::ACCEPTED, "booting"),
         CallEffect::AlreadyBooting => (StatusCode::OK, "already booting"),
         CallEffect::AlreadyServing => (StatusCode::OK, "already serving"),
     };
     (status, Json(json!({"instance": instance, "state": state}))).into_response()
+}
+
+/// What a fault answers; 0 where nothing is answered.
+fn status_of(fault: &str) -> u16 {
+    match fault {
+        kind::HTTP_ERROR => 500,
+        kind::THROTTLED => 429,
+        _ => 0,
+    }
+}
+
+fn without_effect(fault: &str) -> Response {
+    match fault {
+        kind::REFUSED => (Extension(Withheld::Refused), StatusCode::BAD_GATEWAY).into_response(),
+        kind::HALF_OPEN => (Extension(Withheld::Silent), StatusCode::BAD_GATEWAY).into_response(),
+        kind::THROTTLED => (StatusCode::TOO_MANY_REQUESTS, [(RETRY_AFTER, RETRY_AFTER_S)]).into_response(),
+        _ => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
 }
 
 async fn instance_page(State(live): State<Live>, Path(instance): Path<String>) -> Response {
@@ -132,7 +167,7 @@ mod tests {
         *,
     };
     use crate::{
-        fault::{HttpError, Span},
+        fault::{Span, Toll},
         history::{Header, History, Recorder},
     };
 
@@ -155,7 +190,7 @@ mod tests {
         let recorder = Recorder::create(&path, &header, clock.clone(), TimeZone::UTC).expect("created");
         world.go_live(Some(recorder.clone()));
         let span = Span::new(0, i64::MAX);
-        world.faults.http_error = Some(HttpError::new(span, http_error_share, stream(1, 77)));
+        world.faults.tolls.insert(kind::HTTP_ERROR, Toll::new(span, http_error_share, stream(1, 77)));
         let live = Live::new(world, clock);
         let address = serve(live.clone(), CancellationToken::new()).await.expect("a free port");
         rustls::crypto::ring::default_provider().install_default().ok();
@@ -205,7 +240,7 @@ mod tests {
     #[tokio::test]
     async fn a_failing_endpoint_has_no_effect_and_proves_the_fault() {
         let stage = stage(1.0).await;
-        while !stage.live.enter().faults.http_error.as_ref().is_some_and(|fault| fault.span.on()) {
+        while !stage.live.enter().faults.tolls[kind::HTTP_ERROR].span.on() {
             tokio::task::yield_now().await;
         }
         assert_eq!(stage.post("/portal/dev001/wake").await, StatusCode::INTERNAL_SERVER_ERROR);

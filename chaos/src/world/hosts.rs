@@ -73,8 +73,9 @@ impl Host {
 
     /// One second: every boot advances, all at the same pace when they want more than the cores (processor sharing).
     /// Gives the instances whose boot is over.
-    pub fn step(&mut self, ceiling_percent: f64) -> Vec<usize> {
-        let background = self.background.step() * self.cores;
+    /// `noise_share` of the cores, 0-1, is used by something else besides the background.
+    pub fn step(&mut self, noise_share: f64, ceiling_percent: f64) -> Vec<usize> {
+        let background = (self.background.step() + noise_share) * self.cores;
         let wanted: f64 = self.running.iter().map(|r| r.boot.demand_cores()).sum();
         let total = background + wanted;
         let pace = if total > self.cores { self.cores / total } else { 1.0 };
@@ -122,7 +123,7 @@ mod tests {
 
     fn run_until_idle(host: &mut Host) -> u64 {
         while host.boots_now() > 0 {
-            host.step(70.0);
+            host.step(0.0, 70.0);
         }
         host.record().seconds
     }
@@ -147,7 +148,7 @@ mod tests {
     #[test]
     fn what_the_background_does_alone_is_told_apart() {
         let mut hot = host(0.8);
-        (0..100).for_each(|_| drop(hot.step(70.0)));
+        (0..100).for_each(|_| drop(hot.step(0.0, 70.0)));
         assert_eq!(hot.record().above_by_background_s, hot.record().above_ceiling_s);
         assert!(hot.record().above_ceiling_percent() > 99.0);
     }

@@ -18,20 +18,22 @@ use reveille_proto::v1::{
     fleet_server::{Fleet, FleetServer},
 };
 use serde_json::json;
-use tokio::{net::TcpListener, sync::mpsc};
-use tokio_stream::{
-    Stream, StreamExt,
-    wrappers::{ReceiverStream, TcpListenerStream},
-};
+use tokio::sync::mpsc;
+use tokio_stream::{Stream, StreamExt, wrappers::ReceiverStream};
 use tokio_util::sync::CancellationToken;
 use tonic::{
     Request, Response, Status, Streaming,
-    transport::{Channel, Endpoint, Server},
+    transport::{Channel, Server},
 };
 
 use super::{Switch, switch::Passage};
-use crate::history::{Entry, Function, Key, Kind, Recorder};
+use crate::{
+    history::{Entry, Function, Key, Kind, Recorder},
+    net::Ways,
+};
 
+/// What it is called where it has no port.
+pub const NAME: &str = "tap";
 /// Messages on their way through the tap, per direction.
 const IN_PASSAGE_MAX: usize = 64;
 
@@ -59,19 +61,28 @@ impl Tap {
         switch: Switch,
         stop: CancellationToken,
     ) -> io::Result<SocketAddr> {
-        let endpoint = Endpoint::from_shared(format!("http://{controller}")).map_err(io::Error::other)?;
-        let tap = Self { controller: endpoint.connect_lazy(), recorder, switch };
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let address = listener.local_addr()?;
+        let authority =
+            Self::open(&Ways::Loopback, &controller.to_string(), (recorder, switch), stop).await?;
+        authority.parse().map_err(io::Error::other)
+    }
+
+    /// Passes on to the controller that is called `controller` on these ways; gives the authority it is called by itself.
+    pub async fn open(
+        ways: &Ways,
+        controller: &str,
+        (recorder, switch): (Recorder, Switch),
+        stop: CancellationToken,
+    ) -> io::Result<String> {
+        let tap = Self { controller: ways.channel(NAME, controller)?, recorder, switch };
+        let (authority, door) = ways.open(NAME).await?;
         let server = Server::builder().add_service(FleetServer::new(tap));
-        let serving =
-            server.serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop.cancelled_owned());
+        let serving = server.serve_with_incoming_shutdown(door.calls(), stop.cancelled_owned());
         tokio::spawn(async move {
             if let Err(error) = serving.await {
                 tracing::error!(%error, "the tap on the link stopped");
             }
         });
-        Ok(address)
+        Ok(authority)
     }
 }
 
@@ -177,6 +188,14 @@ impl Watch {
                 let key = self.wake_key(&progress.wake_id, progress.attempt);
                 if progress.phase() == Phase::Eligible {
                     self.note(Kind::Ok, Function::Preflight, key, json!({"eligible": true}));
+                } else {
+                    // It is in somebody's hands, and the controller hears of it.
+                    self.note(
+                        Kind::Ok,
+                        Function::Poll,
+                        key,
+                        json!({"phase": progress.phase().as_str_name()}),
+                    );
                 }
             }
             Some(agent_message::Kind::Result(result)) => {
@@ -261,6 +280,10 @@ mod tests {
         clock::Clock,
         v1::{self, Hello, Load, Progress, Wake},
     };
+
+    use tokio::net::TcpListener;
+    use tokio_stream::wrappers::TcpListenerStream;
+    use tonic::transport::Endpoint;
 
     use super::*;
     use crate::history::{Header, History};

@@ -24,7 +24,7 @@ pub use access_log::AccessLog;
 pub use background::BackgroundSpec;
 pub use boot::BootSpec;
 pub use chance::stream;
-pub use endpoints::{IDEMPOTENCY_HEADER, serve};
+pub use endpoints::{IDEMPOTENCY_HEADER, router, serve};
 pub use hosts::HostRecord;
 pub use instances::{CallEffect, SleepRule};
 pub use lines::{TEMPLATE, VHOST_SUFFIX, WAKE_REQUEST_PATH};

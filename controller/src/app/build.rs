@@ -4,7 +4,7 @@ use std::{
     fs::{File, TryLockError},
     net::SocketAddr,
     path::{Path, PathBuf},
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -13,8 +13,13 @@ use reveille_proto::{
     clock::Clock,
     points::Points,
     v1::{control_server::ControlServer, fleet_server::FleetServer},
+    waits::Waits,
 };
-use tokio::{net::TcpListener, sync::watch};
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, watch},
+    task::AbortHandle,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::transport::Server;
 use tracing::{info, warn};
@@ -26,24 +31,35 @@ use crate::{
     fleet::{AgentEvent, FleetService},
     store::{ControllerRow, Database, Store, StoreError},
     tasks::{self, Task, TaskError},
-    tls::{Certificates, Face, Incoming, TlsError},
+    tls::{Certificates, Face, Incoming, TlsError, Wire},
 };
 
 /// How long open requests may take to end after a SIGTERM, in real time.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// What is put in from outside: time and chance, and who is told of the points that are passed.
-#[derive(Debug, Clone)]
+/// What is put in from outside: time and chance, who is told of the points that are passed, how the database is waited for,
+/// and where connections come from.
+#[derive(Debug)]
 pub struct Seams {
     pub clock: Clock,
     pub seed: u64,
     pub points: Points,
+    pub waits: Waits,
+    /// Instead of the ports of the configuration.
+    pub doors: Option<Doors>,
+}
+
+/// Connections that are made without a port.
+#[derive(Debug)]
+pub struct Doors {
+    pub http: mpsc::Receiver<(Wire, SocketAddr)>,
+    pub grpc: mpsc::Receiver<(Wire, SocketAddr)>,
 }
 
 impl Seams {
-    /// Nobody is told of points.
+    /// Nobody is told of points, and connections come to the ports of the configuration.
     pub fn new(clock: Clock, seed: u64) -> Self {
-        Self { clock, seed, points: Points::default() }
+        Self { clock, seed, points: Points::default(), waits: Waits::default(), doors: None }
     }
 
     /// The system's clock, and a seed of the operating system.
@@ -85,8 +101,8 @@ pub struct App {
     shared: Shared,
     tokens: Tokens,
     certificates: Option<Certificates>,
-    http: TcpListener,
-    grpc: TcpListener,
+    http: Listener,
+    grpc: Listener,
     http_addr: SocketAddr,
     grpc_addr: SocketAddr,
     database: Database,
@@ -95,11 +111,25 @@ pub struct App {
     lock: Option<File>,
 }
 
-async fn listen(key: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), AppError> {
+/// Where connections come from.
+#[derive(Debug)]
+enum Listener {
+    Port(TcpListener),
+    Given(mpsc::Receiver<(Wire, SocketAddr)>),
+}
+
+async fn listen(
+    key: &'static str,
+    address: SocketAddr,
+    given: Option<mpsc::Receiver<(Wire, SocketAddr)>>,
+) -> Result<(Listener, SocketAddr), AppError> {
+    if let Some(given) = given {
+        return Ok((Listener::Given(given), address));
+    }
     let failed = |source| AppError::Listen { key, address, source };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
-    Ok((listener, bound))
+    Ok((Listener::Port(listener), bound))
 }
 
 /// Makes the directory for its owner only: who came when is nobody else's business. One that is there stays as it is.
@@ -151,16 +181,17 @@ impl App {
         };
         let tokens = Tokens::load_or_create(&config, &dir)?;
         let certificates = Certificates::read(&config.tls)?;
-        let (http, http_addr) = listen("http", config.listen.http).await?;
-        let (grpc, grpc_addr) = listen("grpc", config.listen.grpc).await?;
+        let (http_door, grpc_door) = seams.doors.map(|doors| (doors.http, doors.grpc)).unzip();
+        let (http, http_addr) = listen("http", config.listen.http, http_door).await?;
+        let (grpc, grpc_addr) = listen("grpc", config.listen.grpc, grpc_door).await?;
         if certificates.is_none() && !(http_addr.ip().is_loopback() && grpc_addr.ip().is_loopback()) {
             warn!(http = %http_addr, grpc = %grpc_addr, "no TLS: tokens travel in the clear, see [tls]");
         }
-        let store = Store::open_at(&database).await?.telling(seams.points.clone());
+        let store = Store::open_waiting(&database, &seams.waits).await?.telling(seams.points.clone());
         let store = store.notifying(config.notify.receivers()?);
         let instances = config.instances.clone();
         let rng = StdRng::seed_from_u64(seams.seed);
-        let shared = Shared::new(config, seams.clock, store, (rng, seams.points)).await?;
+        let shared = Shared::new(config, seams.clock, store, (rng, seams.points, seams.waits)).await?;
         introduce(&shared, http_addr, grpc_addr).await?;
         // Before anything is planned or dispatched.
         shared.days(shared.clock.now());
@@ -192,11 +223,20 @@ impl App {
 
     /// Runs until `shutdown`, then drains: no new wakes, open requests end, tasks finish what they are at.
     /// Wakes under way stay with the agents and in the database.
+    ///
+    /// Dropping the future stops every task at its next await: what is not committed by then did not happen.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), AppError> {
+        let _stop_when_dropped = shutdown.clone().drop_guard();
         let tracker = TaskTracker::new();
         let (service, events, greeter) = FleetService::new(self.shared.clone(), shutdown.clone());
         let (ready, ready_watch) = watch::channel(false);
-        let vital = Vital { tracker: tracker.clone(), shutdown: shutdown.clone(), died: Arc::default() };
+        let running = Running::default();
+        let vital = Vital {
+            tracker: tracker.clone(),
+            shutdown: shutdown.clone(),
+            died: Arc::default(),
+            running: running.0.clone(),
+        };
         spawn_tasks(&self.shared, events, &vital)?;
         if let Some(certificates) = &self.certificates {
             let task = tasks::Certificates::new(certificates.clone());
@@ -209,12 +249,17 @@ impl App {
         vital.spawn("reconfigure", reconfigure(self.shared.clone(), shutdown.clone()));
         let control = Control::new(self.shared.clone());
         let (http, grpc) = (self.http, self.grpc);
-        let incoming = |listener, face: Face| {
+        let incoming = |listener, local, face: Face| -> Result<Incoming, AppError> {
+            let listener = match listener {
+                Listener::Given(given) => return Ok(Incoming::given(local, given)),
+                Listener::Port(listener) => listener,
+            };
             let unshaken = self.shared.metrics.failed_handshakes(face.as_str());
             Incoming::new(listener, self.certificates.clone(), face, unshaken, shutdown.clone())
                 .map_err(|error| AppError::Serve(error.into()))
         };
-        let (http, incoming) = (incoming(http, Face::Http)?, incoming(grpc, Face::Grpc)?);
+        let (http, incoming) =
+            (incoming(http, self.http_addr, Face::Http)?, incoming(grpc, self.grpc_addr, Face::Grpc)?);
         let router = api::http_router(control.clone(), &self.tokens, ready_watch);
         let http = axum::serve(http, router).with_graceful_shutdown(shutdown.clone().cancelled_owned());
         let (health, health_service) = tonic_health::server::health_reporter();
@@ -260,6 +305,19 @@ struct Vital {
     tracker: TaskTracker,
     shutdown: CancellationToken,
     died: Arc<OnceLock<&'static str>>,
+    running: Arc<Mutex<Vec<AbortHandle>>>,
+}
+
+/// Every task of a controller. Once they have ended by themselves, dropping it does nothing.
+#[derive(Debug, Default)]
+struct Running(Arc<Mutex<Vec<AbortHandle>>>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        for task in self.0.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            task.abort();
+        }
+    }
 }
 
 /// Dropped with the work, however that ends.
@@ -281,10 +339,11 @@ impl Drop for Pulse {
 impl Vital {
     fn spawn(&self, name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
         let pulse = Pulse { name, vital: self.clone() };
-        self.tracker.spawn(async move {
+        let task = self.tracker.spawn(async move {
             let _pulse = pulse;
             work.await;
         });
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).push(task.abort_handle());
     }
 }
 
@@ -311,6 +370,7 @@ where
         tokio::time::sleep(DRAIN).await;
     };
     tokio::select! {
+        biased;
         served = both => served,
         () = drained => Ok(()),
     }
@@ -318,7 +378,7 @@ where
 
 fn spawn_tasks(
     shared: &Shared,
-    events: tokio::sync::mpsc::UnboundedReceiver<AgentEvent>,
+    events: mpsc::UnboundedReceiver<AgentEvent>,
     vital: &Vital,
 ) -> Result<(), AppError> {
     fn spawn<T: Task + 'static>(
@@ -355,6 +415,7 @@ async fn reconfigure(shared: Shared, shutdown: CancellationToken) {
     let mut policy = shared.policy_watch();
     loop {
         tokio::select! {
+            biased;
             () = shutdown.cancelled() => return,
             changed = policy.changed() => if changed.is_err() { return },
         }

@@ -10,7 +10,7 @@ mod shared;
 
 pub use board::SharedBoard;
 pub(crate) use build::lock;
-pub use build::{App, AppError, Seams};
+pub use build::{App, AppError, Doors, Seams};
 pub use learned::{FITTED_LEAD_S, Learned, Mind, scored_at};
 pub use metrics::Metrics;
 pub use office::{Levers, Office};

@@ -14,6 +14,7 @@ use reveille_proto::{
     InstanceId, WakeId,
     clock::Clock,
     points::{Points, Step},
+    waits::Waits,
 };
 use tokio::sync::{Notify, watch};
 
@@ -69,6 +70,7 @@ pub struct Inner {
     pub signals: Signals,
     pub metrics: Metrics,
     pub points: Points,
+    pub waits: Waits,
     pub calendars: Calendars,
     policy: watch::Sender<Arc<Policy>>,
     /// The model in service.
@@ -119,7 +121,7 @@ impl Shared {
         config: Config,
         clock: Clock,
         store: Store,
-        (rng, points): (StdRng, Points),
+        (rng, points, waits): (StdRng, Points, Waits),
     ) -> Result<Self, StoreError> {
         let now = clock.now();
         let is_alone = !store.is_shared();
@@ -157,6 +159,7 @@ impl Shared {
             learned_turn: tokio::sync::Mutex::default(),
             logs_read_ms: AtomicI64::new(0),
             policy_turn: tokio::sync::Mutex::default(),
+            waits,
             rng: Mutex::new(rng),
         })))
     }

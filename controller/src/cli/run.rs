@@ -73,7 +73,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Config(ConfigCommand::Check(file)) => config::check(&screen, file.config.as_deref()),
         Command::Config(ConfigCommand::Show(file)) => config::show(&screen, file.config.as_deref()),
         Command::Store(args) => store::run(&screen, &args).await,
-        Command::Train(args) => train::run(&screen, &args).await,
+        Command::Train(args) => Box::pin(train::run(&screen, &args)).await,
         Command::Mine(args) => mined(&screen, args).await,
         Command::Whatif(args) => whatif::run(&screen, &args).await,
         Command::Backtest(args) => backtested(&screen, args).await,

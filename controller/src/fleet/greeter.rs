@@ -58,6 +58,7 @@ impl Greeter {
         loop {
             if queue.is_empty() {
                 let count = tokio::select! {
+                    biased;
                     () = shutdown.cancelled() => return,
                     count = self.waiting.recv_many(&mut heard, TOGETHER_MAX) => count,
                 };

@@ -118,6 +118,7 @@ impl FleetService {
     async fn drain(self, mut up: Streaming<v1::AgentMessage>, host: HostId, session: u64) {
         loop {
             let message = tokio::select! {
+                biased;
                 () = self.shutdown.cancelled() => break,
                 message = up.message() => message,
             };

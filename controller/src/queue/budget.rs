@@ -25,7 +25,8 @@ impl RetryBudget {
     /// Whether one more retry may be sent at `now`.
     pub fn allows(&mut self, now: Timestamp) -> bool {
         self.forget(now);
-        (self.retries.len() as f64) < Self::FLOOR as f64 + Self::SHARE * self.firsts.len() as f64
+        let with_it = (self.retries.len() + 1) as f64;
+        with_it <= Self::FLOOR as f64 + Self::SHARE * self.firsts.len() as f64
     }
 
     /// An attempt was sent; `attempt` counts from 1.
@@ -48,6 +49,14 @@ mod tests {
 
     fn t(s: i64) -> Timestamp {
         Timestamp::from_second(1_000_000 + s).expect("in range")
+    }
+
+    #[test]
+    fn a_part_of_one_more_is_none() {
+        let mut budget = RetryBudget::default();
+        (0..4).for_each(|_| budget.sent(1, t(0)));
+        (0..10).for_each(|_| budget.sent(2, t(0)));
+        assert!(!budget.allows(t(1)), "10.4 may be retried: that is ten");
     }
 
     #[test]

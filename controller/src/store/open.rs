@@ -8,7 +8,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use reveille_proto::points::Points;
+use reveille_proto::{points::Points, waits::Waits};
 use sqlx::{
     Executor,
     any::{AnyConnectOptions, AnyPoolOptions},
@@ -76,6 +76,7 @@ async fn connect(
     settings: &'static [&'static str],
     backend: Backend,
     to: AnyConnectOptions,
+    waits: &Waits,
 ) -> Result<Pool, sqlx::Error> {
     let options = AnyPoolOptions::new()
         .max_connections(connections_max)
@@ -88,7 +89,7 @@ async fn connect(
                 Ok(())
             })
         });
-    Pool::connect(options, backend, to).await
+    Pool::connect(options, backend, to, waits).await
 }
 
 /// The database. Cheap to clone.
@@ -113,13 +114,23 @@ impl Store {
 
     /// Opens a database and brings its tables up to date.
     pub async fn open_at(database: &Database) -> Result<Self, StoreError> {
-        let store = Self::connect(database).await?;
-        store.migrate().await?;
+        Self::open_waiting(database, &Waits::default()).await
+    }
+
+    /// The same; answers are waited for as `waits` says.
+    pub async fn open_waiting(database: &Database, waits: &Waits) -> Result<Self, StoreError> {
+        let store = Box::pin(Self::connect_waiting(database, waits)).await?;
+        // Making tables is a large thing to carry around.
+        Box::pin(waits.until(store.migrate())).await?;
         Ok(store)
     }
 
     /// Opens a database as it is.
     pub async fn connect(database: &Database) -> Result<Self, StoreError> {
+        Self::connect_waiting(database, &Waits::default()).await
+    }
+
+    async fn connect_waiting(database: &Database, waits: &Waits) -> Result<Self, StoreError> {
         static DRIVERS: Once = Once::new();
         DRIVERS.call_once(sqlx::any::install_default_drivers);
         let shown = database.to_string();
@@ -133,15 +144,17 @@ impl Store {
         };
         let to: AnyConnectOptions = url.parse().map_err(failed)?;
         let connected = match backend {
-            Backend::Sqlite => connect(FILE_CONNECTIONS_MAX, &[FILE_SETTINGS], backend, to.clone()).await,
+            Backend::Sqlite => {
+                connect(FILE_CONNECTIONS_MAX, &[FILE_SETTINGS], backend, to.clone(), waits).await
+            }
             Backend::Postgres => {
-                connect(SERVER_CONNECTIONS_MAX, &[SERVER_SETTINGS], backend, to.clone()).await
+                connect(SERVER_CONNECTIONS_MAX, &[SERVER_SETTINGS], backend, to.clone(), waits).await
             }
         };
         let pool = connected.map_err(failed)?;
         let writer = match backend {
             Backend::Sqlite => {
-                let connected = connect(1, &[FILE_SETTINGS, WRITER_SETTINGS], backend, to).await;
+                let connected = connect(1, &[FILE_SETTINGS, WRITER_SETTINGS], backend, to, waits).await;
                 Some(Writer { pool: connected.map_err(failed)?, turns: Arc::default() })
             }
             Backend::Postgres => None,
@@ -206,8 +219,8 @@ impl Store {
     /// Waits until every connection is given back, then closes the database.
     pub async fn close(&self) {
         if let Some(writer) = &self.writer {
-            writer.pool.all().close().await;
+            writer.pool.close().await;
         }
-        self.pool.all().close().await;
+        self.pool.close().await;
     }
 }

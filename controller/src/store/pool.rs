@@ -11,6 +11,7 @@ use futures::{
     future::BoxFuture,
     stream::{self, BoxStream},
 };
+use reveille_proto::waits::Waits;
 use sqlx::{
     Any, AnyConnection, AnyPool, Connection, Database, Describe, Either, Execute, Executor, SqlStr,
     Transaction,
@@ -34,6 +35,7 @@ type GivenUp = watch::Sender<Option<Instant>>;
 pub(super) struct Pool {
     inner: AnyPool,
     given_up: Arc<GivenUp>,
+    waits: Waits,
 }
 
 fn no_answer() -> sqlx::Error {
@@ -66,14 +68,16 @@ impl Pool {
         options: AnyPoolOptions,
         backend: Backend,
         to: AnyConnectOptions,
+        waits: &Waits,
     ) -> Result<Self, sqlx::Error> {
         let given_up = Arc::new(watch::Sender::new(None));
         // A file needs none of it, and its tests stop the clock these waits go by.
         let options = match backend {
-            Backend::Sqlite => options,
+            Backend::Sqlite => options.test_before_acquire(false),
             Backend::Postgres => watched(options, &given_up),
         };
-        Ok(Self { inner: options.connect_with(to).await?, given_up })
+        let inner = Box::pin(waits.until(options.connect_with(to))).await?;
+        Ok(Self { inner, given_up, waits: waits.clone() })
     }
 
     /// The database does not answer: what is under way fails, and connections of before are not used again.
@@ -84,11 +88,19 @@ impl Pool {
     /// Waits for `work`, unless the database is given up meanwhile: then it is dropped where it is.
     pub(super) async fn answered<T>(&self, work: impl Future<Output = T>) -> Result<T, sqlx::Error> {
         let mut given_up = self.given_up.subscribe();
-        tokio::select! {
-            biased;
-            done = work => Ok(done),
-            _ = given_up.changed() => Err(no_answer()),
-        }
+        let answered = async {
+            tokio::select! {
+                biased;
+                done = work => Ok(done),
+                _ = given_up.changed() => Err(no_answer()),
+            }
+        };
+        self.waits.until(answered).await
+    }
+
+    /// Closes every connection.
+    pub(super) async fn close(&self) {
+        self.waits.until(self.inner.close()).await;
     }
 
     pub(super) async fn begin_with(&self, statement: &'static str) -> Result<Begun, sqlx::Error> {
@@ -111,6 +123,11 @@ impl<'p> Executor<'p> for &Pool {
         'p: 'e,
         E: 'q + Execute<'q, Any>,
     {
+        if self.waits.are_in_place() {
+            let (rows, waits) = (self.inner.fetch_many(query), self.waits.clone());
+            let all = async move { stream::iter(waits.until(rows.collect::<Vec<_>>()).await) };
+            return stream::once(all).flatten().boxed();
+        }
         let state = (self.inner.fetch_many(query), self.given_up.subscribe());
         let next = |state: Option<(Rows<'e>, watch::Receiver<_>)>| async move {
             let (mut rows, mut given_up) = state?;

@@ -59,6 +59,18 @@ impl Ingest {
         &self,
         read: impl FnOnce(&mut dyn FnMut(Batch) -> ControlFlow<()>) -> T + Send + 'static,
     ) -> Result<T, TaskError> {
+        if self.shared.waits.are_in_place() {
+            // Nobody takes batches while this thread reads.
+            let mut batches = Vec::new();
+            let done = read(&mut |batch| {
+                batches.push(batch);
+                ControlFlow::Continue(())
+            });
+            for batch in &batches {
+                self.keep(batch).await?;
+            }
+            return Ok(done);
+        }
         let (batches, mut ahead) = mpsc::channel::<Batch>(BATCHES_AHEAD_MAX);
         let reader = tokio::task::spawn_blocking(move || {
             read(&mut |batch| match batches.blocking_send(batch) {
@@ -66,27 +78,29 @@ impl Ingest {
                 Err(_) => ControlFlow::Break(()),
             })
         });
-        let gap = SignedDuration::from_secs(self.shared.config.visits.idle_gap_s.into());
         let mut kept = Ok(());
         while let Some(batch) = ahead.recv().await {
-            self.note(&batch);
-            kept = self.shared.store.visits_absorb(&batch, gap, self.shared.clock.now()).await;
+            kept = self.keep(&batch).await;
             if kept.is_err() {
                 break;
-            }
-            let refused = self.shared.saw(&batch.sightings);
-            if refused > 0 {
-                warn!(
-                    source = batch.source,
-                    sightings = refused,
-                    "the log is of a time that has not come yet"
-                );
             }
         }
         drop(ahead);
         let done = reader.await?;
         kept?;
         Ok(done)
+    }
+
+    /// Folds one batch into the store.
+    async fn keep(&self, batch: &Batch) -> Result<(), TaskError> {
+        self.note(batch);
+        let gap = SignedDuration::from_secs(self.shared.config.visits.idle_gap_s.into());
+        self.shared.store.visits_absorb(batch, gap, self.shared.clock.now()).await?;
+        let refused = self.shared.saw(&batch.sightings);
+        if refused > 0 {
+            warn!(source = batch.source, sightings = refused, "the log is of a time that has not come yet");
+        }
+        Ok(())
     }
 
     fn note(&self, batch: &Batch) {

@@ -33,6 +33,7 @@ pub async fn listen(shared: Shared, mut events: UnboundedReceiver<AgentEvent>, s
     let mut heard = Vec::new();
     loop {
         let count = tokio::select! {
+            biased;
             () = shutdown.cancelled() => return,
             count = events.recv_many(&mut heard, TOGETHER_MAX) => count,
         };
@@ -44,6 +45,7 @@ pub async fn listen(shared: Shared, mut events: UnboundedReceiver<AgentEvent>, s
             let error = anyhow::Error::new(error);
             warn!(error = format!("{error:#}"), words = heard.len(), "words of agents were not taken yet");
             tokio::select! {
+                biased;
                 () = shutdown.cancelled() => return,
                 () = shared.clock.sleep(AGAIN) => {}
             }

@@ -84,6 +84,7 @@ async fn wait(
         }
     };
     tokio::select! {
+        biased;
         () = shutdown.cancelled() => {}
         () = shared.clock.sleep(at_most) => {}
         () = signalled => {}

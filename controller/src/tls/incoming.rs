@@ -55,6 +55,11 @@ impl Incoming {
         Ok(Self { local, ready: receiver })
     }
 
+    /// Connections that were made elsewhere. `local` is only told.
+    pub fn given(local: SocketAddr, ready: mpsc::Receiver<(Wire, SocketAddr)>) -> Self {
+        Self { local, ready }
+    }
+
     pub fn local_addr(&self) -> SocketAddr {
         self.local
     }

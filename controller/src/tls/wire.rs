@@ -7,7 +7,7 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf},
     net::TcpStream,
 };
 use tokio_rustls::server::TlsStream;
@@ -19,10 +19,12 @@ use super::Peer;
 #[derive(Debug)]
 pub enum Wire {
     Plain(TcpStream),
+    /// Within this process, see [`Incoming::given`](super::Incoming::given).
+    Given(DuplexStream),
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-/// What both kinds can do.
+/// What all kinds can do.
 trait Both: AsyncRead + AsyncWrite + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Unpin> Both for T {}
 
@@ -30,6 +32,7 @@ impl Wire {
     fn both(self: Pin<&mut Self>) -> Pin<&mut dyn Both> {
         match self.get_mut() {
             Self::Plain(tcp) => Pin::new(tcp),
+            Self::Given(line) => Pin::new(line),
             Self::Tls(tls) => Pin::new(&mut **tls),
         }
     }
@@ -40,7 +43,7 @@ impl Connected for Wire {
 
     fn connect_info(&self) -> Peer {
         match self {
-            Self::Plain(_) => Peer::default(),
+            Self::Plain(_) | Self::Given(_) => Peer::default(),
             Self::Tls(tls) => Peer::new(tls.get_ref().1.peer_certificates()),
         }
     }
@@ -68,6 +71,7 @@ impl AsyncWrite for Wire {
     fn is_write_vectored(&self) -> bool {
         match self {
             Self::Plain(tcp) => tcp.is_write_vectored(),
+            Self::Given(line) => line.is_write_vectored(),
             Self::Tls(tls) => tls.is_write_vectored(),
         }
     }

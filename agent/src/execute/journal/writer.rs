@@ -1,7 +1,10 @@
 //! Appends from many tasks, several at a time with one wait for the disk, without holding up the runtime.
 
 use jiff::Timestamp;
-use reveille_proto::points::{Points, Step};
+use reveille_proto::{
+    points::{Points, Step},
+    waits::Waits,
+};
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
@@ -34,9 +37,9 @@ struct Append {
 
 impl Journal {
     /// Starts the writer. It ends, and gives the file free, when the last `Journal` is dropped.
-    pub fn start(file: JournalFile, points: Points) -> (Self, JoinHandle<()>) {
+    pub fn start(file: JournalFile, points: Points, waits: Waits) -> (Self, JoinHandle<()>) {
         let (appends, waiting) = mpsc::channel(WAITING_LINES_MAX);
-        (Self { appends, points }, tokio::spawn(write(file, waiting)))
+        (Self { appends, points }, tokio::spawn(write(file, waiting, waits)))
     }
 
     /// Appends one record; returns when it is written, and on disk if it [must be](Record::must_sync).
@@ -67,13 +70,13 @@ impl Journal {
     }
 }
 
-async fn write(mut file: JournalFile, mut waiting: mpsc::Receiver<Append>) {
+async fn write(mut file: JournalFile, mut waiting: mpsc::Receiver<Append>, waits: Waits) {
     let mut batch = Vec::new();
     while waiting.recv_many(&mut batch, WAITING_LINES_MAX).await > 0 {
         let lines = batch.iter().flat_map(|append| append.line.iter().copied()).collect::<Vec<u8>>();
         let sync = batch.iter().any(|append| append.sync);
         let now = batch.iter().map(|append| append.now).max().unwrap_or_default();
-        let written = tokio::task::spawn_blocking(move || {
+        let written = waits.done(move || {
             let result = file.append(&lines, sync);
             if let Err(error) = file.compact_if_large(now) {
                 warn!(
@@ -109,7 +112,7 @@ mod tests {
     async fn what_follows_from_records_is_done_in_the_order_of_the_journal() {
         let dir = tempfile::tempdir().expect("a directory");
         let (file, _) = JournalFile::open(dir.path(), "id", at(0)).expect("opened");
-        let (journal, writer) = Journal::start(file, Points::default());
+        let (journal, writer) = Journal::start(file, Points::default(), Waits::default());
         let done = Arc::new(Mutex::new(Vec::new()));
         let appends = (1..=200).map(|attempt| {
             let (journal, done) = (journal.clone(), Arc::clone(&done));

@@ -21,10 +21,12 @@ use super::{
     users::{User, UserRecord},
 };
 use crate::{
-    fault::{Edge, Faults},
+    fault::{Edge, Faults, kind},
     history::{Entry, Function, Key, Kind, Recorder},
 };
 
+/// A platform takes an instance that does not come up for asleep again after this long.
+const BOOT_GIVEN_UP_S: i64 = 1_500;
 const NOISE_EVERY_S: std::ops::Range<i64> = 120..900;
 
 /// A look at the whole world.
@@ -137,7 +139,10 @@ impl World {
     /// Somebody calls the wake endpoint of an instance.
     pub fn call(&mut self, index: usize) -> CallEffect {
         let effect = self.instances[index].call(self.now_s);
-        if effect == CallEffect::Boots {
+        if effect == CallEffect::Boots && self.faults.bites(kind::NEVER_UP) {
+            self.note_instance(Function::FaultHit, index, json!({"kind": kind::NEVER_UP}));
+            self.agenda.put(self.now_s + BOOT_GIVEN_UP_S, Due::GiveUp(index));
+        } else if effect == CallEffect::Boots {
             let slowdown = self.slowdown(index);
             let boot = Boot::draw(&self.spec.boot, slowdown, &mut self.rng);
             self.hosts[self.instances[index].host].begin_boot(index, boot);
@@ -164,7 +169,7 @@ impl World {
         let Some(fault) = &mut self.faults.slow_wake else { return 1.0 };
         let slowdown = fault.slowdown();
         if slowdown > 1.0 {
-            self.note_instance(Function::FaultHit, index, json!({"kind": crate::fault::slow_wake::KIND}));
+            self.note_instance(Function::FaultHit, index, json!({"kind": kind::SLOW_WAKE}));
         }
         slowdown
     }
@@ -181,6 +186,7 @@ impl World {
             Due::Arrive(user) => self.arrive(user),
             Due::Act(user) => self.act(user),
             Due::Sleep(instance) => self.maybe_sleep(instance),
+            Due::GiveUp(instance) => self.give_up(instance),
             Due::Noise => {
                 let instance = self.rng.random_range(0..self.instances.len().max(1));
                 if let Some(instance) = self.instances.get(instance) {
@@ -194,8 +200,9 @@ impl World {
 
     fn step_hosts(&mut self) {
         let mut booted = Vec::new();
-        for host in &mut self.hosts {
-            booted.append(&mut host.step(self.spec.cpu_ceiling_percent));
+        for (index, host) in self.hosts.iter_mut().enumerate() {
+            let noise_share = self.faults.level(kind::CPU_NOISE, index).unwrap_or(0.0);
+            booted.append(&mut host.step(noise_share, self.spec.cpu_ceiling_percent));
         }
         for instance in booted {
             self.instances[instance].booted(self.now_s);
@@ -219,6 +226,14 @@ impl World {
             self.instances[instance].sleep();
         } else {
             self.expect_sleep(instance);
+        }
+    }
+
+    /// A boot that came to nothing; whoever waits for it asks again.
+    fn give_up(&mut self, instance: usize) {
+        if matches!(self.instances[instance].state, State::Booting { .. }) {
+            self.instances[instance].sleep();
+            self.ask_again(instance);
         }
     }
 

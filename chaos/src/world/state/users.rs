@@ -67,6 +67,15 @@ impl World {
         self.call(user);
     }
 
+    /// A user who still waits for an instance that fell asleep over it.
+    pub(super) fn ask_again(&mut self, user: usize) {
+        if matches!(self.users[user].presence, Presence::Waiting { .. }) {
+            self.lines.wake_request(self.now_s, user, self.instances[user].id.as_str());
+            self.note_instance(Function::ManualWake, user, json!(null));
+            self.call(user);
+        }
+    }
+
     pub(super) fn act(&mut self, user: usize) {
         let Presence::Present { until_s } = self.users[user].presence else { return };
         if self.now_s >= until_s {

@@ -1,25 +1,23 @@
-//! The wake endpoint answers 500 to a share of the calls, which then have no effect.
+//! A fault that takes a share of what passes its injection point.
 
 use rand::{RngExt, rngs::StdRng};
 
 use super::Span;
 
-pub const KIND: &str = "endpoint.http_error";
-
 #[derive(Debug)]
-pub struct HttpError {
+pub struct Toll {
     pub span: Span,
-    /// Share of the calls that fail, 0-1.
+    /// Share of the passages that are met, 0-1.
     share: f64,
     rng: StdRng,
 }
 
-impl HttpError {
+impl Toll {
     pub fn new(span: Span, share: f64, rng: StdRng) -> Self {
         Self { span, share: share.clamp(0.0, 1.0), rng }
     }
 
-    /// Whether this call is answered with 500.
+    /// Whether this passage is met.
     pub fn bites(&mut self) -> bool {
         if !self.span.on() {
             return false;
@@ -37,15 +35,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_bites_its_share_while_it_is_on_and_never_after() {
-        let mut fault = HttpError::new(Span::new(0, 10), 0.2, StdRng::seed_from_u64(1));
+    fn it_takes_its_share_while_it_is_on_and_nothing_after() {
+        let mut fault = Toll::new(Span::new(0, 10), 0.2, StdRng::seed_from_u64(1));
         assert!(!fault.bites(), "not on yet");
         fault.span.follow(0);
         let hits = (0..1_000).filter(|_| fault.bites()).count();
         assert!((160..240).contains(&hits), "{hits}");
         fault.span.follow(10);
         assert!(!(0..1_000).any(|_| fault.bites()));
-        let proof = fault.span.proof(KIND);
+        let proof = fault.span.proof("x");
         assert_eq!((proof.hits as usize, proof.opportunities, proof.on), (hits, 1_000, false));
     }
 }

@@ -1,0 +1,51 @@
+//! What may be said to the commands about experiments.
+
+use std::path::PathBuf;
+
+use clap::Args as ClapArgs;
+
+#[derive(Debug, ClapArgs)]
+pub struct ListArgs {
+    /// Directory to look through; without one the templates of this program.
+    pub dir: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct ValidateArgs {
+    /// Files (YAML or JSON), or directories of them. A template is tried with its defaults and at the ends of each input.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct ExpandArgs {
+    /// `endpoint.slow_wake`, or its id `EP-03`.
+    #[arg(value_name = "REF")]
+    pub reference: String,
+    /// An input of the template; the others have their defaults.
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
+    pub settings: Vec<(String, String)>,
+    /// Write to this file instead of to standard output.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct PlanArgs {
+    /// The experiment: a file, or a template by its name or id.
+    pub file: PathBuf,
+    /// Same seed, same targets.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// What held before (`{"held": {"0": 20}, "approved": false}`); without it only the first rung is open.
+    #[arg(long, value_name = "FILE")]
+    pub evidence: Option<PathBuf>,
+    /// Also write the plan to this file, as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+fn setting(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("is not NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}

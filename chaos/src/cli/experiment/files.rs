@@ -1,0 +1,36 @@
+//! Finds experiment files, and tells on standard error what is wrong with one.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+use crate::experiment::file::Invalid;
+
+/// The file itself, or the YAML and JSON files below a directory in the order of their names.
+pub(super) fn below(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let failed = || format!("failed to read the directory {}", path.display());
+    let mut entries = Vec::new();
+    for entry in std::fs::read_dir(path).with_context(failed)? {
+        entries.push(entry.with_context(failed)?.path());
+    }
+    entries.sort();
+    let mut found = Vec::new();
+    for entry in entries {
+        let extension = entry.extension().and_then(|extension| extension.to_str());
+        if entry.is_dir() {
+            found.extend(below(&entry)?);
+        } else if matches!(extension, Some("yaml" | "yml" | "json")) {
+            found.push(entry);
+        }
+    }
+    Ok(found)
+}
+
+pub(super) fn complain(invalid: &Invalid) {
+    for problem in &invalid.problems {
+        anstream::eprintln!("{problem}");
+    }
+}

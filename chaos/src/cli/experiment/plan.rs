@@ -1,0 +1,50 @@
+//! `plan`.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+
+use super::{args::PlanArgs, files::complain};
+use crate::{
+    cli::{args::Output, tell::tell},
+    experiment::{
+        Verdict,
+        file::{Experiment, ReadError, read_file},
+        plan::{Evidence, freeze},
+        template,
+    },
+};
+
+pub(in crate::cli) fn plan(args: &PlanArgs, output: Output) -> anyhow::Result<Verdict> {
+    let experiment = match read(&args.file) {
+        Ok(experiment) => experiment,
+        Err(ReadError::Invalid(invalid)) => {
+            complain(&invalid);
+            return Ok(Verdict::InvalidFile);
+        }
+        Err(error) => {
+            anstream::eprintln!("{:#}", anyhow::Error::from(error));
+            return Ok(Verdict::InvalidFile);
+        }
+    };
+    let evidence = args.evidence.as_deref().map(evidence).transpose()?.unwrap_or_default();
+    let plan = freeze(&experiment, args.seed, &evidence)?;
+    if let Some(path) = &args.out {
+        let json = serde_json::to_string_pretty(&plan)? + "\n";
+        std::fs::write(path, json).with_context(|| format!("failed to write {}", path.display()))?;
+    }
+    tell(output, &plan, || plan.render())?;
+    Ok(Verdict::Held)
+}
+
+/// A file of that name, else the template.
+fn read(path: &Path) -> Result<Experiment, ReadError> {
+    let template = path.to_str().filter(|_| !path.exists()).and_then(template::find);
+    template.map_or_else(|| read_file(path), |template| Ok(template.read()?))
+}
+
+fn evidence(path: &Path) -> anyhow::Result<Evidence> {
+    let failed = || format!("failed to read the evidence in {}", path.display());
+    let text = std::fs::read_to_string(path).with_context(failed)?;
+    serde_json::from_str(&text).with_context(failed)
+}

@@ -1,0 +1,13 @@
+//! From an experiment to a plan: who exactly is hit, frozen and hashed before anything is touched.
+
+mod draw;
+mod freeze;
+mod reach;
+mod resolve;
+mod rung;
+mod table;
+
+pub use freeze::{FORMAT, FrozenFault, FrozenTarget, Plan, freeze};
+pub use reach::{Reach, widest};
+pub use resolve::{PlanError, Resolved, resolve};
+pub use rung::{Evidence, Unlocked, unlocked};

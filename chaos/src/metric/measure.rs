@@ -1,0 +1,181 @@
+//! From the name of a metric to its value over a span of a history.
+
+use super::{
+    attempts::{attempted, calls, doubled, most_at_once},
+    streams::up_ratio,
+};
+use crate::{
+    history::{Event, Function},
+    oracle::Settings,
+};
+
+/// The value of the metric `name` over `[from_s, to_s)` of the run, in the unit its name ends with. `None` where the history
+/// says nothing of it: what is not measured is not good, it is unknown.
+pub fn measure(name: &str, events: &[Event], span: (f64, f64)) -> Option<f64> {
+    let (from_s, to_s) = span;
+    let is_within = |at_s: f64| (from_s..to_s).contains(&at_s);
+    let mut settings = Settings::default();
+    for event in events {
+        settings.follow(event);
+    }
+    let wakes = || {
+        let all = attempted(events, settings.began_ms as f64);
+        all.into_values().filter(|wake| is_within(wake.begun_s)).collect::<Vec<_>>()
+    };
+    let started = || Some(wakes()).filter(|wakes| !wakes.is_empty());
+    match name {
+        "wake_success_ratio" => {
+            let over: Vec<_> = wakes().into_iter().filter(|wake| wake.ended_s.is_some()).collect();
+            ratio(over.iter().filter(|wake| wake.is_success).count(), over.len())
+        }
+        "wake_start_lag_p95_s" => {
+            let lag = |wake: &super::attempts::Attempted<'_>| Some((wake.begun_s - wake.due_s?).max(0.0));
+            p95(started()?.iter().filter_map(lag).collect())
+        }
+        "wake_terminal_p95_s" => {
+            p95(started()?.iter().filter_map(|wake| Some(wake.ended_s? - wake.begun_s)).collect())
+        }
+        "wakes_started_per_min" => Some(wakes().len() as f64 / ((to_s - from_s) / 60.0).max(1e-9)),
+        "inflight_orphans" => {
+            let is_left =
+                |wake: &super::attempts::Attempted<'_>| wake.deadline_s < to_s && wake.ended_s.is_none();
+            Some(started()?.iter().filter(|wake| is_left(wake)).count() as f64)
+        }
+        "call_amplification" => ratio(calls(events, span).0, wakes().len()),
+        "endpoint_error_ratio" => {
+            let (made, failed) = calls(events, span);
+            ratio(failed, made)
+        }
+        "host_concurrency_max" => Some(most_at_once(events, span) as f64),
+        "host_cpu_max" => {
+            let samples =
+                events.iter().filter(|event| event.f == Function::LoadSample && is_within(event.t_s()));
+            samples.filter_map(|event| Some(event.number("cpu_percent")? / 100.0)).reduce(f64::max)
+        }
+        "duplicate_effects" => Some(doubled(events, span) as f64),
+        "manual_wakes_per_day" => {
+            let asked =
+                events.iter().filter(|event| event.f == Function::ManualWake && is_within(event.t_s()));
+            Some(asked.count() as f64 * 86_400.0 / (to_s - from_s).max(1e-9))
+        }
+        "slot_leak" => {
+            let last =
+                events.iter().filter(|event| event.f == Function::Gate && event.flag("last") == Some(true));
+            last.filter_map(|event| event.number("active_wakes")).reduce(|sum, one| sum + one)
+        }
+        "agent_stream_up_ratio" => up_ratio(events, span),
+        _ => None,
+    }
+}
+
+fn ratio(part: usize, whole: usize) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}
+
+/// The smallest value that 95 % are not above.
+fn p95(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    let rank = (0.95 * values.len() as f64).ceil() as usize;
+    values.get(rank.checked_sub(1)?).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::history::{Key, Kind};
+
+    #[derive(Default)]
+    struct Told(Vec<Event>);
+
+    impl Told {
+        fn add(&mut self, t_s: i64, f: Function, wake: &str, v: Value) -> &mut Event {
+            self.0.push(Event {
+                i: self.0.len() as u64,
+                t: t_s * 1_000_000_000,
+                wall: String::new(),
+                node: "n".into(),
+                p: "n".into(),
+                epoch: 1,
+                kind: Kind::Ok,
+                f,
+                k: Key {
+                    host: Some("host-1".into()),
+                    wake: (!wake.is_empty()).then(|| wake.to_owned()),
+                    instance: Some(format!("of-{wake}")),
+                    window: Some("sleep-1".into()),
+                    ..Key::default()
+                },
+                v,
+                cause: None,
+            });
+            self.0.last_mut().expect("it was just added")
+        }
+
+        fn of(&self, name: &str) -> Option<f64> {
+            measure(name, &self.0, (0.0, 600.0))
+        }
+    }
+
+    fn story() -> Told {
+        let mut told = Told::default();
+        told.add(0, Function::ConfigSet, "", json!({"began_ms": 1_000_000}));
+        told.add(0, Function::LeaseAcquire, "", json!(null));
+        for (begun_s, wake) in [(60, "a"), (70, "b")] {
+            told.add(begun_s, Function::SlotGrant, wake, json!({}));
+            told.add(begun_s, Function::CommandSend, wake, json!({"deadline_ms": 1_300_000}));
+            told.add(begun_s + 1, Function::CallEndpoint, wake, json!({}));
+            told.add(begun_s + 1, Function::EndpointEffect, wake, json!({}));
+        }
+        told.add(90, Function::LoadSample, "", json!({"cpu_percent": 64.0}));
+        told.add(100, Function::SlotRelease, "a", json!({"outcome": "OUTCOME_WOKEN"}));
+        told.add(101, Function::Terminal, "a", json!({"end": "woken", "due_at_ms": 1_030_000}));
+        told.add(300, Function::LeaseLost, "", json!(null));
+        told
+    }
+
+    #[test]
+    fn each_metric_is_what_its_name_says() {
+        let mut told = story();
+        let expected = [
+            ("wake_success_ratio", 1.0),
+            ("wake_start_lag_p95_s", 30.0),
+            ("wake_terminal_p95_s", 41.0),
+            ("wakes_started_per_min", 0.2),
+            ("inflight_orphans", 1.0),
+            ("call_amplification", 1.0),
+            ("endpoint_error_ratio", 0.0),
+            ("host_concurrency_max", 2.0),
+            ("host_cpu_max", 0.64),
+            ("duplicate_effects", 0.0),
+            ("manual_wakes_per_day", 0.0),
+            ("agent_stream_up_ratio", 0.5),
+        ];
+        for (name, value) in expected {
+            let measured = told.of(name).unwrap_or(f64::NAN);
+            assert!((measured - value).abs() < 1e-9, "{name} is {measured}, not {value}");
+        }
+        told.add(310, Function::EndpointEffect, "a", json!({}));
+        told.add(320, Function::Terminal, "b", json!({"end": "timed_out"}));
+        told.add(330, Function::FaultHit, "a", json!({})).cause = Some(3);
+        assert_eq!((told.of("duplicate_effects"), told.of("wake_success_ratio")), (Some(1.0), Some(0.5)));
+        told.0.last_mut().expect("there are some").kind = Kind::Fail;
+        assert_eq!(told.of("endpoint_error_ratio"), Some(0.5));
+    }
+
+    #[test]
+    fn what_was_not_seen_is_unknown() {
+        let told = Told::default();
+        for name in [
+            "wake_success_ratio",
+            "wake_start_lag_p95_s",
+            "host_cpu_max",
+            "agent_stream_up_ratio",
+            "slot_leak",
+            "nothing",
+        ] {
+            assert_eq!(told.of(name), None, "{name}");
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Carries an agent's requests to endpoints within this process: the same requests, the same answers, no socket.
+
+use std::time::Duration;
+
+use axum::{Router, body::Body};
+use futures::{FutureExt as _, future::BoxFuture};
+use reqwest::{Request, Response};
+use reveille_agent::driver::{Carrier, Unanswered};
+use tower::ServiceExt as _;
+
+/// As long as a request without a limit of its own may take.
+const TIMEOUT: Duration = Duration::from_secs(600);
+/// A body larger than this is none that the world makes.
+const BODY_BYTES_MAX: usize = 64 << 20;
+
+/// What an endpoint puts into an answer that the caller does not get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Withheld {
+    /// The request was never taken.
+    Refused,
+    /// The line was cut once the request was there.
+    Cut,
+    /// Nothing comes, until the caller gives up.
+    Silent,
+}
+
+/// The endpoints of a world.
+#[derive(Debug, Clone)]
+pub struct InProcess(Router);
+
+impl InProcess {
+    pub fn new(router: Router) -> Self {
+        Self(router)
+    }
+
+    async fn answered(&self, request: Request) -> Result<Response, Unanswered> {
+        let unanswered = |sent, problem: &str| Unanswered { sent, problem: problem.to_owned() };
+        let request: http::Request<reqwest::Body> = request.try_into()?;
+        let Ok(answer) = self.0.clone().oneshot(request.map(Body::new)).await;
+        match answer.extensions().get::<Withheld>() {
+            Some(Withheld::Refused) => return Err(unanswered(false, "connection refused")),
+            Some(Withheld::Cut) => return Err(unanswered(true, "connection reset by peer")),
+            Some(Withheld::Silent) => std::future::pending().await,
+            None => {}
+        }
+        let (parts, body) = answer.into_parts();
+        let body = axum::body::to_bytes(body, BODY_BYTES_MAX).await;
+        let body = body.map_err(|error| unanswered(true, &error.to_string()))?;
+        Ok(http::Response::from_parts(parts, body).into())
+    }
+}
+
+impl Carrier for InProcess {
+    fn carry(&self, request: Request) -> BoxFuture<'_, Result<Response, Unanswered>> {
+        let timeout = request.timeout().copied().unwrap_or(TIMEOUT);
+        async move {
+            let late = |_| Unanswered { sent: true, problem: "operation timed out".to_owned() };
+            tokio::time::timeout(timeout, self.answered(request)).await.map_err(late)?
+        }
+        .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{
+        Extension,
+        http::StatusCode,
+        response::IntoResponse as _,
+        routing::{get, post},
+    };
+
+    use super::*;
+
+    fn world() -> InProcess {
+        let silent = || async { (Extension(Withheld::Silent), StatusCode::OK).into_response() };
+        let cut = || async { (Extension(Withheld::Cut), StatusCode::OK).into_response() };
+        let echo = |body: String| async move { (StatusCode::ACCEPTED, format!("heard {body}")) };
+        InProcess::new(
+            Router::new().route("/echo", post(echo)).route("/silent", get(silent)).route("/cut", get(cut)),
+        )
+    }
+
+    fn client() -> reqwest::Client {
+        rustls::crypto::ring::default_provider().install_default().ok();
+        reqwest::Client::new()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_is_answered_in_no_time() {
+        let request = client().post("http://world/echo").body("wake").build().expect("a request");
+        let response = world().carry(request).await.expect("answered");
+        assert_eq!(response.status(), 202);
+        assert_eq!(response.text().await.expect("a body"), "heard wake");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_withheld_is_an_error_that_says_whether_it_was_sent() {
+        let get = |path: &str| {
+            let request = client().get(format!("http://world{path}")).timeout(Duration::from_secs(5));
+            request.build().expect("a request")
+        };
+        let world = world();
+        let cut = world.carry(get("/cut")).await.expect_err("cut");
+        assert!(cut.sent, "{cut}");
+        let began = tokio::time::Instant::now();
+        let silent = world.carry(get("/silent")).await.expect_err("nothing came");
+        assert!(silent.sent && began.elapsed() >= Duration::from_secs(5), "{silent}");
+    }
+}

@@ -1,0 +1,20 @@
+//! Days in seconds: the real controller and real agents under a clock that leaps from one event to the next, without a
+//! socket, and with the same history for the same seed.
+
+pub mod fault;
+pub mod junit;
+pub mod node;
+pub mod outcome;
+pub mod plan;
+pub mod report;
+pub mod room;
+pub mod run;
+pub mod shrink;
+pub mod stage;
+pub mod sweep;
+
+pub use fault::{Fault, Planned};
+pub use outcome::SimOutcome;
+pub use plan::Plan;
+pub use run::run;
+pub use sweep::{Sweep, SweepSpec, sweep};

@@ -1,0 +1,205 @@
+//! A simulated installation: a world, the real controller, a real agent for each host, and somebody who looks.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use jiff::{SignedDuration, Timestamp};
+use reveille_agent::app::{Agent, Seams as AgentSeams};
+use reveille_controller::app::{App, Doors, Seams};
+use reveille_proto::{clock::Clock, waits::Waits};
+use serde_json::json;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::{Plan, node::Node};
+use crate::{
+    history::{Entry, Function, Header, Key, Kind, Recorder},
+    net::{Exchange, InProcess, Ways},
+    play::{
+        PlaySpec,
+        agents::{self, Reach},
+        control::Control,
+        controller,
+        load::HostLoad,
+        watch::Watch,
+    },
+    world::{AccessLog, Live, Switch, Tap, World, WorldSpec, host_id, router, stream},
+};
+
+/// What the controller is called.
+pub(super) const CONTROLLER: &str = "controller";
+/// Where nobody calls, as its pages are not looked at.
+const PAGES: &str = "controller-pages";
+/// Who looks.
+pub(super) const WATCH: &str = "watch";
+/// Who stands between agents and controller.
+pub(super) const TAP: &str = crate::world::link::NAME;
+/// What agents call the endpoints of the world.
+const ENDPOINTS: &str = "world";
+/// Stream of the seed that lines draw their lateness from.
+const LINES: u64 = 910;
+
+pub(super) struct Stage {
+    pub(super) spec: PlaySpec,
+    pub(super) dir: PathBuf,
+    pub(super) live: Live,
+    pub(super) recorder: Recorder,
+    pub(super) exchange: Exchange,
+    pub(super) watch: Watch,
+    pub(super) controller: Option<Node>,
+    pub(super) agents: Vec<Option<Node>>,
+    pub(super) starts_at: Timestamp,
+    waits: Waits,
+    reach: Reach,
+    log: JoinHandle<std::io::Result<()>>,
+    world_stop: CancellationToken,
+}
+
+/// What a plan asks of a play.
+fn play_spec(plan: &Plan) -> PlaySpec {
+    let world =
+        WorldSpec { seed: plan.seed, hosts: plan.hosts, instances: plan.instances, ..WorldSpec::default() };
+    let played = SignedDuration::from_secs(plan.played_s.into());
+    PlaySpec { played, speed: 1.0, host_wakes_max: plan.host_wakes_max, ..PlaySpec::new("sim", world) }
+}
+
+impl Stage {
+    /// Writes the log of the days before, and starts everything.
+    pub(super) async fn set(plan: &Plan, dir: &Path, waits: Waits) -> anyhow::Result<Self> {
+        let spec = play_spec(plan);
+        let hours = SignedDuration::from_hours(plan.start_hour.into());
+        let starts_at = spec.world.starts_at()? + hours;
+        let mut world = World::new(spec.world.clone())?;
+        let access_log = dir.join("access.log");
+        let mut log = AccessLog::create(&access_log)?;
+        log.back_fill(&mut world, starts_at.as_second()).context("failed to write the history of the log")?;
+        let clock = Clock::scaled(starts_at, 1.0);
+        let zone = spec.world.zone.clone();
+        let header = Header::new("sim", plan.seed, "virtual", zone.iana_name().unwrap_or("UTC"));
+        let recorder = Recorder::create(&dir.join("history.jsonl"), &header, clock.clone(), zone)?;
+        let settings = crate::oracle::Settings { began_ms: starts_at.as_millisecond(), ..spec.settings() };
+        recorder.record(settings.entry());
+        world.go_live(Some(recorder.clone()));
+        let live = Live::new(world, clock);
+        let world_stop = CancellationToken::new();
+        let exchange = Exchange::new(stream(plan.seed, LINES));
+        let ways = Ways::Within(exchange.clone());
+        let switch = (recorder.clone(), Switch::default());
+        let link = Tap::open(&ways, CONTROLLER, switch, world_stop.clone()).await?;
+        let data_dir = dir.join(CONTROLLER);
+        let reach = Reach { link, token_file: data_dir.join("agent.token"), endpoints: ENDPOINTS.to_owned() };
+        let log = tokio::spawn(log.keep(live.clone(), world_stop.clone()));
+        let dir = dir.to_owned();
+        let started = start_controller(&spec, &dir, &live, &exchange, &waits).await?;
+        let control = Control::over(ways.channel(WATCH, CONTROLLER)?, &data_dir)?;
+        let watch = Watch::new(control, recorder.clone());
+        let mut stage = Self {
+            spec,
+            dir,
+            live,
+            recorder,
+            exchange,
+            watch,
+            controller: Some(started),
+            agents: Vec::new(),
+            starts_at,
+            waits,
+            reach,
+            log,
+            world_stop,
+        };
+        for host in 0..plan.hosts {
+            let agent = stage.agent(host).await?;
+            stage.agents.push(Some(agent));
+        }
+        Ok(stage)
+    }
+
+    /// The controller dies.
+    pub(super) async fn controller_dies(&mut self) {
+        let Some(controller) = self.controller.take() else { return };
+        controller.crash().await;
+        for caller in [TAP, WATCH] {
+            self.exchange.cut(caller);
+        }
+        self.note_node(Function::Crash, CONTROLLER);
+    }
+
+    /// The controller is started again.
+    pub(super) async fn controller_starts(&mut self) -> anyhow::Result<()> {
+        if self.controller.is_none() {
+            self.note_node(Function::Restart, CONTROLLER);
+            let started = start_controller(&self.spec, &self.dir, &self.live, &self.exchange, &self.waits);
+            self.controller = Some(started.await?);
+        }
+        Ok(())
+    }
+
+    /// The agent of a host dies.
+    pub(super) async fn agent_dies(&mut self, host: usize) {
+        let Some(agent) = self.agents[host].take() else { return };
+        agent.crash().await;
+        self.exchange.cut(host_id(host).as_str());
+        self.note_node(Function::Crash, &format!("agent-{}", host + 1));
+    }
+
+    /// The agent of a host is started again.
+    pub(super) async fn agent_starts(&mut self, host: usize) -> anyhow::Result<()> {
+        if self.agents[host].is_none() {
+            self.note_node(Function::Restart, &format!("agent-{}", host + 1));
+            self.agents[host] = Some(self.agent(host).await?);
+        }
+        Ok(())
+    }
+
+    async fn agent(&self, host: usize) -> anyhow::Result<Node> {
+        let config = agents::config(&self.spec, &self.dir, &self.reach, host);
+        let load = Box::new(HostLoad::new(self.live.clone(), host));
+        // A new start draws anew: the time is in it.
+        let seed = self.spec.world.seed ^ self.live.clock().now().as_second() as u64 ^ (host as u64) << 48;
+        let seams = AgentSeams {
+            waits: self.waits.clone(),
+            dial: Ways::Within(self.exchange.clone()).dial(host_id(host).as_str()),
+            carrier: Some(std::sync::Arc::new(InProcess::new(router(self.live.clone())))),
+            ..AgentSeams::new(self.live.clock().clone(), load, seed)
+        };
+        let agent = Agent::build(config, seams).await.context("failed to start an agent")?;
+        Ok(Node::start(|stop| async move { agent.run(stop).await.context("an agent failed") }))
+    }
+
+    fn note_node(&self, function: Function, node: &str) {
+        let entry = Entry::new("world", Kind::Ok, function, Key::default());
+        self.recorder.record(entry.value(json!({"node": node})));
+    }
+
+    /// Ends the history and takes everything down in order. What happens meanwhile is not part of it: who goes first of those
+    /// who are told at the same time is left to chance.
+    pub(super) async fn struck(mut self) -> anyhow::Result<()> {
+        self.recorder.finish().context("failed to write the history")?;
+        for agent in self.agents.drain(..).flatten() {
+            agent.stopped().await?;
+        }
+        if let Some(controller) = self.controller.take() {
+            controller.stopped().await?;
+        }
+        self.world_stop.cancel();
+        self.log.await.context("the log writer panicked")?.context("failed to write the access log")
+    }
+}
+
+async fn start_controller(
+    spec: &PlaySpec,
+    dir: &Path,
+    live: &Live,
+    exchange: &Exchange,
+    waits: &Waits,
+) -> anyhow::Result<Node> {
+    let config = controller::config(spec, &dir.join(CONTROLLER), &dir.join("access.log"));
+    let clock = live.clock().clone();
+    // Wakes of a later start have ids of their own.
+    let seed = spec.world.seed ^ clock.now().as_second() as u64;
+    let doors = Doors { http: exchange.listen(PAGES), grpc: exchange.listen(CONTROLLER) };
+    let seams = Seams { waits: waits.clone(), doors: Some(doors), ..Seams::new(clock, seed) };
+    let app = App::build(config, seams).await.context("failed to start the controller")?;
+    Ok(Node::start(|stop| async move { app.run(stop).await.context("the controller failed") }))
+}

@@ -1,0 +1,251 @@
+//! Many seeds, on all cores; some twice, to see that a seed is a history.
+
+use std::{
+    collections::BTreeMap,
+    ops::Range,
+    path::PathBuf,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+};
+
+use anyhow::Context as _;
+use serde::Serialize;
+use tokio::time::Instant;
+
+use super::{Plan, SimOutcome, room, run};
+use crate::{experiment::Verdict, history::History};
+
+/// One seed of so many is played twice.
+const TWICE_EVERY: u64 = 20;
+
+#[derive(Debug, Clone)]
+pub struct SweepSpec {
+    pub seeds: Range<u64>,
+    /// With random faults; a calm morning otherwise.
+    pub swarm: bool,
+    pub jobs: usize,
+    /// Histories of seeds that did not hold are kept in this directory.
+    pub keep: Option<PathBuf>,
+}
+
+/// Seeds that were played twice.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Determinism {
+    pub checked: u64,
+    pub diverged: u64,
+    /// Those that did not give the same history.
+    pub seeds: Vec<u64>,
+}
+
+/// A seed that did not hold, and why.
+#[derive(Debug, Clone, Serialize)]
+pub struct Failing {
+    pub seed: u64,
+    pub verdict: Verdict,
+    pub why: Vec<String>,
+    /// The command that plays it again.
+    pub replay: String,
+    pub plan: Plan,
+}
+
+/// One seed.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Played {
+    pub seed: u64,
+    pub verdict: Verdict,
+    pub wall_s: f64,
+}
+
+/// How often a kind of fault was planned, and in how many runs it bit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Proven {
+    pub planned: u64,
+    pub bit: u64,
+    pub hits: u64,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Sweep {
+    pub seeds: u64,
+    pub held: u64,
+    pub deviated: u64,
+    pub violated: u64,
+    pub not_recovered: u64,
+    pub inconclusive: u64,
+    pub error: u64,
+    pub simulated_hours: f64,
+    pub wall_s: f64,
+    pub determinism: Determinism,
+    /// In how many runs each was reached.
+    pub coverage: BTreeMap<&'static str, u64>,
+    pub faults: BTreeMap<&'static str, Proven>,
+    /// Cases judged and violations, by invariant.
+    pub invariants: BTreeMap<&'static str, (u64, u64)>,
+    pub failing: Vec<Failing>,
+    #[serde(skip)]
+    pub played: Vec<Played>,
+    pub verdict: Verdict,
+}
+
+/// Plays every seed. `told` hears how many are over.
+pub fn sweep(spec: &SweepSpec, told: &(dyn Fn(u64) + Sync)) -> anyhow::Result<Sweep> {
+    let began = Instant::now();
+    let (next, done) = (AtomicU64::new(spec.seeds.start), AtomicU64::new(0));
+    let sweep = Mutex::new(Sweep::new(spec));
+    let work = || {
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= spec.seeds.end {
+                return;
+            }
+            let played = play(spec, seed);
+            sweep.lock().unwrap_or_else(PoisonError::into_inner).add(seed, spec, played);
+            told(done.fetch_add(1, Ordering::Relaxed) + 1);
+        }
+    };
+    thread::scope(|scope| (0..spec.jobs.max(1)).for_each(|_| drop(scope.spawn(work))));
+    let mut sweep = sweep.into_inner().unwrap_or_else(PoisonError::into_inner);
+    sweep.wall_s = began.elapsed().as_secs_f64();
+    sweep.failing.sort_by_key(|failing| failing.seed);
+    sweep.played.sort_by_key(|played| played.seed);
+    sweep.determinism.seeds.sort_unstable();
+    sweep.verdict = sweep.judged();
+    Ok(sweep)
+}
+
+/// The command that plays a seed again.
+fn replay(seed: u64, spec: &SweepSpec) -> String {
+    format!("reveille-chaos replay --seed {seed}{}", if spec.swarm { "" } else { " --calm" })
+}
+
+/// The plan of a seed.
+pub fn plan(seed: u64, swarm: bool) -> Plan {
+    if swarm { Plan::swarm(seed) } else { Plan::calm(seed) }
+}
+
+/// The outcome, and the fingerprint of a second run where there was one.
+fn play(spec: &SweepSpec, seed: u64) -> anyhow::Result<(SimOutcome, Option<String>)> {
+    let plan = plan(seed, spec.swarm);
+    let directory = room::directory().context("failed to make a directory")?;
+    let outcome = run(&plan, directory.path())?;
+    if let Some(keep) = spec.keep.as_ref().filter(|_| outcome.verdict != Verdict::Held) {
+        let to = keep.join(format!("{seed}"));
+        std::fs::create_dir_all(&to).with_context(|| format!("failed to make {}", to.display()))?;
+        std::fs::copy(directory.path().join("history.jsonl"), to.join("history.jsonl"))
+            .context("failed to keep a history")?;
+        std::fs::write(to.join("plan.json"), serde_json::to_string_pretty(&plan)?)?;
+        let history = History::read(&to.join("history.jsonl"))?;
+        let page = outcome.page(&history, &replay(seed, spec));
+        std::fs::write(to.join("index.html"), page)?;
+    }
+    let again = if seed.is_multiple_of(TWICE_EVERY) {
+        let directory = room::directory().context("failed to make a directory")?;
+        Some(run(&plan, directory.path())?.history_sha256)
+    } else {
+        None
+    };
+    Ok((outcome, again))
+}
+
+impl Sweep {
+    pub(super) fn new(spec: &SweepSpec) -> Self {
+        Self {
+            seeds: spec.seeds.end.saturating_sub(spec.seeds.start),
+            held: 0,
+            deviated: 0,
+            violated: 0,
+            not_recovered: 0,
+            inconclusive: 0,
+            error: 0,
+            simulated_hours: 0.0,
+            wall_s: 0.0,
+            determinism: Determinism::default(),
+            coverage: BTreeMap::new(),
+            faults: BTreeMap::new(),
+            invariants: BTreeMap::new(),
+            failing: Vec::new(),
+            played: Vec::new(),
+            verdict: Verdict::Error,
+        }
+    }
+
+    fn add(&mut self, seed: u64, spec: &SweepSpec, played: anyhow::Result<(SimOutcome, Option<String>)>) {
+        let (outcome, again) = match played {
+            Ok(played) => played,
+            Err(error) => {
+                self.error += 1;
+                self.played.push(Played { seed, verdict: Verdict::Error, wall_s: 0.0 });
+                let (verdict, why) = (Verdict::Error, vec![format!("{error:#}")]);
+                let (replay, plan) = (replay(seed, spec), plan(seed, spec.swarm));
+                return self.failing.push(Failing { seed, verdict, why, replay, plan });
+            }
+        };
+        self.played.push(Played { seed, verdict: outcome.verdict, wall_s: outcome.wall_s });
+        self.simulated_hours += outcome.simulated_s / 3600.0;
+        for (name, times) in &outcome.coverage {
+            *self.coverage.entry(name).or_default() += u64::from(*times > 0);
+        }
+        for proof in &outcome.faults {
+            let proven = self.faults.entry(proof.kind).or_default();
+            proven.planned += 1;
+            proven.bit += u64::from(proof.hits > 0);
+            proven.hits += proof.hits;
+        }
+        for one in &outcome.invariants {
+            let (checked, violations) = self.invariants.entry(one.id).or_default();
+            *checked += one.checked;
+            *violations += one.violations.len() as u64;
+        }
+        if let Some(again) = again {
+            self.determinism.checked += 1;
+            if again != outcome.history_sha256 {
+                self.determinism.diverged += 1;
+                self.determinism.seeds.push(seed);
+            }
+        }
+        *match outcome.verdict {
+            Verdict::Held => &mut self.held,
+            Verdict::Deviated => &mut self.deviated,
+            Verdict::Violated => &mut self.violated,
+            Verdict::NotRecovered => &mut self.not_recovered,
+            Verdict::Inconclusive => &mut self.inconclusive,
+            Verdict::Aborted | Verdict::Error | Verdict::InvalidFile => &mut self.error,
+        } += 1;
+        if outcome.verdict != Verdict::Held {
+            let violated =
+                outcome.violations().map(|(id, first)| format!("{id} at event {}: {}", first.i, first.text));
+            let why = violated.chain(outcome.not_recovered.iter().cloned()).collect();
+            let (replay, plan) = (replay(seed, spec), outcome.plan.clone());
+            self.failing.push(Failing { seed, verdict: outcome.verdict, why, replay, plan });
+        }
+    }
+
+    /// The gravest of all. A harness that is not deterministic has proven nothing, and neither has one that never got
+    /// somewhere.
+    fn judged(&self) -> Verdict {
+        if self.violated > 0 {
+            Verdict::Violated
+        } else if self.error > 0 {
+            Verdict::Error
+        } else if self.not_recovered > 0 {
+            Verdict::NotRecovered
+        } else if self.determinism.diverged > 0 || self.inconclusive > 0 {
+            Verdict::Inconclusive
+        } else if self.deviated > 0 {
+            Verdict::Deviated
+        } else {
+            Verdict::Held
+        }
+    }
+
+    pub fn seeds_per_minute(&self) -> f64 {
+        60.0 * self.seeds as f64 / self.wall_s.max(1e-9)
+    }
+
+    pub fn simulated_hours_per_s(&self) -> f64 {
+        self.simulated_hours / self.wall_s.max(1e-9)
+    }
+}

@@ -1,0 +1,115 @@
+//! The stock Chaos Toolkit takes every template and the example as they are, unexpanded, and what `expand` writes too.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use tempfile::TempDir;
+
+use crate::{harness::programs, root};
+
+/// The versions the format was made for.
+const PACKAGES: [&str; 2] = ["chaostoolkit==1.19.0", "chaostoolkit-lib==1.44.0"];
+
+/// The toolkit in an environment of its own, in a directory that goes with the test.
+struct Toolkit {
+    dir: TempDir,
+}
+
+impl Toolkit {
+    /// `Err` says what this machine lacks.
+    fn install() -> Result<Self, String> {
+        let dir = TempDir::new().expect("a temporary directory can be made");
+        let environment = dir.path().join("environment");
+        let mut python = Command::new("python3");
+        run(python.args(["-m", "venv"]).arg(&environment))?;
+        let mut pip = Command::new(environment.join("bin/pip"));
+        run(pip.args(["install", "--quiet", "--disable-pip-version-check"]).args(PACKAGES))?;
+        Ok(Self { dir })
+    }
+
+    /// Runs in the temporary directory, where it leaves its log.
+    fn validate(&self, file: &Path) -> Result<(), String> {
+        let mut chaos = Command::new(self.dir.path().join("environment/bin/chaos"));
+        chaos.current_dir(self.dir.path()).arg("--no-version-check").arg("validate").arg(file);
+        run(&mut chaos).map(drop)
+    }
+}
+
+fn run(command: &mut Command) -> Result<Output, String> {
+    let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
+    if output.status.success() {
+        return Ok(output);
+    }
+    let said = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+    Err(format!("{command:?} ended with {}\n{}", output.status, said.join("\n")))
+}
+
+fn templates() -> Vec<PathBuf> {
+    let list = |dir: &Path| -> Vec<PathBuf> {
+        fs::read_dir(dir).expect("readable").map(|entry| entry.expect("readable").path()).collect()
+    };
+    let mut files: Vec<PathBuf> =
+        list(&root().join("chaos/templates")).iter().flat_map(|layer| list(layer)).collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn the_stock_toolkit_takes_every_template() {
+    let files = templates();
+    assert!(!files.is_empty());
+    let toolkit = match Toolkit::install() {
+        Ok(toolkit) => toolkit,
+        Err(why) => {
+            let what = why.lines().next().unwrap_or_default();
+            eprintln!("SKIPPED: {} templates with the stock Chaos Toolkit ({what})", files.len());
+            return;
+        }
+    };
+    let mut refused: Vec<String> = Vec::new();
+    let example = root().join("chaos/schema/example.yaml");
+    for file in files.iter().chain([&example]) {
+        refused.extend(toolkit.validate(file).err());
+    }
+    assert!(refused.is_empty(), "{} refused:\n{}", refused.len(), refused.join("\n"));
+    expanded(&toolkit);
+    eprintln!("the stock Chaos Toolkit accepts {} of {} templates", files.len(), files.len());
+}
+
+/// What `expand` writes is an experiment of the toolkit as well.
+fn expanded(toolkit: &Toolkit) {
+    let out = toolkit.dir.path().join("expanded.yaml");
+    let mut chaos = Command::new(&programs().chaos);
+    chaos.args(["expand", "EP-03", "--set", "factor=2.5", "--out"]).arg(&out);
+    run(&mut chaos).expect("the template expands");
+    toolkit.validate(&out).expect("the toolkit takes what was expanded");
+}
+
+#[test]
+fn validate_ends_with_64_and_tells_every_problem() {
+    let dir = TempDir::new().expect("a temporary directory can be made");
+    let good = fs::read_to_string(root().join("chaos/schema/example.yaml")).expect("the example is there");
+    let broken =
+        good.replace("host_cpu_max > 0.85", "host_heat > 0.85").replace("- {rung: 1,", "- {rung: 7,");
+    assert_ne!(good, broken);
+    fs::write(dir.path().join("good.yaml"), &good).expect("writable");
+    fs::write(dir.path().join("broken.yaml"), broken).expect("writable");
+    let validate = |file: &str| {
+        let mut chaos = Command::new(&programs().chaos);
+        chaos.args(["validate", "--output", "json"]).arg(dir.path().join(file));
+        let output = chaos.output().expect("the program runs");
+        let told: serde_json::Value = serde_json::from_slice(&output.stdout).expect("it tells JSON");
+        (output.status.code(), told)
+    };
+    assert_eq!(validate("good.yaml").0, Some(0));
+    let (code, told) = validate("");
+    assert_eq!(code, Some(64));
+    let problems = told[0]["problems"].as_array().expect("problems are a list");
+    let mut rules: Vec<&str> = problems.iter().filter_map(|one| one["rule"].as_str()).collect();
+    rules.sort_unstable();
+    assert_eq!(rules, ["ladder_order", "metric_known"]);
+    assert!(problems.iter().all(|one| one["line"].is_u64() && one["path"].is_string()), "{told}");
+}
