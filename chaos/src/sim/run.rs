@@ -353,7 +353,7 @@ mod tests {
     }
 
     fn short(faults: Vec<Planned>) -> Plan {
-        Plan { hosts: 2, host_wakes_max: 2, start_hour: 8, faults, ..Plan::calm(3) }
+        Plan { hosts: 2, host_wakes_max: 2, start_hour: 8, asks: Vec::new(), faults, ..Plan::calm(3) }
     }
 
     fn planned(at_s: u32, for_s: u32, fault: Fault) -> Planned {
