@@ -3,7 +3,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use rand::{RngExt, rngs::StdRng};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, split},
     sync::watch,
@@ -36,24 +36,13 @@ async fn lie(
 ) {
     let (near_read, near_write) = split(near);
     let (far_read, far_write) = split(far);
-    let other = rng.fork();
+    let other = StdRng::seed_from_u64(rng.random());
     let mut is_cut = weather.clone();
     tokio::select! {
         biased;
         _ = is_cut.wait_for(|weather| weather.cuts != cuts) => met.count(),
         () = pass((near_read, far_write), |weather| weather.there, (weather.clone(), &met), rng) => {}
         () = pass((far_read, near_write), |weather| weather.back, (weather.clone(), &met), other) => {}
-    }
-}
-
-/// A generator that goes its own way from here.
-trait Fork {
-    fn fork(&mut self) -> Self;
-}
-
-impl Fork for StdRng {
-    fn fork(&mut self) -> Self {
-        rand::SeedableRng::seed_from_u64(self.random())
     }
 }
 
@@ -120,8 +109,6 @@ fn lateness(flow: Flow, rng: &mut StdRng) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use rand::SeedableRng as _;
-
     use super::*;
 
     fn line() -> (DuplexStream, DuplexStream, watch::Sender<Weather>) {

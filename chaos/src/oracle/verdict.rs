@@ -52,23 +52,31 @@ pub fn check_all(history: &History) -> Vec<Checked> {
     ]
 }
 
-/// Those, and what can only be judged where every ask, stop, death and last look is in the history: S6-S8, S10, S12, S14,
-/// S15 and L1-L4.
-pub fn check_course(history: &History) -> Vec<Checked> {
+/// Those, and what the link and a last look at the hosts tell: S6, S15 and L1-L4.
+pub fn check_linked(history: &History) -> Vec<Checked> {
     let events = &history.events;
     let mut checked = check_all(history);
     checked.extend([
         s6_epochs::check(events),
-        s7_lever::check(events),
-        s8_schedule::check(events),
-        s10_books::check(events),
-        s12_kept::check(events),
-        s14_waiting::check(events),
         s15_attempts::check(events),
         l1_ends::check(events),
         l2_looked_at::check(events),
         l3_streams::check(events),
         l4_nothing_left::check(events),
+    ]);
+    checked
+}
+
+/// Those, and what can only be judged where every ask, stop, death and last look is in the history: S7, S8, S10, S12 and S14.
+pub fn check_course(history: &History) -> Vec<Checked> {
+    let events = &history.events;
+    let mut checked = check_linked(history);
+    checked.extend([
+        s7_lever::check(events),
+        s8_schedule::check(events),
+        s10_books::check(events),
+        s12_kept::check(events),
+        s14_waiting::check(events),
     ]);
     checked
 }

@@ -10,7 +10,7 @@ use crate::{
     experiment::{Judgement, Verdict},
     fault::FaultProof,
     history::{Event, Function, History, Kind},
-    oracle::{self, Checked, l1_ends, l2_looked_at, l3_streams, l4_nothing_left, s6_epochs, s15_attempts},
+    oracle::{self, Checked},
 };
 
 /// Invariants that must have had something to judge.
@@ -35,7 +35,7 @@ pub struct SimOutcome {
 
 impl SimOutcome {
     pub(super) fn new(plan: &Plan, history: &History, bytes: &[u8], ended: Ended, wall: Duration) -> Self {
-        let invariants = check(history);
+        let invariants = oracle::check_linked(history);
         let judgement = Judgement {
             checked: &invariants,
             // A fault that bit nobody proves nothing of itself; that nothing else broke holds all the same. Which faults were
@@ -64,20 +64,6 @@ impl SimOutcome {
     pub fn violations(&self) -> impl Iterator<Item = (&'static str, &oracle::Violation)> {
         self.invariants.iter().filter_map(|one| Some((one.id, one.violations.first()?)))
     }
-}
-
-fn check(history: &History) -> Vec<Checked> {
-    let events = &history.events;
-    let mut checked = oracle::check_all(history);
-    checked.extend([
-        s6_epochs::check(events),
-        s15_attempts::check(events),
-        l1_ends::check(events),
-        l2_looked_at::check(events),
-        l3_streams::check(events),
-        l4_nothing_left::check(events),
-    ]);
-    checked
 }
 
 fn fingerprint(bytes: &[u8]) -> String {
