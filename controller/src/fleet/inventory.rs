@@ -8,6 +8,8 @@ pub(super) struct Inventory {
     listed: Box<[Listed]>,
     /// Places in `listed`, by id.
     by_id: Box<[u32]>,
+    /// In order, each once.
+    classes: Box<[u32]>,
 }
 
 #[derive(Debug)]
@@ -26,7 +28,10 @@ impl Inventory {
             .collect();
         let mut by_id: Box<[u32]> = (0..listed.len() as u32).collect();
         by_id.sort_by(|a, b| listed[*a as usize].instance.cmp(&listed[*b as usize].instance));
-        Self { listed, by_id }
+        let mut classes: Vec<u32> = listed.iter().map(|one| one.class).collect();
+        classes.sort_unstable();
+        classes.dedup();
+        Self { listed, by_id, classes: classes.into_boxed_slice() }
     }
 
     fn find(&self, instance: &InstanceId) -> Option<&Listed> {
@@ -40,6 +45,11 @@ impl Inventory {
 
     pub(super) fn has(&self, instance: &InstanceId) -> bool {
         self.find(instance).is_some()
+    }
+
+    /// The places of the classes it has, each once.
+    pub(super) fn classes(&self) -> impl Iterator<Item = usize> {
+        self.classes.iter().map(|class| *class as usize)
     }
 
     /// What the agent last saw of an instance it lists.
@@ -73,5 +83,6 @@ mod tests {
         assert_eq!(inventory.observed(&id("bob")), None);
         assert_eq!(inventory.class_of(&id("mo")), Some(7));
         assert_eq!(inventory.class_of(&id("bob")), None);
+        assert_eq!(inventory.classes().collect::<Vec<_>>(), [0, 3, 7]);
     }
 }

@@ -69,7 +69,7 @@ struct Inner {
 #[derive(Debug, Clone, Copy)]
 pub struct Ask<'a> {
     pub host: &'a HostId,
-    /// `None` asks for an instance nothing is known of.
+    /// `None` asks whether any instance of the host may be started.
     pub instance: Option<&'a InstanceId>,
     pub is_for_person: bool,
     pub fleet_active: u32,
@@ -378,21 +378,29 @@ impl Entry {
         let running: Vec<Running> =
             self.starts.running().values().map(|permitted| Running { since: permitted.since }).collect();
         let settling: Vec<Running> = self.starts.settling().collect();
-        let class = ask.instance.and_then(|instance| self.starts.inventory().class_of(instance));
-        let outlook = class.map(|class| Outlook { pace: self.starts.pace(), curves, class });
-        let permit = admit(&Admission {
-            gate: &self.live.gate,
-            load: self.live.load.as_ref(),
-            frozen_since: self.live.frozen_since,
-            running: &running,
-            settling: &settling,
-            outlook,
-            is_for_person: ask.is_for_person,
-            fleet_active: ask.fleet_active,
-            limits,
-            rule,
-            now: ask.now,
-        })?;
+        let admit_one = |class: Option<usize>| {
+            admit(&Admission {
+                gate: &self.live.gate,
+                load: self.live.load.as_ref(),
+                frozen_since: self.live.frozen_since,
+                running: &running,
+                settling: &settling,
+                outlook: class.map(|class| Outlook { pace: self.starts.pace(), curves, class }),
+                is_for_person: ask.is_for_person,
+                fleet_active: ask.fleet_active,
+                limits,
+                rule,
+                now: ask.now,
+            })
+        };
+        let inventory = self.starts.inventory();
+        let permit = match ask.instance {
+            Some(instance) => admit_one(inventory.class_of(instance)),
+            None => {
+                let answers = inventory.classes().map(|class| admit_one(Some(class)));
+                answers.reduce(Result::or).unwrap_or_else(|| admit_one(None))
+            }
+        }?;
         let load = self.live.load.unwrap_or_default();
         Ok(Granted {
             permit,

@@ -8,9 +8,10 @@ use tracing::info;
 use super::{Task, TaskError, perform};
 use crate::{
     app::Shared,
+    fleet::Ask,
     outcome::{WakeFacts, judge},
     store::{HostLoad, OutcomeRow, StoreError},
-    wake::{Event, Wake},
+    wake::{Event, Priority, State, Wake},
 };
 
 /// A controller that holds a host's session has so long to end what is late there, before the leader does.
@@ -43,8 +44,9 @@ impl Settle {
             if !host_connected && !self.is_ours(&wake, now) {
                 continue;
             }
-            let (wake, effects) =
-                self.shared.store.wake_step(*id, &Event::Tick { at: now, host_connected }, &rule).await?;
+            let held_by = self.held_by(&wake, now);
+            let tick = Event::Tick { at: now, host_connected, held_by };
+            let (wake, effects) = self.shared.store.wake_step(*id, &tick, &rule).await?;
             if let Some(end) = wake.state.ended() {
                 info!(wake_id = %id, instance_id = %wake.instance, %end, detail = wake.detail, "wake ended");
                 self.shared.metrics.wake_ended(end);
@@ -52,6 +54,36 @@ impl Settle {
             perform(&self.shared, &wake, &effects).await;
         }
         Ok(overdue.len())
+    }
+
+    /// Why a queued wake does not start, as far as this controller can tell.
+    fn held_by(&self, wake: &Wake, now: Timestamp) -> Option<String> {
+        if !matches!(wake.state, State::Queued { .. }) {
+            return None;
+        }
+        let (fleet, policy) = (&self.shared.fleet, self.shared.policy());
+        let is_forecast = wake.priority == Priority::Forecast;
+        if policy.stopped || (policy.paused && is_forecast) {
+            let what = if policy.stopped { "everything is stopped" } else { "forecasts are paused" };
+            return Some(format!("{what} (policy)"));
+        }
+        let host = self.shared.board.lock().get(wake.id).map(|queued| queued.host.clone())?;
+        let Some(host) = host else { return Some("no agent lists the instance".to_owned()) };
+        if policy.drained_hosts.contains(&host) {
+            return Some(format!("{host} is drained (policy)"));
+        }
+        if !fleet.live(&host).is_some_and(|live| live.connected) {
+            return Some(format!("{host} is not connected here"));
+        }
+        let ask = Ask {
+            host: &host,
+            instance: Some(&wake.instance),
+            is_for_person: !is_forecast,
+            fleet_active: fleet.active(),
+            policy: &policy,
+            now,
+        };
+        fleet.ask(&ask).err().map(|closed| format!("{host}: {closed}"))
     }
 
     /// What is late on a host without a session here is for the leader to end, when no other controller did so in time.

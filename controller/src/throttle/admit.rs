@@ -84,7 +84,7 @@ pub fn admit(ask: &Admission<'_>) -> Result<Permit, Closed> {
         });
     }
     let cpu_percent_expected = match known {
-        Some(outlook) => by_curve(load, &outlook, &limits)?,
+        Some(outlook) => by_curve(load, &outlook, ask)?,
         // Where what starts is held under the ceiling anyway, 2, 4, 8 is care enough.
         None if load.group_cores.is_some() => load.cpu_percent,
         None => by_assumed_cost(load, ask)?,
@@ -102,23 +102,43 @@ fn limit_for(base: u32, ask: &Admission<'_>) -> u32 {
     }
 }
 
-fn by_curve(load: &Load, outlook: &Outlook<'_>, limits: &HostLimits) -> Result<f64, Closed> {
+fn by_curve(load: &Load, outlook: &Outlook<'_>, ask: &Admission<'_>) -> Result<f64, Closed> {
     let room = Room {
         cores: load.cores,
-        cpu_ceiling_percent: limits.cpu_ceiling_percent,
+        cpu_ceiling_percent: ask.limits.cpu_ceiling_percent,
         is_capped: load.group_cores.is_some(),
     };
-    let fits = outlook.pace.admits(outlook.class, &room, outlook.curves);
-    // On a host smaller than one start none would ever begin: there one at a time may, while nothing else does.
-    let is_alone = outlook.pace.started().is_empty();
-    match fits {
-        Ok(most_cores) => Ok(100.0 * most_cores / load.cores),
-        Err(most_cores) if is_alone && outlook.is_too_large_for(&room) => Ok(100.0 * most_cores / load.cores),
-        Err(most_cores) => Err(Closed::NoHeadroom { cpu_percent_expected: 100.0 * most_cores / load.cores }),
+    let percent = |cores: f64| 100.0 * cores / load.cores;
+    let most_cores = match outlook.pace.admits(outlook.class, &room, outlook.curves) {
+        Ok(most_cores) => return Ok(percent(most_cores)),
+        Err(most_cores) => most_cores,
+    };
+    let is_alone = outlook.pace.started().is_empty() && ask.running.is_empty() && ask.settling.is_empty();
+    if is_alone && outlook.may_start_alone(&room) {
+        return Ok(percent(most_cores));
     }
+    // A curve that was learned while a meter lied would never be put right where it lets nothing start. Nobody who asked
+    // waits for that: on a host on which nothing has started for a while, what is measured decides as it did before there
+    // was a curve.
+    let has_been_idle = outlook.pace.idle_s() >= f64::from(ask.rule.wake_cost_decay_s);
+    if is_alone && has_been_idle && ask.is_for_person {
+        return by_assumed_cost(load, ask);
+    }
+    Err(Closed::NoHeadroom { cpu_percent_expected: percent(most_cores) })
 }
 
 impl Outlook<'_> {
+    /// Whether one start may begin where nothing else does. What is left free for what is not known would keep a host from
+    /// ever starting anything where that is much, and from learning better.
+    fn may_start_alone(&self, room: &Room) -> bool {
+        // The group holds it under the ceiling; it only takes longer.
+        room.is_capped || self.expects_to_fit(room) || self.is_too_large_for(room)
+    }
+
+    fn expects_to_fit(&self, room: &Room) -> bool {
+        self.pace.expects_alone(self.class, self.curves) <= room.ceiling_cores()
+    }
+
     /// Whether a start of the class would not fit even on the empty host.
     fn is_too_large_for(&self, room: &Room) -> bool {
         Pace::<WakeId>::default().admits(self.class, room, self.curves).is_err()
@@ -375,6 +395,63 @@ mod tests {
         };
         assert_eq!(admitted, 1, "4 and 4 cores of 11.2 leave no room for 4 more and a margin");
         assert!(matches!(refused, Closed::NoHeadroom { .. }), "{refused}");
+    }
+
+    /// A class whose starts were measured to use so many cores for a minute, on a host of 16 with 4 in use for ten minutes.
+    fn known(each: &[f64]) -> (Pace<WakeId>, Vec<StartCurve>) {
+        let (pace, _) = learned();
+        let mut curve = StartCurve::assumed(1.0, 120.0);
+        for cores in each {
+            let mut course = Course::default();
+            (0..60).for_each(|s| course.saw(s.into(), *cores));
+            curve.learn(&course);
+        }
+        (pace, vec![curve])
+    }
+
+    fn asked_alone(
+        pace: &Pace<WakeId>,
+        curves: &[StartCurve],
+        is_for_person: bool,
+    ) -> Result<Permit, Closed> {
+        let rule = ThrottleRule::default();
+        admit(&Admission {
+            gate: &HostGate::new(&rule),
+            load: Some(&Load { cores: 16.0, ..load(25.0, t(0)) }),
+            running: &[],
+            settling: &[],
+            outlook: Some(Outlook { pace, curves, class: 0 }),
+            frozen_since: None,
+            is_for_person,
+            fleet_active: 0,
+            limits: limits(),
+            rule: &rule,
+            now: t(0),
+        })
+    }
+
+    #[test]
+    fn a_curve_nobody_is_sure_of_does_not_keep_an_idle_host_from_starting_one() {
+        let (pace, curves) = known(&[0.5, 12.0, 0.5, 0.5, 12.0, 0.5, 0.5, 12.0, 0.5, 0.5]);
+        let room = Room { cores: 16.0, cpu_ceiling_percent: 70.0, is_capped: false };
+        assert!(
+            pace.admits(0, &room, &curves).is_err(),
+            "4 in use, 4 expected, and nobody knows how exactly"
+        );
+        assert!(asked_alone(&pace, &curves, false).is_ok());
+        let mut busy = pace.clone();
+        busy.start(wake(1), 0);
+        assert!(asked_alone(&busy, &curves, true).is_err(), "one at a time");
+    }
+
+    #[test]
+    fn a_person_is_not_kept_waiting_by_a_curve_that_cannot_be_put_right_otherwise() {
+        let (mut pace, curves) = known(&[8.0; 10]);
+        assert!(asked_alone(&pace, &curves, false).is_err(), "4 in use and 8 expected are above 11.2");
+        assert!(asked_alone(&pace, &curves, true).is_ok(), "nothing has started for ten minutes");
+        pace.start(wake(1), 0);
+        pace.forget(&wake(1));
+        assert!(asked_alone(&pace, &curves, true).is_err(), "something has started just now");
     }
 
     #[test]

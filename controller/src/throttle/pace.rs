@@ -72,6 +72,8 @@ pub struct Pace<K> {
     /// What the starts were measured to want, and what was expected of them.
     wanted: f64,
     expected: f64,
+    /// Measured since anything started, in seconds.
+    idle_s: f64,
 }
 
 impl<K: PartialEq> Default for Pace<K> {
@@ -84,6 +86,7 @@ impl<K: PartialEq> Default for Pace<K> {
             is_measured: false,
             wanted: 0.0,
             expected: 0.0,
+            idle_s: 0.0,
         }
     }
 }
@@ -111,7 +114,7 @@ pub struct Room {
 }
 
 impl Room {
-    fn ceiling_cores(&self) -> f64 {
+    pub(super) fn ceiling_cores(&self) -> f64 {
         self.cores * self.cpu_ceiling_percent / 100.0
     }
 }
@@ -121,7 +124,13 @@ impl<K: PartialEq> Pace<K> {
         &self.started
     }
 
+    /// For how long the host was measured without a start in progress, up to now.
+    pub fn idle_s(&self) -> f64 {
+        self.idle_s
+    }
+
     pub fn start(&mut self, key: K, class: usize) {
+        self.idle_s = 0.0;
         self.started.push(Started { key, class, progress_s: 0.0, course: Course::default() });
     }
 
@@ -150,8 +159,13 @@ impl<K: PartialEq> Pace<K> {
             .map(|started| curves.get(started.class).map_or(0.0, |curve| curve.cores(started.progress_s)))
             .collect();
         let expected_sum: f64 = expected.iter().sum();
+        if self.started.is_empty() {
+            self.idle_s += seconds;
+        }
         let used_by_starts = match measurement.by_start {
             Some(by_start) => by_start.iter().sum(),
+            // All of it is the background.
+            None if self.started.is_empty() => 0.0,
             // The background was known before they began; what is above it is theirs.
             None if self.is_measured => (measurement.cores_used - self.last).max(0.0),
             None => expected_sum * granted,
@@ -223,13 +237,25 @@ impl<K: PartialEq> Pace<K> {
             };
         }
         let most = mean.iter().zip(&variance).enumerate().map(|(n, (mean, variance))| {
-            let ahead_s = n as f64 * STEP_S;
-            let background = self.level + (self.last - self.level) * (-ahead_s / COMES_BACK_S).exp();
             let unsure = (off * off * variance + self.change).sqrt();
-            background + off * mean + MARGIN_UNCAPPED * unsure
+            self.background(n) + off * mean + MARGIN_UNCAPPED * unsure
         });
         let most = JUMP_SHARE * room.cores + most.fold(0.0, f64::max);
         if most <= room.ceiling_cores() { Ok(most) } else { Err(most) }
+    }
+
+    /// What a start of `class` is expected to bring the host to where nothing else starts, in cores: as [`Pace::admits`],
+    /// without what is left free for what is not known.
+    pub fn expects_alone(&self, class: usize, curves: &[StartCurve]) -> f64 {
+        let steps = curves.get(class).map_or(&[][..], |curve| curve.from(0.0));
+        let most = steps.iter().enumerate().map(|(n, step)| self.background(n) + f64::from(step.mean));
+        most.fold(self.last, f64::max)
+    }
+
+    /// Cores the background is taken to use so many steps from now.
+    fn background(&self, steps_ahead: usize) -> f64 {
+        let ahead_s = steps_ahead as f64 * STEP_S;
+        self.level + (self.last - self.level) * (-ahead_s / COMES_BACK_S).exp()
     }
 }
 
@@ -350,6 +376,25 @@ mod tests {
         pace.end(&0, &mut curves);
         assert!((curves[0].work_core_s() - before.work_core_s()).abs() < 1e-3);
         assert!(pace.started().is_empty());
+    }
+
+    #[test]
+    fn where_only_the_host_is_measured_the_background_is_followed_while_nothing_starts() {
+        let mut pace = Pace::<u32>::default();
+        let mut host = |seconds: u32, cores_used: f64| {
+            for _ in 0..seconds {
+                let measurement = Measurement { seconds: 1.0, cores_used, by_start: None, granted: 1.0 };
+                pace.measured(&measurement, &[]);
+            }
+            (pace.last, pace.level)
+        };
+        assert_eq!(host(10, 1.0), (1.0, 1.0));
+        let (last, level) = host(2_000, 9.0);
+        assert!(last == 9.0 && level > 8.9, "it rose: {last} {level}");
+        assert_eq!(host(1, 2.0).0, 2.0);
+        assert!((pace.idle_s() - 2_011.0).abs() < 1e-6);
+        pace.start(0, 0);
+        assert_eq!(pace.idle_s(), 0.0);
     }
 
     #[test]

@@ -55,6 +55,8 @@ pub enum Event {
     Tick {
         at: Timestamp,
         host_connected: bool,
+        /// Of a queued wake, why it does not start, where that is known.
+        held_by: Option<String>,
     },
 }
 

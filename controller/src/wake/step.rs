@@ -36,7 +36,9 @@ pub fn step(wake: &Wake, event: &Event, rule: &RetryRule) -> Stepped {
         Event::Join { by, at, expires_at } => join(next, by, *at, *expires_at),
         Event::Cancel { by, at } => cancel(next, by, *at),
         Event::Force { by, at } => force(next, by, *at),
-        Event::Tick { at, host_connected } => Ok(tick(next, *at, *host_connected, rule)),
+        Event::Tick { at, host_connected, held_by } => {
+            Ok(tick(next, *at, *host_connected, held_by.as_deref(), rule))
+        }
     }
 }
 
@@ -235,11 +237,18 @@ fn force(wake: Wake, by: &str, at: Timestamp) -> Stepped {
     Ok((wake, effects))
 }
 
-fn tick(wake: Wake, at: Timestamp, host_connected: bool, rule: &RetryRule) -> (Wake, Vec<Effect>) {
+fn tick(
+    wake: Wake,
+    at: Timestamp,
+    host_connected: bool,
+    held_by: Option<&str>,
+    rule: &RetryRule,
+) -> (Wake, Vec<Effect>) {
     let grace = SignedDuration::from_secs(rule.deadline_grace_s.into());
     match &wake.state {
         State::Queued { .. } if at >= wake.expires_at => {
-            let detail = format!("not started in time; last: {}", wake.detail);
+            let last = held_by.unwrap_or(&wake.detail);
+            let detail = format!("not started in time; last: {last}");
             end(wake, End::Expired, at, detail)
         }
         State::Dispatched { run } | State::Calling { run } | State::Starting { run, .. }

@@ -150,7 +150,7 @@ fn a_lost_answer_is_a_state_of_its_own() {
 #[test]
 fn deadline_and_expiry_end_what_nobody_ends() {
     let rule = RetryRule::default();
-    let tick = |at, host_connected| Event::Tick { at: t(at), host_connected };
+    let tick = |at, host_connected| Event::Tick { at: t(at), host_connected, held_by: None };
     let running = after(&[dispatch(1)]);
     let at = |wake: &Wake, event: &Event| step(wake, event, &rule).expect("legal").0.state.ended();
     assert_eq!(at(&running, &tick(960, true)), None, "the grace is not over");
@@ -238,7 +238,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         }),
         1 => at.clone().prop_map(|at| Event::Cancel { by: "ann".into(), at: t(at) }),
         1 => at.clone().prop_map(|at| Event::Force { by: "ann".into(), at: t(at) }),
-        1 => (at, any::<bool>()).prop_map(|(at, host_connected)| Event::Tick { at: t(at), host_connected }),
+        1 => (at, any::<bool>()).prop_map(|(at, host_connected)| Event::Tick { at: t(at), host_connected, held_by: None }),
     ]
 }
 

@@ -23,7 +23,8 @@ async fn what_is_to_be_told_is_listed_and_counted() {
     let wake = desk.post("/v1/instances/dev1/wake").await.ok(202);
     let id = wake["wake_id"].as_str().unwrap();
     let shared = desk.app.shared();
-    let expired = Event::Tick { at: desk.now() + SignedDuration::from_hours(1), host_connected: true };
+    let expired =
+        Event::Tick { at: desk.now() + SignedDuration::from_hours(1), host_connected: true, held_by: None };
     let rule = shared.config.wake.retry_rule();
     shared.store.wake_step(id.parse().unwrap(), &expired, &rule).await.unwrap();
 

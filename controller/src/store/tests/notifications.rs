@@ -86,7 +86,7 @@ async fn the_end_of_a_wake_is_written_down_once_for_everybody_who_wants_it(home:
     stepped(&store, id, &served(id, 110)).await;
     stepped(&store, id, &served(id, 111)).await;
     let late = asked(&store, 3, "ops1", 200).await;
-    stepped(&store, late, &Event::Tick { at: t(2000), host_connected: true }).await;
+    stepped(&store, late, &Event::Tick { at: t(2000), host_connected: true, held_by: None }).await;
     let off = asked(&store, 4, "dev2", 2100).await;
     stepped(&store, off, &Event::Cancel { by: "ann".into(), at: t(2101) }).await;
     let expected = [
@@ -110,7 +110,7 @@ async fn the_end_of_a_wake_that_is_moved_in_a_batch_is_written_down(home: Home) 
     for (seed, name) in [(1, "dev1"), (2, "dev2")] {
         let id = asked(&store, seed, name, 0).await;
         let wake = store.wake_get(id).await.expect("readable").expect("there");
-        let tick = Event::Tick { at: t(5000), host_connected: true };
+        let tick = Event::Tick { at: t(5000), host_connected: true, held_by: None };
         moves.extend(WakeMove::step(wake, &tick, &rule).expect("legal").0);
     }
     store.wakes_move(&moves, None).await.expect("moved");
