@@ -27,4 +27,4 @@ mod verdict;
 
 pub use exactness::Exactness;
 pub use settings::Settings;
-pub use verdict::{Checked, Violation, check_all, check_course, check_linked};
+pub use verdict::{Checked, Violation, check_all, check_course, check_linked, check_simulated};

@@ -47,7 +47,8 @@ pub fn check(events: &[Event]) -> Checked {
                 let (from_s, to_s) = (since.t_s(), event.t_s());
                 let given_s = closed.get(host).map_or(0.0, |spans| spans.within(from_s, to_s));
                 let max_s = if is_persons { PEOPLE_S_MAX } else { WAIT_S_MAX };
-                let blur_s = settings.transit_s + exactness.extra_s(to_s);
+                // Between two looks a gate may have closed at once, and may have opened just before the second.
+                let blur_s = settings.transit_s + 2.0 * settings.gates_every_s + exactness.extra_s(to_s);
                 let waited_s = to_s - from_s - given_s;
                 if waited_s > max_s + blur_s {
                     let text = format!("wake {wake} waited {waited_s:.1} s on {host}, at most {max_s} s");
@@ -108,6 +109,16 @@ mod tests {
         }
         told.send(12.0, "h1", "a");
         assert!(check(&told.0).violations.is_empty());
+    }
+
+    #[test]
+    fn gates_that_are_looked_at_now_and_then_are_known_as_exactly_as_that() {
+        let mut told = Told::with(Settings { gates_every_s: 20.0, ..Settings::default() });
+        told.session(0.0, "h1", 1);
+        asked(&mut told, 1.0, "a");
+        asked(&mut told, 2.0, "b");
+        told.send(45.0, "h1", "a").send(48.0, "h1", "b");
+        assert_eq!(check(&told.0).violations.len(), 1);
     }
 
     #[test]

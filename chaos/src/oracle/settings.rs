@@ -17,6 +17,8 @@ pub struct Settings {
     /// Seconds of the run's clock that a message may be on its way between what is observed and where it is decided:
     /// some real milliseconds, times the speed of the clock.
     pub transit_s: f64,
+    /// Seconds between two looks at the gates; 0 where every change is told as it happens.
+    pub gates_every_s: f64,
     /// How long a lease to lead is valid without being renewed.
     pub lease_ttl_s: f64,
     /// Failed attempts after which a wake is given up.
@@ -35,6 +37,7 @@ impl Default for Settings {
             load_freshness_s: 30.0,
             preflight_age_max_s: 30.0,
             transit_s: 0.0,
+            gates_every_s: 0.0,
             lease_ttl_s: LEASE_TTL.as_secs_f64(),
             attempts_max: 3,
             reconnect_s_max: 30.0,
@@ -52,6 +55,7 @@ impl Settings {
             "load_freshness_s": self.load_freshness_s,
             "preflight_age_max_s": self.preflight_age_max_s,
             "transit_s": self.transit_s,
+            "gates_every_s": self.gates_every_s,
             "lease_ttl_s": self.lease_ttl_s,
             "attempts_max": self.attempts_max,
             "reconnect_s_max": self.reconnect_s_max,
@@ -79,6 +83,7 @@ impl Settings {
             ("load_freshness_s", &mut self.load_freshness_s),
             ("preflight_age_max_s", &mut self.preflight_age_max_s),
             ("transit_s", &mut self.transit_s),
+            ("gates_every_s", &mut self.gates_every_s),
             ("lease_ttl_s", &mut self.lease_ttl_s),
             ("reconnect_s_max", &mut self.reconnect_s_max),
         ];

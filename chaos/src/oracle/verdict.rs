@@ -67,6 +67,13 @@ pub fn check_linked(history: &History) -> Vec<Checked> {
     checked
 }
 
+/// Those, and S14 for those who asked: what a run tells in which somebody looks at the gates now and then.
+pub fn check_simulated(history: &History) -> Vec<Checked> {
+    let mut checked = check_linked(history);
+    checked.push(s14_waiting::check(&history.events));
+    checked
+}
+
 /// Those, and what can only be judged where every ask, stop, death and last look is in the history: S7, S8, S10, S12 and S14.
 pub fn check_course(history: &History) -> Vec<Checked> {
     let events = &history.events;

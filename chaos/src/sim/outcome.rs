@@ -35,7 +35,7 @@ pub struct SimOutcome {
 
 impl SimOutcome {
     pub(super) fn new(plan: &Plan, history: &History, bytes: &[u8], ended: Ended, wall: Duration) -> Self {
-        let invariants = oracle::check_linked(history);
+        let invariants = oracle::check_simulated(history);
         let judgement = Judgement {
             checked: &invariants,
             // A fault that bit nobody proves nothing of itself; that nothing else broke holds all the same. Which faults were

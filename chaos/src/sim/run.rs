@@ -15,7 +15,10 @@ use serde_json::json;
 use tokio::time::Instant;
 use tonic::Code;
 
-use super::{Fault, Plan, Planned, SimOutcome, room, stage::Stage};
+use super::{
+    Fault, Plan, Planned, SimOutcome, room,
+    stage::{LOOK_EVERY, Stage},
+};
 use crate::{
     fault::{FaultProof, Level, SlowWake, Span, Toll},
     history::{Entry, Function, History, Key, Kind},
@@ -24,8 +27,6 @@ use crate::{
     world::{host_id, instance_id, stream},
 };
 
-/// Between two looks at the controller's wakes.
-const LOOK_EVERY: Duration = Duration::from_secs(20);
 /// As long as wakes still in progress at the end are waited for: the controller's deadline and its grace.
 const SETTLE: Duration = Duration::from_secs(1_800);
 /// Streams of the seed that faults draw from, by their place in the plan.
@@ -56,8 +57,14 @@ pub(super) struct Ended {
 async fn play(plan: &Plan, dir: &Path, waits: Waits) -> anyhow::Result<Ended> {
     let began = Instant::now();
     let stage = Stage::set(plan, dir, waits).await?;
-    let mut run =
-        Run { plan, stage, active: BTreeSet::new(), proofs: BTreeMap::new(), met_before: BTreeMap::new() };
+    let mut run = Run {
+        plan,
+        stage,
+        active: BTreeSet::new(),
+        proofs: BTreeMap::new(),
+        met_before: BTreeMap::new(),
+        gates: BTreeMap::new(),
+    };
     run.put_into_world();
     run.faults().await?;
     let mut not_recovered = run.settled().await?;
@@ -80,6 +87,8 @@ struct Run<'a> {
     proofs: BTreeMap<usize, FaultProof>,
     /// How often the weather of a link had been met when a fault of it began, by place.
     met_before: BTreeMap<usize, u64>,
+    /// What the gates of the hosts said when they were last looked at.
+    gates: BTreeMap<String, String>,
 }
 
 /// What is due at a second of the run.
@@ -156,13 +165,28 @@ impl Run<'_> {
 
     /// A controller that is down cannot be looked at.
     async fn look(&mut self) {
-        if let Err(error) = self.stage.watch.look().await {
-            tracing::debug!(%error, "the controller's wakes could not be looked at");
+        let looked = async {
+            self.stage.watch.look().await?;
+            self.stage.watch.control().hosts().await
+        };
+        let hosts = match looked.await {
+            Ok(hosts) => hosts,
+            Err(error) => return tracing::debug!(%error, "the controller could not be looked at"),
+        };
+        for host in hosts {
+            if self.gates.get(&host.host_id) == Some(&host.gate) {
+                continue;
+            }
+            let key = Key { host: Some(host.host_id.clone()), ..Key::default() };
+            let value = json!({"free": host.gate == "open", "gate": host.gate});
+            self.stage.recorder.record(Entry::new("controller", Kind::Ok, Function::Gate, key).value(value));
+            self.gates.insert(host.host_id, host.gate);
         }
     }
 
     /// Somebody asks for an instance; whom nobody answers does not know what became of it.
     async fn ask(&mut self, instance: usize) {
+        let host = host_id(self.stage.spec.world.host_of(instance)).to_string();
         let instance = instance_id(instance).to_string();
         let answer = self.stage.watch.control().wake(&instance).await;
         let wake = answer.as_ref().ok().map(|wake| wake.wake_id.clone());
@@ -171,7 +195,7 @@ impl Run<'_> {
             Err(status) if status.code() == Code::Unavailable => Kind::Info,
             Err(_) => Kind::Fail,
         };
-        let key = Key { instance: Some(instance), wake, ..Key::default() };
+        let key = Key { instance: Some(instance), wake, host: Some(host), ..Key::default() };
         let entry = Entry::new("person", kind, Function::ManualWake, key);
         self.stage.recorder.record(entry.value(json!({"what": "ask"})));
     }
@@ -353,7 +377,7 @@ mod tests {
     }
 
     fn short(faults: Vec<Planned>) -> Plan {
-        Plan { hosts: 2, host_wakes_max: 2, start_hour: 8, asks: Vec::new(), faults, ..Plan::calm(3) }
+        Plan { hosts: 2, host_wakes_max: 2, start_hour: 8, faults, ..Plan::calm(3) }
     }
 
     fn planned(at_s: u32, for_s: u32, fault: Fault) -> Planned {

@@ -1,6 +1,9 @@
 //! A simulated installation: a world, the real controller, a real agent for each host, and somebody who looks.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
@@ -28,6 +31,8 @@ use crate::{
 
 /// What the controller is called.
 pub(super) const CONTROLLER: &str = "controller";
+/// Between two looks at the controller's wakes and gates.
+pub(super) const LOOK_EVERY: Duration = Duration::from_secs(20);
 /// Where nobody calls, as its pages are not looked at.
 const PAGES: &str = "controller-pages";
 /// Who looks.
@@ -77,7 +82,11 @@ impl Stage {
         let zone = spec.world.zone.clone();
         let header = Header::new("sim", plan.seed, "virtual", zone.iana_name().unwrap_or("UTC"));
         let recorder = Recorder::create(&dir.join("history.jsonl"), &header, clock.clone(), zone)?;
-        let settings = crate::oracle::Settings { began_ms: starts_at.as_millisecond(), ..spec.settings() };
+        let settings = crate::oracle::Settings {
+            began_ms: starts_at.as_millisecond(),
+            gates_every_s: LOOK_EVERY.as_secs_f64(),
+            ..spec.settings()
+        };
         recorder.record(settings.entry());
         world.go_live(Some(recorder.clone()));
         let live = Live::new(world, clock);
