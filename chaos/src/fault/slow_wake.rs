@@ -1,21 +1,27 @@
 //! Boots take a multiple of their time; the endpoint answers as ever.
 
-use super::Span;
+use super::{Span, Whom};
 
 #[derive(Debug)]
 pub struct SlowWake {
     pub span: Span,
     factor: f64,
+    whom: Whom,
 }
 
 impl SlowWake {
     pub fn new(span: Span, factor: f64) -> Self {
-        Self { span, factor: factor.max(1.0) }
+        Self { span, factor: factor.max(1.0), whom: Whom::Everybody }
     }
 
-    /// How much longer the boot that begins now takes.
-    pub fn slowdown(&mut self) -> f64 {
-        if !self.span.on() {
+    /// Of these instances only.
+    pub fn of(self, whom: Whom) -> Self {
+        Self { whom, ..self }
+    }
+
+    /// How much longer the boot of an instance that begins now takes.
+    pub fn slowdown(&mut self, instance: usize) -> f64 {
+        if !self.span.on() || !self.whom.has(instance) {
             return 1.0;
         }
         self.span.count(true);
@@ -33,7 +39,7 @@ mod tests {
         let slowdowns: Vec<f64> = (4..8)
             .map(|s| {
                 fault.span.follow(s);
-                fault.slowdown()
+                fault.slowdown(0)
             })
             .collect();
         assert_eq!(slowdowns, [1.0, 4.0, 1.0, 1.0]);

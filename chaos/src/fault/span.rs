@@ -44,6 +44,11 @@ impl Span {
         changed.then_some(if on { Edge::On } else { Edge::Off })
     }
 
+    /// It is over from `now_s` on.
+    pub fn end(&mut self, now_s: i64) {
+        self.until_s = self.until_s.min(now_s);
+    }
+
     pub fn on(&self) -> bool {
         self.on
     }
@@ -76,5 +81,15 @@ mod tests {
         let edges: Vec<_> = (0..30).filter_map(|s| span.follow(s).map(|edge| (s, edge))).collect();
         assert_eq!(edges, [(10, Edge::On), (20, Edge::Off)]);
         assert!(!span.proof("x").on);
+    }
+
+    #[test]
+    fn a_span_that_is_ended_early_goes_off_then() {
+        let mut span = Span::new(10, 20);
+        assert_eq!(span.follow(12), Some(Edge::On));
+        span.end(15);
+        assert_eq!((span.follow(14), span.follow(15)), (None, Some(Edge::Off)));
+        span.end(17);
+        assert_eq!((span.follow(16), span.proof("x").until_s), (None, 15));
     }
 }

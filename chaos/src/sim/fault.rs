@@ -11,6 +11,9 @@ pub struct Planned {
     pub at_s: u32,
     /// Seconds until it is over.
     pub for_s: u32,
+    /// Whom it can hit, counted from 0, where it hits instances; all, where none is named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub instances: Vec<usize>,
     #[serde(flatten)]
     pub fault: Fault,
 }
@@ -99,6 +102,19 @@ impl Fault {
         }
     }
 
+    /// Whether it is met at the world's endpoints, boots or hosts, by the world's clock.
+    pub fn is_of_world(self) -> bool {
+        !matches!(
+            self,
+            Self::AgentCrash { .. }
+                | Self::ControllerCrash {}
+                | Self::Partition { .. }
+                | Self::OneWay { .. }
+                | Self::Latency { .. }
+                | Self::Reset { .. }
+        )
+    }
+
     /// Whether nothing can be expected of the link of its host while it is on.
     pub fn cuts_off(self) -> bool {
         matches!(self, Self::AgentCrash { .. } | Self::Partition { .. } | Self::OneWay { .. })
@@ -120,6 +136,7 @@ mod tests {
         let planned = Planned {
             at_s: 600,
             for_s: 60,
+            instances: Vec::new(),
             fault: Fault::Latency { host: 1, delay_ms: 300, jitter_ms: 200 },
         };
         let text = serde_json::to_string(&planned).expect("serializable");
@@ -128,7 +145,7 @@ mod tests {
             r#"{"at_s":600,"for_s":60,"kind":"link.latency","host":1,"delay_ms":300,"jitter_ms":200}"#
         );
         assert_eq!(serde_json::from_str::<Planned>(&text).expect("readable"), planned);
-        let crash = Planned { at_s: 1, for_s: 2, fault: Fault::ControllerCrash {} };
+        let crash = Planned { at_s: 1, for_s: 2, instances: vec![3], fault: Fault::ControllerCrash {} };
         let text = serde_json::to_string(&crash).expect("serializable");
         assert_eq!(serde_json::from_str::<Planned>(&text).expect("readable"), crash);
     }

@@ -2,10 +2,12 @@
 //! socket, and with the same history for the same seed.
 
 pub mod fault;
+mod inject;
 pub mod junit;
 pub mod node;
 pub mod outcome;
 pub mod plan;
+mod play;
 pub mod report;
 pub mod room;
 pub mod run;

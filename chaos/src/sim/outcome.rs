@@ -42,15 +42,15 @@ impl SimOutcome {
             // proven over all seeds is what a sweep tells.
             faults: &[],
             required: &REQUIRED,
-            not_recovered: &ended.not_recovered,
+            not_recovered: &ended.curtain.not_recovered,
             ..Judgement::default()
         };
         Self {
             seed: plan.seed,
             verdict: judgement.verdict(),
             plan: plan.clone(),
-            faults: ended.proofs,
-            not_recovered: ended.not_recovered,
+            faults: ended.curtain.proofs,
+            not_recovered: ended.curtain.not_recovered,
             coverage: covered(&history.events),
             events: history.events.len(),
             history_sha256: fingerprint(bytes),

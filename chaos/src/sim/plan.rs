@@ -79,7 +79,7 @@ impl Plan {
             let fault = draw(&mut rng, plan.hosts);
             let for_s = rng.random_range(20..LONGEST_S);
             let at_s = rng.random_range(QUIET_S..plan.played_s - for_s);
-            plan.faults.push(Planned { at_s, for_s, fault });
+            plan.faults.push(Planned { at_s, for_s, instances: Vec::new(), fault });
         }
         plan.faults.sort_by_key(|planned| (planned.at_s, planned.fault.kind()));
         plan
@@ -114,8 +114,12 @@ impl Plan {
         let mut kinds = BTreeSet::new();
         for (place, planned) in self.faults.iter().enumerate() {
             let kind = planned.fault.kind();
-            if !kinds.insert(kind) {
+            if !kinds.insert((kind, planned.fault.host())) {
                 return Err(format!("`faults[{place}]`: there is a {kind} already"));
+            }
+            if let Some(instance) = planned.instances.iter().find(|one| **one >= self.instances) {
+                let has = self.instances;
+                return Err(format!("`faults[{place}].instances` has {instance}, and there are {has}"));
             }
             if let Some(host) = planned.fault.host().filter(|host| *host >= self.hosts) {
                 return Err(format!("`faults[{place}].host` is {host}, and there are {} hosts", self.hosts));
@@ -193,12 +197,13 @@ mod tests {
 
     #[test]
     fn what_cannot_be_played_is_said_with_its_field() {
-        let reset = |host| Planned { at_s: 700, for_s: 60, fault: Fault::Reset { host } };
+        let reset =
+            |host| Planned { at_s: 700, for_s: 60, instances: Vec::new(), fault: Fault::Reset { host } };
         let plan = Plan { hosts: 2, ..Plan::calm(1) };
         let said = |plan: Plan| plan.check().expect_err("it cannot be played");
         assert!(said(Plan { hosts: 0, ..plan.clone() }).contains("`hosts` is 0"));
         assert!(said(Plan { faults: vec![reset(2)], ..plan.clone() }).contains("`faults[0].host` is 2"));
-        assert!(said(Plan { faults: vec![reset(0), reset(1)], ..plan.clone() }).contains("`faults[1]`"));
+        assert!(said(Plan { faults: vec![reset(0), reset(0)], ..plan.clone() }).contains("`faults[1]`"));
         let asks = vec![Ask { at_s: 300, instance: 9_999 }];
         assert!(said(Plan { asks, ..plan.clone() }).contains("`asks[0].instance` is 9999"));
         assert!(said(Plan { played_s: 700, faults: vec![reset(0)], ..plan }).contains("beyond `played_s`"));

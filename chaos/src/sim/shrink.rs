@@ -190,7 +190,7 @@ mod tests {
     }
 
     fn busy() -> Plan {
-        let at = |at_s, fault| Planned { at_s, for_s: 1_000, fault };
+        let at = |at_s, fault| Planned { at_s, for_s: 1_000, instances: Vec::new(), fault };
         Plan {
             hosts: 3,
             instances: 20,

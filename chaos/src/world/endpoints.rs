@@ -94,7 +94,7 @@ fn wake(
         world.note(note(Function::FaultHit, Kind::Fail).value(value).cause(call));
     };
     for fault in [kind::REFUSED, kind::HALF_OPEN, kind::THROTTLED, kind::HTTP_ERROR] {
-        if world.faults.bites(fault) {
+        if world.faults.bites(fault, index) {
             hit(&world, fault);
             return without_effect(fault);
         }
@@ -102,7 +102,7 @@ fn wake(
     let effect = world.call(index);
     let value = json!({"booted": effect == CallEffect::Boots, "endpoint": endpoint});
     world.note(note(Function::EndpointEffect, Kind::Ok).value(value).cause(call));
-    if world.faults.bites(kind::LOST_RESPONSE) {
+    if world.faults.bites(kind::LOST_RESPONSE, index) {
         hit(&world, kind::LOST_RESPONSE);
         return (Extension(Withheld::Cut), StatusCode::ACCEPTED).into_response();
     }

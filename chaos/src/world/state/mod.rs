@@ -139,7 +139,7 @@ impl World {
     /// Somebody calls the wake endpoint of an instance.
     pub fn call(&mut self, index: usize) -> CallEffect {
         let effect = self.instances[index].call(self.now_s);
-        if effect == CallEffect::Boots && self.faults.bites(kind::NEVER_UP) {
+        if effect == CallEffect::Boots && self.faults.bites(kind::NEVER_UP, index) {
             self.note_instance(Function::FaultHit, index, json!({"kind": kind::NEVER_UP}));
             self.agenda.put(self.now_s + BOOT_GIVEN_UP_S, Due::GiveUp(index));
         } else if effect == CallEffect::Boots {
@@ -167,14 +167,15 @@ impl World {
 
     fn slowdown(&mut self, index: usize) -> f64 {
         let Some(fault) = &mut self.faults.slow_wake else { return 1.0 };
-        let slowdown = fault.slowdown();
+        let slowdown = fault.slowdown(index);
         if slowdown > 1.0 {
             self.note_instance(Function::FaultHit, index, json!({"kind": kind::SLOW_WAKE}));
         }
         slowdown
     }
 
-    fn follow_faults(&mut self) {
+    /// Tells which faults have begun and ended by now.
+    pub fn follow_faults(&mut self) {
         for (kind, edge) in self.faults.follow(self.now_s) {
             let function = if edge == Edge::On { Function::FaultOn } else { Function::FaultOff };
             self.note(Entry::new("world", Kind::Ok, function, Key::default()).value(json!({"kind": kind})));

@@ -1,0 +1,309 @@
+//! A simulated installation while it is played: what is due happens when it is due, faults begin and end, somebody looks.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    time::Duration,
+};
+
+use reveille_proto::{
+    v1::{Reason, WakeView},
+    waits::Waits,
+};
+use serde_json::json;
+use tonic::Code;
+
+use super::{
+    Fault, Plan, Planned,
+    inject::{self, Hits},
+    node::Node,
+    plan::Ask,
+    stage::{LOOK_EVERY, Stage},
+};
+use crate::{
+    fault::{FaultProof, Span},
+    history::{Entry, Function, Key, Kind},
+    play::watch::Wakes,
+    world::{host_id, instance_id},
+};
+
+/// As long as wakes still in progress at the end are waited for: the controller's deadline and its grace.
+const SETTLE: Duration = Duration::from_secs(1_800);
+
+pub(super) struct Play {
+    pub(super) stage: Stage,
+    pub(super) seed: u64,
+    /// How often the weather of a link had been met when a fault of it began, by place.
+    pub(super) met_before: BTreeMap<usize, u64>,
+    asks: Vec<Ask>,
+    /// In the order in which they became known; a fault is called by its place.
+    faults: Vec<Planned>,
+    agenda: BTreeSet<(u32, Due)>,
+    /// Places of what is on.
+    active: BTreeSet<usize>,
+    /// Of what has begun, by place.
+    proofs: BTreeMap<usize, FaultProof>,
+    /// What the gates of the hosts said when they were last looked at.
+    gates: BTreeMap<String, String>,
+}
+
+/// What is due at a second of the play.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    // Before what begins at the same second.
+    Off(usize),
+    On(usize),
+    Ask(usize),
+    Look,
+}
+
+/// What is left when the play is over.
+#[derive(Debug)]
+pub(super) struct Curtain {
+    pub(super) proofs: Vec<FaultProof>,
+    pub(super) not_recovered: Vec<String>,
+}
+
+impl Play {
+    /// Sets the stage of `plan`, whose faults and asks are due in their time.
+    pub(super) async fn set(plan: &Plan, dir: &Path, waits: Waits) -> anyhow::Result<Self> {
+        let mut play = Self {
+            stage: Stage::set(plan, dir, waits).await?,
+            seed: plan.seed,
+            met_before: BTreeMap::new(),
+            asks: Vec::new(),
+            faults: Vec::new(),
+            agenda: BTreeSet::from([(LOOK_EVERY.as_secs() as u32, Due::Look)]),
+            active: BTreeSet::new(),
+            proofs: BTreeMap::new(),
+            gates: BTreeMap::new(),
+        };
+        for planned in &plan.faults {
+            play.expect(planned.clone());
+        }
+        for ask in &plan.asks {
+            play.expect_ask(ask.clone());
+        }
+        Ok(play)
+    }
+
+    /// It will happen; gives its place.
+    pub(super) fn expect(&mut self, planned: Planned) -> usize {
+        let place = self.faults.len();
+        self.agenda.insert((planned.at_s, Due::On(place)));
+        self.agenda.insert((planned.until_s(), Due::Off(place)));
+        self.faults.push(planned);
+        place
+    }
+
+    /// Somebody will ask.
+    pub(super) fn expect_ask(&mut self, ask: Ask) {
+        self.agenda.insert((ask.at_s, Due::Ask(self.asks.len())));
+        self.asks.push(ask);
+    }
+
+    /// Plays until `to_s` seconds after the start; what is due then has happened.
+    pub(super) async fn until(&mut self, to_s: u32) -> anyhow::Result<()> {
+        while let Some((at_s, due)) = self.agenda.first().copied().filter(|(at_s, _)| *at_s <= to_s) {
+            self.agenda.pop_first();
+            self.sleep_until(at_s).await;
+            match due {
+                Due::Off(place) => self.end(place).await?,
+                Due::On(place) => self.begin(place).await?,
+                Due::Ask(place) => self.ask(self.asks[place].instance).await,
+                Due::Look => {
+                    self.agenda.insert((at_s + LOOK_EVERY.as_secs() as u32, Due::Look));
+                    self.look().await;
+                }
+            }
+        }
+        self.sleep_until(to_s).await;
+        Ok(())
+    }
+
+    async fn sleep_until(&self, at_s: u32) {
+        let at = self.stage.starts_at + Duration::from_secs(at_s.into());
+        self.stage.live.clock().sleep_until(at).await;
+    }
+
+    /// The fault begins now, whenever it was due.
+    async fn begin(&mut self, place: usize) -> anyhow::Result<()> {
+        self.active.insert(place);
+        self.note(Function::FaultOn, place);
+        let (span_s, kind) = (self.span_s(place), self.fault(place).kind());
+        let proof =
+            FaultProof { kind, from_s: span_s.0, until_s: span_s.1, hits: 0, opportunities: 0, on: true };
+        self.proofs.insert(place, proof);
+        inject::on(self, place).await
+    }
+
+    /// The fault is over now, whenever it was due. Of one that is not on, nothing happens.
+    pub(super) async fn end(&mut self, place: usize) -> anyhow::Result<()> {
+        if !self.active.contains(&place) {
+            return Ok(());
+        }
+        let hits = inject::hits(self, place);
+        self.settle_hits(place, hits);
+        self.active.remove(&place);
+        self.note(Function::FaultOff, place);
+        inject::off(self, place).await?;
+        if let Some(proof) = self.proofs.get_mut(&place) {
+            proof.on = false;
+        }
+        Ok(())
+    }
+
+    pub(super) fn planned(&self, place: usize) -> &Planned {
+        &self.faults[place]
+    }
+
+    pub(super) fn fault(&self, place: usize) -> Fault {
+        self.faults[place].fault
+    }
+
+    pub(super) fn is_on(&self, place: usize) -> bool {
+        self.active.contains(&place)
+    }
+
+    pub(super) fn faults_on(&self) -> impl Iterator<Item = Fault> {
+        self.active.iter().map(|place| self.fault(*place))
+    }
+
+    /// From now until it is due to be over.
+    pub(super) fn span(&self, place: usize) -> Span {
+        let (from_s, until_s) = self.span_s(place);
+        Span::new(from_s, until_s)
+    }
+
+    fn span_s(&self, place: usize) -> (i64, i64) {
+        let from_s = self.stage.live.clock().now().as_second();
+        (from_s, from_s + i64::from(self.faults[place].for_s))
+    }
+
+    /// One passage of a fault that the world does not count.
+    pub(super) fn count(&mut self, place: usize, is_hit: bool) {
+        if let Some(proof) = self.proofs.get_mut(&place) {
+            proof.opportunities += 1;
+            proof.hits += u64::from(is_hit);
+        }
+    }
+
+    /// What was counted of it so far.
+    pub(super) fn counted(&self, place: usize) -> Hits {
+        let proof = self.proofs.get(&place);
+        proof.map(|proof| Hits { hits: proof.hits, opportunities: proof.opportunities }).unwrap_or_default()
+    }
+
+    pub(super) fn settle_hits(&mut self, place: usize, hits: Hits) {
+        if let Some(proof) = self.proofs.get_mut(&place) {
+            (proof.hits, proof.opportunities) = (hits.hits, hits.opportunities);
+        }
+    }
+
+    /// A controller that is down cannot be looked at.
+    async fn look(&mut self) {
+        let looked = async {
+            self.stage.watch.look().await?;
+            self.stage.watch.control().hosts().await
+        };
+        let hosts = match looked.await {
+            Ok(hosts) => hosts,
+            Err(error) => return tracing::debug!(%error, "the controller could not be looked at"),
+        };
+        for host in hosts {
+            if self.gates.get(&host.host_id) == Some(&host.gate) {
+                continue;
+            }
+            let key = Key { host: Some(host.host_id.clone()), ..Key::default() };
+            let value = json!({"free": host.gate == "open", "gate": host.gate});
+            self.stage.recorder.record(Entry::new("controller", Kind::Ok, Function::Gate, key).value(value));
+            self.gates.insert(host.host_id, host.gate);
+        }
+    }
+
+    /// Somebody asks for an instance; whom nobody answers does not know what became of it.
+    async fn ask(&mut self, instance: usize) {
+        let host = host_id(self.stage.spec.world.host_of(instance)).to_string();
+        let instance = instance_id(instance).to_string();
+        let answer = self.stage.watch.control().wake(&instance).await;
+        let wake = answer.as_ref().ok().map(|wake| wake.wake_id.clone());
+        let kind = match answer {
+            Ok(_) => Kind::Ok,
+            Err(status) if status.code() == Code::Unavailable => Kind::Info,
+            Err(_) => Kind::Fail,
+        };
+        let key = Key { instance: Some(instance), wake, host: Some(host), ..Key::default() };
+        let entry = Entry::new("person", kind, Function::ManualWake, key);
+        self.stage.recorder.record(entry.value(json!({"what": "ask"})));
+    }
+
+    /// The judges give a host that is cut off the time it is: until the last fault that does it is over. What the world does,
+    /// it tells itself.
+    fn note(&self, function: Function, place: usize) {
+        let fault = self.fault(place);
+        if fault.is_of_world() {
+            return;
+        }
+        let still = |host: usize| {
+            let mut others = self.active.iter().filter(|other| **other != place);
+            others.any(|other| self.fault(*other).cuts_off() && self.fault(*other).host() == Some(host))
+        };
+        let host = fault.host().filter(|host| fault.cuts_off() && !still(*host));
+        let key = Key { host: host.map(|host| host_id(host).to_string()), ..Key::default() };
+        let entry = Entry::new("world", Kind::Ok, function, key);
+        self.stage.recorder.record(entry.value(json!({"kind": fault.kind()})));
+    }
+
+    /// Ends what is still on, waits until everything has settled, looks a last time and takes everything down.
+    pub(super) async fn over(mut self) -> anyhow::Result<Curtain> {
+        for place in self.active.clone() {
+            self.end(place).await?;
+        }
+        let mut not_recovered = self.settled().await?;
+        self.last_look().await;
+        if self.stage.controller.as_ref().is_some_and(Node::is_over) {
+            not_recovered.push("the controller went down by itself".to_owned());
+        }
+        let proofs = self.proofs.into_values().collect();
+        self.stage.struck().await?;
+        Ok(Curtain { proofs, not_recovered })
+    }
+
+    /// Has no more wakes started and waits until none is in progress; says what is left when that takes longer than any wake
+    /// may.
+    async fn settled(&mut self) -> anyhow::Result<Vec<String>> {
+        let clock = self.stage.live.clock().clone();
+        let watch = &mut self.stage.watch;
+        let gone = async {
+            // A controller that has just been started may not answer yet.
+            while watch.control().set_policy("mode", "forecast-only").await.is_err() {
+                clock.sleep(LOOK_EVERY).await;
+            }
+            let mut quiet = 0;
+            while quiet < 2 {
+                clock.sleep(LOOK_EVERY).await;
+                let is_quiet = watch.look().await.is_ok() && left(&watch.seen) == 0;
+                quiet = if is_quiet { quiet + 1 } else { 0 };
+            }
+        };
+        let is_settled = clock.timeout(SETTLE, gone).await.is_some();
+        let left = left(&self.stage.watch.seen);
+        Ok(if is_settled { Vec::new() } else { vec![format!("{left} wakes had no end yet")] })
+    }
+
+    /// The hosts as they are in the end.
+    async fn last_look(&mut self) {
+        let hosts = self.stage.watch.control().hosts().await.unwrap_or_default();
+        for host in hosts {
+            let key = Key { host: Some(host.host_id), ..Key::default() };
+            let value = json!({"last": true, "active_wakes": host.active_wakes, "connected": host.connected});
+            self.stage.recorder.record(Entry::new("controller", Kind::Ok, Function::Gate, key).value(value));
+        }
+    }
+}
+
+/// Wakes that somebody waits for, an agent or who asked: a forecast that was never sent may expire in its own time.
+fn left(seen: &Wakes) -> usize {
+    let is_waited_for = |wake: &WakeView| wake.attempt > 0 || wake.reason() != Reason::Forecast;
+    seen.all.iter().filter(|wake| wake.end.is_empty() && is_waited_for(wake)).count()
+}
