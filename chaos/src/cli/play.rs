@@ -8,7 +8,11 @@ use tokio_util::sync::CancellationToken;
 use super::args::{DemoArgs, FaultName, Output, RunArgs, WorldArgs};
 use crate::{
     experiment::Verdict,
-    play::{self, FaultSpec, PlaySpec, Played, Progress, spec::FaultKind, table},
+    experiment::catalogue::{
+        FaultKind,
+        endpoint::{HttpError, SlowWake},
+    },
+    play::{self, FaultSpec, PlaySpec, Played, Progress, table},
     world::WorldSpec,
 };
 
@@ -20,12 +24,16 @@ pub(super) async fn demo(args: DemoArgs, output: Output) -> anyhow::Result<Verdi
 
 pub(super) async fn run(args: RunArgs, output: Output) -> anyhow::Result<Verdict> {
     let hours = f64::from(args.hours);
-    let kind = args.fault.map(|fault| match fault {
-        FaultName::HttpError => FaultKind::HttpError { share: args.share },
-        FaultName::SlowWake => FaultKind::SlowWake { factor: args.factor },
+    let what = args.fault.map(|fault| match fault {
+        FaultName::HttpError => {
+            FaultKind::EndpointHttpError(HttpError { share: args.share, ..HttpError::default() })
+        }
+        FaultName::SlowWake => {
+            FaultKind::EndpointSlowWake(SlowWake { factor: args.factor, ..SlowWake::default() })
+        }
     });
-    let fault = kind.map(|kind| FaultSpec {
-        kind,
+    let fault = what.map(|what| FaultSpec {
+        what,
         from_s: seconds(args.fault_at.unwrap_or(hours / 4.0)),
         for_s: seconds(args.fault_for.unwrap_or(hours / 2.0)),
     });

@@ -1,56 +1,72 @@
 //! Faults: each is injected at a seam of the world, proves that it bit, and recovers by itself when its span is over.
 
-pub mod kind;
-pub mod level;
-pub mod slow_wake;
+pub mod bite;
 pub mod span;
-pub mod toll;
 pub mod whom;
 
 use std::collections::BTreeMap;
 
-pub use level::Level;
-pub use slow_wake::SlowWake;
+pub use bite::Bite;
 pub use span::{Edge, FaultProof, Span};
-pub use toll::Toll;
 pub use whom::Whom;
 
-/// The faults of a world; at most one of each kind, or of each kind on each host.
+use crate::experiment::catalogue::{FaultKind, endpoint::Endpoint};
+
+/// The faults of a world, each under a number of its own.
 #[derive(Debug, Default)]
-pub struct Faults {
-    pub slow_wake: Option<SlowWake>,
-    pub tolls: BTreeMap<&'static str, Toll>,
-    /// By kind and host.
-    pub levels: BTreeMap<(&'static str, usize), Level>,
-}
+pub struct Faults(BTreeMap<usize, Bite>);
 
 impl Faults {
+    pub fn put(&mut self, number: usize, fault: Bite) {
+        self.0.insert(number, fault);
+    }
+
     /// Follows the clock: gives what was switched on or off since the last time.
     pub fn follow(&mut self, now_s: i64) -> Vec<(&'static str, Edge)> {
-        self.spans_mut().filter_map(|(kind, span)| span.follow(now_s).map(|edge| (kind, edge))).collect()
+        let follow = |fault: &mut Bite| fault.span.follow(now_s).map(|edge| (fault.kind(), edge));
+        self.0.values_mut().filter_map(follow).collect()
+    }
+
+    /// It is over from `now_s` on, if it was not before.
+    pub fn end(&mut self, number: usize, now_s: i64) {
+        if let Some(fault) = self.0.get_mut(&number) {
+            fault.span.end(now_s);
+        }
+    }
+
+    pub fn proof(&self, number: usize) -> Option<FaultProof> {
+        self.0.get(&number).map(|fault| fault.span.proof(fault.kind()))
     }
 
     pub fn proofs(&self) -> Vec<FaultProof> {
-        let tolls = self.tolls.iter().map(|(kind, fault)| fault.span.proof(kind));
-        let levels = self.levels.iter().map(|((kind, _), fault)| fault.span.proof(kind));
-        let slow_wake = self.slow_wake.as_ref().map(|fault| fault.span.proof(kind::SLOW_WAKE));
-        tolls.chain(levels).chain(slow_wake).collect()
+        self.0.values().map(|fault| fault.span.proof(fault.kind())).collect()
     }
 
-    /// Whether this passage, of an instance, is met by the fault of this kind, if there is one.
-    pub fn bites(&mut self, kind: &'static str, instance: usize) -> bool {
-        self.tolls.get_mut(kind).is_some_and(|toll| toll.bites(instance))
+    /// The fault of this kind that meets a passage of an instance on a host, if one does.
+    pub fn meets(&mut self, kind: &str, host: usize, instance: usize) -> Option<&FaultKind> {
+        self.0.values_mut().find_map(|fault| {
+            let is_met = fault.kind() == kind && fault.meets(host, instance);
+            is_met.then(|| fault.what())
+        })
     }
 
-    /// The level a fault of this kind has set for this host, if there is one.
-    pub fn level(&mut self, kind: &'static str, host: usize) -> Option<f64> {
-        self.levels.get_mut(&(kind, host))?.level()
+    /// As [`Faults::meets`], of a call through one of the endpoints.
+    pub fn meets_call(
+        &mut self,
+        kind: &str,
+        through: Endpoint,
+        host: usize,
+        instance: usize,
+    ) -> Option<&FaultKind> {
+        self.0.values_mut().find_map(|fault| {
+            let is_met = fault.kind() == kind && fault.meets_call(through, host, instance);
+            is_met.then(|| fault.what())
+        })
     }
 
-    fn spans_mut(&mut self) -> impl Iterator<Item = (&'static str, &mut Span)> {
-        let tolls = self.tolls.iter_mut().map(|(kind, fault)| (*kind, &mut fault.span));
-        let levels = self.levels.iter_mut().map(|((kind, _), fault)| (*kind, &mut fault.span));
-        let slow_wake = self.slow_wake.as_mut().map(|fault| (kind::SLOW_WAKE, &mut fault.span));
-        tolls.chain(levels).chain(slow_wake)
+    /// The faults of this kind that meet this second of a host, each with the second it began.
+    pub fn on_host(&mut self, kind: &str, host: usize) -> Vec<(&FaultKind, i64)> {
+        let met = self.0.values_mut().filter(|fault| fault.kind() == kind);
+        met.filter_map(|fault| fault.meets_host(host).then(|| (fault.what(), fault.span.from_s()))).collect()
     }
 }

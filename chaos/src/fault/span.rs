@@ -49,6 +49,10 @@ impl Span {
         self.until_s = self.until_s.min(now_s);
     }
 
+    pub fn from_s(&self) -> i64 {
+        self.from_s
+    }
+
     pub fn on(&self) -> bool {
         self.on
     }

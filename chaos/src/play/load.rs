@@ -2,7 +2,13 @@
 
 use reveille_agent::load::{LoadError, Sample, Source};
 
-use crate::{fault::kind, world::Live};
+use crate::{
+    experiment::catalogue::{
+        FaultKind,
+        agent::{Lie, LyingLoad},
+    },
+    world::Live,
+};
 
 /// The load of one host of the world.
 #[derive(Debug)]
@@ -20,9 +26,21 @@ impl HostLoad {
 impl Source for HostLoad {
     fn sample(&mut self) -> Result<Sample, LoadError> {
         let mut world = self.live.enter();
-        let lied_percent = world.faults.level(kind::LYING_LOAD, self.host);
+        let lies = world.faults.on_host(LyingLoad::INFO.name, self.host);
+        let lied_percent = lies.first().map(|(what, _)| lied_percent(what));
         let host = &world.hosts()[self.host];
         let cpu_percent = lied_percent.unwrap_or(host.cpu_percent());
         Ok(Sample { cpu_percent, cores: host.cores, ..Sample::default() })
+    }
+}
+
+/// What a meter says that lies.
+fn lied_percent(what: &FaultKind) -> f64 {
+    let FaultKind::AgentLyingLoad(fault) = what else { return f64::NAN };
+    match fault.says {
+        Lie::Constant => 100.0 * fault.cpu,
+        Lie::Nan => f64::NAN,
+        Lie::Negative => -5.0,
+        Lie::Absurd => 150.0,
     }
 }

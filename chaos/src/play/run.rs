@@ -139,7 +139,7 @@ impl Stage {
         let recorder = Recorder::create(&history, &header, clock.clone(), zone)
             .with_context(|| format!("failed to create {}", history.display()))?;
         recorder.record(spec.settings().entry());
-        if let Some(fault) = spec.fault {
+        if let Some(fault) = spec.fault.clone() {
             fault.put_into(&mut world, starts_at.as_second());
         }
         world.go_live(Some(recorder.clone()));
@@ -316,7 +316,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        play::{FaultSpec, spec::FaultKind},
+        experiment::catalogue::{FaultKind, endpoint::HttpError},
+        play::FaultSpec,
         world::WorldSpec,
     };
 
@@ -337,7 +338,11 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn the_road_is_played_from_log_to_verdict_and_a_fault_is_proven() {
-        let fault = FaultSpec { kind: FaultKind::HttpError { share: 0.5 }, from_s: 0, for_s: 8 * 3600 };
+        let fault = FaultSpec {
+            what: FaultKind::EndpointHttpError(HttpError { share: 0.5, ..HttpError::default() }),
+            from_s: 0,
+            for_s: 8 * 3600,
+        };
         let spec = PlaySpec { fault: Some(fault), ..morning("test") };
         let played = play(&spec, &mut silent(&spec), CancellationToken::new()).await.expect("played");
         assert_eq!(played.verdict, Verdict::Held, "{:?} {:?}", played.invariants, played.not_recovered);

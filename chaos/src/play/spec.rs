@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use jiff::SignedDuration;
 
 use crate::{
-    fault::{SlowWake, Span, Toll, kind},
+    experiment::catalogue::FaultKind,
+    fault::{Bite, Span},
     oracle::Settings,
     world::{World, WorldSpec, stream},
 };
@@ -57,33 +58,22 @@ impl PlaySpec {
     }
 }
 
-/// A fault and the hours after the start in which it is on.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// A fault and the seconds after the start in which it is on.
+#[derive(Debug, Clone, PartialEq)]
 pub struct FaultSpec {
-    pub kind: FaultKind,
+    pub what: FaultKind,
     pub from_s: i64,
     pub for_s: i64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum FaultKind {
-    /// Share of the calls answered with 500, 0-1.
-    HttpError { share: f64 },
-    /// How much longer boots take.
-    SlowWake { factor: f64 },
-}
+/// Stream of the seed that the fault draws from.
+const STREAM: u64 = 50;
 
 impl FaultSpec {
     /// Puts the fault into the world; it goes on and off by itself.
     pub fn put_into(self, world: &mut World, start_s: i64) {
         let from_s = start_s + self.from_s;
-        let span = Span::new(from_s, from_s + self.for_s);
-        match self.kind {
-            FaultKind::HttpError { share } => {
-                let rng = stream(world.spec().seed, 50);
-                world.faults.tolls.insert(kind::HTTP_ERROR, Toll::new(span, share, rng));
-            }
-            FaultKind::SlowWake { factor } => world.faults.slow_wake = Some(SlowWake::new(span, factor)),
-        }
+        let rng = stream(world.spec().seed, STREAM);
+        world.faults.put(0, Bite::new(Span::new(from_s, from_s + self.for_s), self.what, rng));
     }
 }

@@ -1,152 +1,142 @@
-//! What may happen to a simulated installation, and when.
+//! What may happen to a simulated installation, when and to whom.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
-use crate::fault::kind;
+use crate::experiment::catalogue::{FaultKind, Refused};
 
 /// One fault of a plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Text", into = "Text")]
 pub struct Planned {
     /// Seconds from the start of the run.
     pub at_s: u32,
     /// Seconds until it is over.
     pub for_s: u32,
-    /// Whom it can hit, counted from 0, where it hits instances; all, where none is named.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// Whom it can hit, counted from 0; none named is all.
+    pub hosts: Vec<usize>,
     pub instances: Vec<usize>,
-    #[serde(flatten)]
-    pub fault: Fault,
+    pub what: FaultKind,
 }
 
-/// Hosts are counted from 0.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", deny_unknown_fields)]
-pub enum Fault {
-    /// Share of the calls, 0-1.
-    #[serde(rename = "endpoint.http_error")]
-    HttpError { share: f64 },
-    /// Share of the calls, 0-1.
-    #[serde(rename = "endpoint.throttled_429")]
-    Throttled { share: f64 },
-    /// Share of the calls, 0-1.
-    #[serde(rename = "endpoint.refused")]
-    Refused { share: f64 },
-    /// Share of the calls, 0-1.
-    #[serde(rename = "endpoint.lost_response")]
-    LostResponse { share: f64 },
-    /// Share of the calls, 0-1.
-    #[serde(rename = "endpoint.half_open")]
-    HalfOpen { share: f64 },
-    /// Share of the boots, 0-1.
-    #[serde(rename = "endpoint.never_up")]
-    NeverUp { share: f64 },
-    /// How much longer boots take.
-    #[serde(rename = "endpoint.slow_wake")]
-    SlowWake { factor: f64 },
-    /// What the agent measures instead, 0-100.
-    #[serde(rename = "agent.lying_load")]
-    LyingLoad { host: usize, cpu_percent: f64 },
-    /// Share of the cores in use besides, 0-1.
-    #[serde(rename = "host.cpu_noise")]
-    CpuNoise { host: usize, share: f64 },
-    /// It is down for as long as the fault is on.
-    #[serde(rename = "agent.crash_restart")]
-    AgentCrash { host: usize },
-    /// It is down for as long as the fault is on.
-    #[serde(rename = "controller.crash")]
-    ControllerCrash {},
-    #[serde(rename = "link.partition")]
-    Partition { host: usize },
-    /// Whether the agent is not heard; the controller is not heard otherwise.
-    #[serde(rename = "link.one_way")]
-    OneWay { host: usize, up: bool },
-    #[serde(rename = "link.latency")]
-    Latency { host: usize, delay_ms: u64, jitter_ms: u64 },
-    /// Cut once, when the fault begins.
-    #[serde(rename = "link.reset")]
-    Reset { host: usize },
+/// As it is written.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Text {
+    at_s: u32,
+    for_s: u32,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    hosts: Vec<usize>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    instances: Vec<usize>,
+    /// A name of the catalogue.
+    kind: String,
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    params: Map<String, Value>,
 }
 
-impl Fault {
-    pub fn kind(self) -> &'static str {
-        match self {
-            Self::HttpError { .. } => kind::HTTP_ERROR,
-            Self::Throttled { .. } => kind::THROTTLED,
-            Self::Refused { .. } => kind::REFUSED,
-            Self::LostResponse { .. } => kind::LOST_RESPONSE,
-            Self::HalfOpen { .. } => kind::HALF_OPEN,
-            Self::NeverUp { .. } => kind::NEVER_UP,
-            Self::SlowWake { .. } => kind::SLOW_WAKE,
-            Self::LyingLoad { .. } => kind::LYING_LOAD,
-            Self::CpuNoise { .. } => kind::CPU_NOISE,
-            Self::AgentCrash { .. } => kind::AGENT_CRASH,
-            Self::ControllerCrash {} => kind::CONTROLLER_CRASH,
-            Self::Partition { .. } => kind::PARTITION,
-            Self::OneWay { .. } => kind::ONE_WAY,
-            Self::Latency { .. } => kind::LATENCY,
-            Self::Reset { .. } => kind::RESET,
-        }
-    }
+impl TryFrom<Text> for Planned {
+    type Error = Refused;
 
-    /// The host it is about, where it is about one.
-    pub fn host(self) -> Option<usize> {
-        match self {
-            Self::LyingLoad { host, .. }
-            | Self::CpuNoise { host, .. }
-            | Self::AgentCrash { host }
-            | Self::Partition { host }
-            | Self::OneWay { host, .. }
-            | Self::Latency { host, .. }
-            | Self::Reset { host } => Some(host),
-            _ => None,
-        }
+    fn try_from(text: Text) -> Result<Self, Refused> {
+        let Text { at_s, for_s, hosts, instances, kind, params } = text;
+        Ok(Self { at_s, for_s, hosts, instances, what: FaultKind::read(&kind, &params)? })
     }
+}
 
-    /// Whether it is met at the world's endpoints, boots or hosts, by the world's clock.
-    pub fn is_of_world(self) -> bool {
-        !matches!(
-            self,
-            Self::AgentCrash { .. }
-                | Self::ControllerCrash {}
-                | Self::Partition { .. }
-                | Self::OneWay { .. }
-                | Self::Latency { .. }
-                | Self::Reset { .. }
-        )
-    }
-
-    /// Whether nothing can be expected of the link of its host while it is on.
-    pub fn cuts_off(self) -> bool {
-        matches!(self, Self::AgentCrash { .. } | Self::Partition { .. } | Self::OneWay { .. })
+impl From<Planned> for Text {
+    fn from(planned: Planned) -> Self {
+        let kind = planned.kind().to_owned();
+        // A struct of plain parameters is an object.
+        let params = serde_json::to_value(&planned.what).ok().and_then(|value| value.as_object().cloned());
+        let Planned { at_s, for_s, hosts, instances, what: _ } = planned;
+        Self { at_s, for_s, hosts, instances, kind, params: params.unwrap_or_default() }
     }
 }
 
 impl Planned {
+    pub fn kind(&self) -> &'static str {
+        self.what.info().name
+    }
+
     pub fn until_s(&self) -> u32 {
         self.at_s + self.for_s
+    }
+
+    /// Whether it is about this host.
+    pub fn hits_host(&self, host: usize) -> bool {
+        self.hosts.is_empty() || self.hosts.contains(&host)
+    }
+
+    /// Whether it is met at the world's endpoints, boots or hosts, by the world's clock.
+    pub fn is_of_world(&self) -> bool {
+        matches!(
+            self.what,
+            FaultKind::EndpointHttpError(_)
+                | FaultKind::EndpointThrottled429(_)
+                | FaultKind::EndpointRefused(_)
+                | FaultKind::EndpointReset(_)
+                | FaultKind::EndpointLostResponse(_)
+                | FaultKind::EndpointHalfOpen(_)
+                | FaultKind::EndpointNeverUp(_)
+                | FaultKind::EndpointSlowWake(_)
+                | FaultKind::AgentLyingLoad(_)
+                | FaultKind::HostCpuNoise(_)
+                | FaultKind::HostStress(_)
+        )
+    }
+
+    /// Whether nothing can be expected of the links of its hosts while it is on.
+    pub fn cuts_off(&self) -> bool {
+        matches!(
+            self.what,
+            FaultKind::AgentCrashRestart(_) | FaultKind::LinkPartition(_) | FaultKind::LinkOneWay(_)
+        )
+    }
+
+    /// Whether a simulation knows how to do it.
+    pub fn is_playable(&self) -> bool {
+        self.is_of_world()
+            || matches!(
+                self.what,
+                FaultKind::AgentCrashRestart(_)
+                    | FaultKind::ControllerCrash(_)
+                    | FaultKind::LinkPartition(_)
+                    | FaultKind::LinkOneWay(_)
+                    | FaultKind::LinkLatency(_)
+                    | FaultKind::LinkReset(_)
+            )
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::experiment::{
+        catalogue::{controller, link},
+        file::Length,
+    };
 
     #[test]
-    fn a_planned_fault_is_one_flat_object() {
+    fn a_planned_fault_is_written_as_an_experiment_has_it() {
+        let latency = link::Latency { mean: Length::ms(300), ..link::Latency::default() };
         let planned = Planned {
             at_s: 600,
             for_s: 60,
+            hosts: vec![1],
             instances: Vec::new(),
-            fault: Fault::Latency { host: 1, delay_ms: 300, jitter_ms: 200 },
+            what: FaultKind::LinkLatency(latency),
         };
         let text = serde_json::to_string(&planned).expect("serializable");
         assert_eq!(
             text,
-            r#"{"at_s":600,"for_s":60,"kind":"link.latency","host":1,"delay_ms":300,"jitter_ms":200}"#
+            r#"{"at_s":600,"for_s":60,"hosts":[1],"kind":"link.latency","params":{"jitter":"0s","mean":"300ms","ways":"both"}}"#
         );
         assert_eq!(serde_json::from_str::<Planned>(&text).expect("readable"), planned);
-        let crash = Planned { at_s: 1, for_s: 2, instances: vec![3], fault: Fault::ControllerCrash {} };
-        let text = serde_json::to_string(&crash).expect("serializable");
-        assert_eq!(serde_json::from_str::<Planned>(&text).expect("readable"), crash);
+        let crash: Planned =
+            serde_json::from_str(r#"{"at_s":1,"for_s":2,"kind":"controller.crash"}"#).expect("readable");
+        assert_eq!(crash.what, FaultKind::ControllerCrash(controller::Crash::default()));
+        let error = serde_json::from_str::<Planned>(r#"{"at_s":1,"for_s":2,"kind":"controller.flood"}"#);
+        assert!(error.is_err_and(|error| error.to_string().contains("there is no fault `controller.flood`")));
     }
 }

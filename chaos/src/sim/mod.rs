@@ -1,6 +1,7 @@
 //! Days in seconds: the real controller and real agents under a clock that leaps from one event to the next, without a
 //! socket, and with the same history for the same seed.
 
+mod draw;
 pub mod fault;
 mod inject;
 pub mod junit;
@@ -15,7 +16,7 @@ pub mod shrink;
 pub mod stage;
 pub mod sweep;
 
-pub use fault::{Fault, Planned};
+pub use fault::Planned;
 pub use outcome::SimOutcome;
 pub use plan::Plan;
 pub use run::run;

@@ -1,11 +1,9 @@
 //! What one seed plays: the world, the hours, and which faults happen when. Drawn from the seed and nothing else.
 
-use std::collections::BTreeSet;
-
-use rand::{RngExt, rngs::StdRng, seq::IndexedRandom};
+use rand::{RngExt, rngs::StdRng};
 use serde::{Deserialize, Serialize};
 
-use super::{Fault, Planned};
+use super::{Planned, draw};
 use crate::world::stream;
 
 /// Hours in which people come to work.
@@ -72,16 +70,10 @@ impl Plan {
         let mut rng = stream(seed, STREAM + 1);
         // Each run leaves most kinds out: where everything happens at once, much hides behind the loudest.
         let is_in = rng.random_range(0.1..0.5);
-        for draw in DRAWS {
-            if !rng.random_bool(is_in) {
-                continue;
-            }
-            let fault = draw(&mut rng, plan.hosts);
+        plan.faults = draw::draw(&mut rng, is_in, plan.hosts, |rng| {
             let for_s = rng.random_range(20..LONGEST_S);
-            let at_s = rng.random_range(QUIET_S..plan.played_s - for_s);
-            plan.faults.push(Planned { at_s, for_s, instances: Vec::new(), fault });
-        }
-        plan.faults.sort_by_key(|planned| (planned.at_s, planned.fault.kind()));
+            (rng.random_range(QUIET_S..PLAYED_S - for_s), for_s)
+        });
         plan
     }
 }
@@ -111,19 +103,19 @@ impl Plan {
             let instance = self.asks[place].instance;
             return Err(format!("`asks[{place}].instance` is {instance}, and there are {}", self.instances));
         }
-        let mut kinds = BTreeSet::new();
         for (place, planned) in self.faults.iter().enumerate() {
-            let kind = planned.fault.kind();
-            if !kinds.insert((kind, planned.fault.host())) {
-                return Err(format!("`faults[{place}]`: there is a {kind} already"));
+            let kind = planned.kind();
+            if !planned.is_playable() {
+                return Err(format!("`faults[{place}]`: {kind} cannot be simulated"));
             }
-            if let Some(instance) = planned.instances.iter().find(|one| **one >= self.instances) {
-                let has = self.instances;
-                return Err(format!("`faults[{place}].instances` has {instance}, and there are {has}"));
-            }
-            if let Some(host) = planned.fault.host().filter(|host| *host >= self.hosts) {
-                return Err(format!("`faults[{place}].host` is {host}, and there are {} hosts", self.hosts));
-            }
+            let beyond = |name: &str, named: &[usize], has: usize| {
+                let one = named.iter().find(|one| **one >= has);
+                one.map_or(Ok(()), |one| {
+                    Err(format!("`faults[{place}].{name}` has {one}, and there are {has}"))
+                })
+            };
+            beyond("hosts", &planned.hosts, self.hosts)?;
+            beyond("instances", &planned.instances, self.instances)?;
             let until_s = u64::from(planned.at_s) + u64::from(planned.for_s);
             if until_s > self.played_s.into() {
                 return Err(format!("`faults[{place}]` is on until {until_s} s, beyond `played_s`"));
@@ -133,42 +125,12 @@ impl Plan {
     }
 }
 
-/// A fault of random strength, in a world of so many hosts.
-type Draw = fn(&mut StdRng, usize) -> Fault;
-
-const DRAWS: [Draw; 15] = [
-    |rng, _| Fault::HttpError { share: share(rng) },
-    |rng, _| Fault::Throttled { share: share(rng) },
-    |rng, _| Fault::Refused { share: share(rng) },
-    |rng, _| Fault::LostResponse { share: share(rng) },
-    |rng, _| Fault::HalfOpen { share: share(rng) },
-    |rng, _| Fault::NeverUp { share: share(rng) },
-    |rng, _| Fault::SlowWake { factor: rng.random_range(1.5..6.0) },
-    |rng, hosts| Fault::LyingLoad { host: rng.random_range(0..hosts), cpu_percent: lie(rng) },
-    |rng, hosts| Fault::CpuNoise { host: rng.random_range(0..hosts), share: rng.random_range(0.1..0.6) },
-    |rng, hosts| Fault::AgentCrash { host: rng.random_range(0..hosts) },
-    |_, _| Fault::ControllerCrash {},
-    |rng, hosts| Fault::Partition { host: rng.random_range(0..hosts) },
-    |rng, hosts| Fault::OneWay { host: rng.random_range(0..hosts), up: rng.random() },
-    |rng, hosts| {
-        let (host, delay_ms) = (rng.random_range(0..hosts), rng.random_range(20..2_000));
-        Fault::Latency { host, delay_ms, jitter_ms: rng.random_range(0..=delay_ms) }
-    },
-    |rng, hosts| Fault::Reset { host: rng.random_range(0..hosts) },
-];
-
-fn share(rng: &mut StdRng) -> f64 {
-    rng.random_range(0.05..1.0)
-}
-
-/// What a broken meter may say, in percent.
-fn lie(rng: &mut StdRng) -> f64 {
-    *[0.0, 1.0, 10.0, 99.0, 100.0, 150.0, -5.0].choose(rng).expect("it is not empty")
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::experiment::catalogue::{FaultKind, link::Reset};
 
     #[test]
     fn a_seed_is_a_plan_and_plans_differ() {
@@ -182,10 +144,9 @@ mod tests {
     #[test]
     fn a_hundred_seeds_draw_every_kind_and_leave_every_kind_out() {
         let plans: Vec<Plan> = (0..100).map(Plan::swarm).collect();
-        let kinds =
-            |plan: &Plan| plan.faults.iter().map(|planned| planned.fault.kind()).collect::<BTreeSet<_>>();
+        let kinds = |plan: &Plan| plan.faults.iter().map(|planned| planned.kind()).collect::<BTreeSet<_>>();
         let drawn: BTreeSet<&str> = plans.iter().flat_map(kinds).collect();
-        assert_eq!(drawn.len(), DRAWS.len());
+        assert_eq!(drawn.len(), draw::KINDS);
         for kind in drawn {
             let with = plans.iter().filter(|plan| kinds(plan).contains(kind)).count();
             assert!((5..70).contains(&with), "{kind} in {with} of 100");
@@ -197,13 +158,22 @@ mod tests {
 
     #[test]
     fn what_cannot_be_played_is_said_with_its_field() {
-        let reset =
-            |host| Planned { at_s: 700, for_s: 60, instances: Vec::new(), fault: Fault::Reset { host } };
+        let reset = |host| Planned {
+            at_s: 700,
+            for_s: 60,
+            hosts: vec![host],
+            instances: Vec::new(),
+            what: FaultKind::LinkReset(Reset::default()),
+        };
         let plan = Plan { hosts: 2, ..Plan::calm(1) };
         let said = |plan: Plan| plan.check().expect_err("it cannot be played");
         assert!(said(Plan { hosts: 0, ..plan.clone() }).contains("`hosts` is 0"));
-        assert!(said(Plan { faults: vec![reset(2)], ..plan.clone() }).contains("`faults[0].host` is 2"));
-        assert!(said(Plan { faults: vec![reset(0), reset(0)], ..plan.clone() }).contains("`faults[1]`"));
+        assert!(said(Plan { faults: vec![reset(2)], ..plan.clone() }).contains("`faults[0].hosts` has 2"));
+        let live = Planned {
+            what: FaultKind::read("link.tls", &serde_json::Map::new()).expect("a kind"),
+            ..reset(0)
+        };
+        assert!(said(Plan { faults: vec![live], ..plan.clone() }).contains("link.tls cannot be simulated"));
         let asks = vec![Ask { at_s: 300, instance: 9_999 }];
         assert!(said(Plan { asks, ..plan.clone() }).contains("`asks[0].instance` is 9999"));
         assert!(said(Plan { played_s: 700, faults: vec![reset(0)], ..plan }).contains("beyond `played_s`"));

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use rand::rngs::StdRng;
 use reveille_proto::{
     v1::{Reason, WakeView},
     waits::Waits,
@@ -14,27 +15,32 @@ use serde_json::json;
 use tonic::Code;
 
 use super::{
-    Fault, Plan, Planned,
+    Plan, Planned,
     inject::{self, Hits},
     node::Node,
     plan::Ask,
     stage::{LOOK_EVERY, Stage},
 };
 use crate::{
+    experiment::catalogue::FaultKind,
     fault::{FaultProof, Span},
     history::{Entry, Function, Key, Kind},
     play::watch::Wakes,
-    world::{host_id, instance_id},
+    world::{host_id, instance_id, stream},
 };
 
 /// As long as wakes still in progress at the end are waited for: the controller's deadline and its grace.
 const SETTLE: Duration = Duration::from_secs(1_800);
+/// Streams of the seed that faults draw from, by their place in the play.
+const STREAM: u64 = 920;
 
 pub(super) struct Play {
     pub(super) stage: Stage,
     pub(super) seed: u64,
-    /// How often the weather of a link had been met when a fault of it began, by place.
-    pub(super) met_before: BTreeMap<usize, u64>,
+    /// How often the weather of a host's link had been met when a fault began, by the fault's place and the host.
+    pub(super) met_before: BTreeMap<(usize, usize), u64>,
+    /// What each fault draws from, by place.
+    rngs: Vec<StdRng>,
     asks: Vec<Ask>,
     /// In the order in which they became known; a fault is called by its place.
     faults: Vec<Planned>,
@@ -53,6 +59,7 @@ enum Due {
     // Before what begins at the same second.
     Off(usize),
     On(usize),
+    Step(usize),
     Ask(usize),
     Look,
 }
@@ -71,6 +78,7 @@ impl Play {
             stage: Stage::set(plan, dir, waits).await?,
             seed: plan.seed,
             met_before: BTreeMap::new(),
+            rngs: Vec::new(),
             asks: Vec::new(),
             faults: Vec::new(),
             agenda: BTreeSet::from([(LOOK_EVERY.as_secs() as u32, Due::Look)]),
@@ -93,6 +101,7 @@ impl Play {
         self.agenda.insert((planned.at_s, Due::On(place)));
         self.agenda.insert((planned.until_s(), Due::Off(place)));
         self.faults.push(planned);
+        self.rngs.push(stream(self.seed, STREAM + place as u64));
         place
     }
 
@@ -109,7 +118,13 @@ impl Play {
             self.sleep_until(at_s).await;
             match due {
                 Due::Off(place) => self.end(place).await?,
-                Due::On(place) => self.begin(place).await?,
+                Due::On(place) => self.begin(place, at_s).await?,
+                Due::Step(place) if self.is_on(place) => {
+                    let next = inject::step(self, place).await?;
+                    self.step_after(place, at_s, next);
+                }
+                // The fault is over.
+                Due::Step(_) => {}
                 Due::Ask(place) => self.ask(self.asks[place].instance).await,
                 Due::Look => {
                     self.agenda.insert((at_s + LOOK_EVERY.as_secs() as u32, Due::Look));
@@ -127,14 +142,21 @@ impl Play {
     }
 
     /// The fault begins now, whenever it was due.
-    async fn begin(&mut self, place: usize) -> anyhow::Result<()> {
+    async fn begin(&mut self, place: usize, at_s: u32) -> anyhow::Result<()> {
         self.active.insert(place);
         self.note(Function::FaultOn, place);
-        let (span_s, kind) = (self.span_s(place), self.fault(place).kind());
-        let proof =
-            FaultProof { kind, from_s: span_s.0, until_s: span_s.1, hits: 0, opportunities: 0, on: true };
+        let ((from_s, until_s), kind) = (self.span_s(place), self.planned(place).kind());
+        let proof = FaultProof { kind, from_s, until_s, hits: 0, opportunities: 0, on: true };
         self.proofs.insert(place, proof);
-        inject::on(self, place).await
+        let next = inject::on(self, place).await?;
+        self.step_after(place, at_s, next);
+        Ok(())
+    }
+
+    fn step_after(&mut self, place: usize, at_s: u32, next: Option<u32>) {
+        if let Some(after_s) = next {
+            self.agenda.insert((at_s + after_s, Due::Step(place)));
+        }
     }
 
     /// The fault is over now, whenever it was due. Of one that is not on, nothing happens.
@@ -157,16 +179,25 @@ impl Play {
         &self.faults[place]
     }
 
-    pub(super) fn fault(&self, place: usize) -> Fault {
-        self.faults[place].fault
+    pub(super) fn what(&self, place: usize) -> FaultKind {
+        self.faults[place].what.clone()
+    }
+
+    /// The hosts it is about, all where it names none.
+    pub(super) fn hosts_of(&self, place: usize) -> Vec<usize> {
+        (0..self.stage.agents.len()).filter(|host| self.faults[place].hits_host(*host)).collect()
+    }
+
+    pub(super) fn rng(&mut self, place: usize) -> &mut StdRng {
+        &mut self.rngs[place]
     }
 
     pub(super) fn is_on(&self, place: usize) -> bool {
         self.active.contains(&place)
     }
 
-    pub(super) fn faults_on(&self) -> impl Iterator<Item = Fault> {
-        self.active.iter().map(|place| self.fault(*place))
+    pub(super) fn on_now(&self) -> impl Iterator<Item = &Planned> {
+        self.active.iter().map(|place| &self.faults[*place])
     }
 
     /// From now until it is due to be over.
@@ -240,18 +271,24 @@ impl Play {
     /// The judges give a host that is cut off the time it is: until the last fault that does it is over. What the world does,
     /// it tells itself.
     fn note(&self, function: Function, place: usize) {
-        let fault = self.fault(place);
-        if fault.is_of_world() {
+        let planned = &self.faults[place];
+        if planned.is_of_world() {
             return;
         }
-        let still = |host: usize| {
-            let mut others = self.active.iter().filter(|other| **other != place);
-            others.any(|other| self.fault(*other).cuts_off() && self.fault(*other).host() == Some(host))
+        let value = json!({"kind": planned.kind()});
+        let tell = |host: Option<usize>| {
+            let key = Key { host: host.map(|host| host_id(host).to_string()), ..Key::default() };
+            self.stage.recorder.record(Entry::new("world", Kind::Ok, function, key).value(value.clone()));
         };
-        let host = fault.host().filter(|host| fault.cuts_off() && !still(*host));
-        let key = Key { host: host.map(|host| host_id(host).to_string()), ..Key::default() };
-        let entry = Entry::new("world", Kind::Ok, function, key);
-        self.stage.recorder.record(entry.value(json!({"kind": fault.kind()})));
+        let others = self.active.iter().filter(|other| **other != place).map(|other| &self.faults[*other]);
+        let others: Vec<&Planned> = others.filter(|other| other.cuts_off()).collect();
+        let cut = if planned.cuts_off() { self.hosts_of(place) } else { Vec::new() };
+        let is_cut_still = |host: &usize| others.iter().any(|other| other.hits_host(*host));
+        let told: Vec<usize> = cut.into_iter().filter(|host| !is_cut_still(host)).collect();
+        if told.is_empty() {
+            tell(None);
+        }
+        told.into_iter().for_each(|host| tell(Some(host)));
     }
 
     /// Ends what is still on, waits until everything has settled, looks a last time and takes everything down.

@@ -79,11 +79,11 @@ impl SimOutcome {
         );
         let mut faults = table(["fault", "from s", "for s", "what"]);
         for planned in &plan.faults {
-            let what = serde_json::to_value(planned.fault).unwrap_or_default();
+            let what = serde_json::to_value(&planned.what).unwrap_or_default();
             let what = what.as_object().into_iter().flatten().filter(|(name, _)| *name != "kind");
             let what: Vec<String> = what.map(|(name, value)| format!("{name} {value}")).collect();
             let (at, length) = (planned.at_s.to_string(), planned.for_s.to_string());
-            faults.add_row([planned.fault.kind().to_owned(), at, length, what.join(", ")]);
+            faults.add_row([planned.kind().to_owned(), at, length, what.join(", ")]);
         }
         let mut invariants = table(["invariant", "judged", "violated", "first"]);
         for one in &self.invariants {

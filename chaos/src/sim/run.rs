@@ -44,10 +44,12 @@ async fn play(plan: &Plan, dir: &Path, waits: Waits) -> anyhow::Result<Ended> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
     use crate::{
-        experiment::Verdict,
-        sim::{Fault, Planned},
+        experiment::{Verdict, catalogue::FaultKind},
+        sim::Planned,
     };
 
     fn played(plan: &Plan) -> SimOutcome {
@@ -59,8 +61,9 @@ mod tests {
         Plan { hosts: 2, host_wakes_max: 2, start_hour: 8, faults, ..Plan::calm(3) }
     }
 
-    fn planned(at_s: u32, for_s: u32, fault: Fault) -> Planned {
-        Planned { at_s, for_s, instances: Vec::new(), fault }
+    fn planned(at_s: u32, for_s: u32, hosts: &[usize], kind: &str, params: &Value) -> Planned {
+        let what = FaultKind::read(kind, params.as_object().expect("an object")).expect("a kind");
+        Planned { at_s, for_s, hosts: hosts.to_vec(), instances: Vec::new(), what }
     }
 
     #[test]
@@ -77,22 +80,25 @@ mod tests {
     #[test]
     fn every_fault_bites_is_over_in_the_end_and_breaks_nothing() {
         let all = [
-            Fault::HttpError { share: 0.5 },
-            Fault::Throttled { share: 0.3 },
-            Fault::Refused { share: 0.3 },
-            Fault::LostResponse { share: 0.5 },
-            Fault::SlowWake { factor: 2.0 },
-            Fault::CpuNoise { host: 0, share: 0.3 },
-            Fault::Latency { host: 1, delay_ms: 500, jitter_ms: 500 },
-            Fault::Reset { host: 0 },
+            ("endpoint.http_error", json!({"share": 0.5}), None),
+            ("endpoint.throttled_429", json!({"share": 0.3}), None),
+            ("endpoint.refused", json!({"share": 0.3}), None),
+            ("endpoint.lost_response", json!({"share": 0.5}), None),
+            ("endpoint.slow_wake", json!({"factor": 2.0}), None),
+            ("host.cpu_noise", json!({"low": 0.1, "high": 0.3}), Some(0)),
+            ("link.latency", json!({"mean": "500ms", "jitter": "500ms"}), Some(1)),
+            ("link.reset", json!({"after": "10m"}), Some(0)),
         ];
-        let mut faults: Vec<Planned> = all.into_iter().map(|fault| planned(300, 6_600, fault)).collect();
+        let mut faults: Vec<Planned> = all
+            .iter()
+            .map(|(kind, params, host)| planned(300, 6_600, host.as_slice(), kind, params))
+            .collect();
         // Not until the end: whoever asked for an instance there waits until somebody measures again.
-        faults.push(planned(300, 1_200, Fault::LyingLoad { host: 1, cpu_percent: 99.0 }));
-        faults.push(planned(1_500, 120, Fault::ControllerCrash {}));
-        faults.push(planned(2_700, 90, Fault::AgentCrash { host: 0 }));
-        faults.push(planned(3_600, 600, Fault::Partition { host: 0 }));
-        faults.push(planned(5_400, 300, Fault::OneWay { host: 1, up: true }));
+        faults.push(planned(300, 1_200, &[1], "agent.lying_load", &json!({"cpu": 0.99})));
+        faults.push(planned(1_500, 300, &[], "controller.crash", &json!({"down": "2m"})));
+        faults.push(planned(2_700, 90, &[0], "agent.crash_restart", &json!({})));
+        faults.push(planned(3_600, 600, &[0], "link.partition", &json!({})));
+        faults.push(planned(5_400, 300, &[1], "link.one_way", &json!({"direction": "to_controller"})));
         let plan = short(faults);
         let outcome = played(&plan);
         assert_eq!(outcome.verdict, Verdict::Held, "{}", outcome.render());

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::{Fault, Plan, Planned, SimOutcome};
-use crate::experiment::Verdict;
+use super::{Plan, Planned, SimOutcome};
+use crate::experiment::{Verdict, catalogue::FaultKind, file::Length};
 
 /// No fault is made shorter than this, in seconds.
 const SHORTEST_S: u32 = 5;
@@ -119,43 +119,51 @@ fn gentler_faults(plan: &Plan) -> Vec<Plan> {
             change(Planned { for_s, ..planned.clone() });
             change(Planned { at_s: planned.at_s + for_s, for_s, ..planned.clone() });
         }
-        if let Some(fault) = weaker(planned.fault) {
-            change(Planned { fault, ..planned.clone() });
+        if let Some(what) = weaker(&planned.what) {
+            change(Planned { what, ..planned.clone() });
         }
     }
     smaller
 }
 
 /// Half as strong, where that is a strength worth trying.
-fn weaker(fault: Fault) -> Option<Fault> {
-    let half = |share: f64| (share > 0.1).then_some(share / 2.0);
-    Some(match fault {
-        Fault::HttpError { share } => Fault::HttpError { share: half(share)? },
-        Fault::Throttled { share } => Fault::Throttled { share: half(share)? },
-        Fault::Refused { share } => Fault::Refused { share: half(share)? },
-        Fault::LostResponse { share } => Fault::LostResponse { share: half(share)? },
-        Fault::HalfOpen { share } => Fault::HalfOpen { share: half(share)? },
-        Fault::NeverUp { share } => Fault::NeverUp { share: half(share)? },
-        Fault::CpuNoise { host, share } => Fault::CpuNoise { host, share: half(share)? },
-        Fault::SlowWake { factor } if factor > 1.5 => Fault::SlowWake { factor: 1.0 + (factor - 1.0) / 2.0 },
-        Fault::Latency { host, delay_ms, jitter_ms } if delay_ms > 20 => {
-            Fault::Latency { host, delay_ms: delay_ms / 2, jitter_ms: jitter_ms / 2 }
+fn weaker(what: &FaultKind) -> Option<FaultKind> {
+    let mut weaker = what.clone();
+    let strength = match &mut weaker {
+        FaultKind::EndpointHttpError(fault) => &mut fault.share,
+        FaultKind::EndpointThrottled429(fault) => &mut fault.share,
+        FaultKind::EndpointRefused(fault) => &mut fault.share,
+        FaultKind::EndpointReset(fault) => &mut fault.share,
+        FaultKind::EndpointLostResponse(fault) => &mut fault.share,
+        FaultKind::EndpointHalfOpen(fault) => &mut fault.share,
+        FaultKind::EndpointNeverUp(fault) => &mut fault.share,
+        FaultKind::HostStress(fault) => &mut fault.cpu,
+        FaultKind::HostCpuNoise(fault) => {
+            fault.high = fault.low + (fault.high - fault.low) / 2.0;
+            let is_worth_it = fault.high - fault.low > 0.05;
+            return is_worth_it.then_some(weaker);
         }
-        Fault::OneWay { .. }
-        | Fault::SlowWake { .. }
-        | Fault::Latency { .. }
-        | Fault::LyingLoad { .. }
-        | Fault::AgentCrash { .. }
-        | Fault::ControllerCrash {}
-        | Fault::Partition { .. }
-        | Fault::Reset { .. } => return None,
-    })
+        FaultKind::EndpointSlowWake(fault) => {
+            fault.factor = 1.0 + (fault.factor - 1.0) / 2.0;
+            let is_worth_it = fault.factor > 1.25;
+            return is_worth_it.then_some(weaker);
+        }
+        FaultKind::LinkLatency(fault) => {
+            let half = |length: Length| Length::ms(length.as_ms() / 2);
+            (fault.mean, fault.jitter) = (half(fault.mean), half(fault.jitter));
+            let is_worth_it = fault.mean >= Length::ms(10);
+            return is_worth_it.then_some(weaker);
+        }
+        _ => return None,
+    };
+    *strength /= 2.0;
+    let is_worth_it = *strength > 0.05;
+    is_worth_it.then_some(weaker)
 }
 
 fn smaller_worlds(plan: &Plan) -> Vec<Plan> {
     let mut smaller = Vec::new();
-    let busiest =
-        plan.faults.iter().filter_map(|planned| planned.fault.host()).max().map_or(1, |host| host + 1);
+    let busiest = plan.faults.iter().flat_map(|planned| &planned.hosts).max().map_or(1, |host| host + 1);
     if plan.hosts > busiest {
         smaller.push(Plan { hosts: plan.hosts - 1, ..plan.clone() });
     }
@@ -183,6 +191,8 @@ fn smaller_worlds(plan: &Plan) -> Vec<Plan> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn failure() -> Failure {
@@ -190,16 +200,20 @@ mod tests {
     }
 
     fn busy() -> Plan {
-        let at = |at_s, fault| Planned { at_s, for_s: 1_000, instances: Vec::new(), fault };
+        let at = |at_s, hosts: &[usize], kind: &str, params: serde_json::Value| {
+            let params = params.as_object().cloned().unwrap_or_default();
+            let what = FaultKind::read(kind, &params).expect("a kind");
+            Planned { at_s, for_s: 1_000, hosts: hosts.to_vec(), instances: Vec::new(), what }
+        };
         Plan {
             hosts: 3,
             instances: 20,
             faults: vec![
-                at(700, Fault::HttpError { share: 0.9 }),
-                at(900, Fault::Partition { host: 2 }),
-                at(1_000, Fault::LostResponse { share: 0.8 }),
-                at(1_500, Fault::Reset { host: 1 }),
-                at(2_000, Fault::ControllerCrash {}),
+                at(700, &[], "endpoint.http_error", json!({"share": 0.9})),
+                at(900, &[2], "link.partition", json!({})),
+                at(1_000, &[], "endpoint.lost_response", json!({"share": 0.8})),
+                at(1_500, &[1], "link.reset", json!({})),
+                at(2_000, &[], "controller.crash", json!({})),
             ],
             ..Plan::calm(1)
         }
@@ -208,18 +222,21 @@ mod tests {
     #[test]
     fn what_does_not_matter_is_left_out_and_what_does_stays() {
         let mut fails = |plan: &Plan| {
-            let has = |test: fn(&Fault) -> bool| plan.faults.iter().any(|planned| test(&planned.fault));
-            let both = has(|fault| matches!(fault, Fault::LostResponse { share } if *share > 0.15))
-                && has(|fault| matches!(fault, Fault::ControllerCrash {}));
+            let has = |test: fn(&FaultKind) -> bool| plan.faults.iter().any(|planned| test(&planned.what));
+            let both =
+                has(|what| matches!(what, FaultKind::EndpointLostResponse(fault) if fault.share > 0.15))
+                    && has(|what| matches!(what, FaultKind::ControllerCrash(_)));
             (both && plan.instances >= 4).then(failure)
         };
         let shrunk = shrink(&busy(), &failure(), &mut fails, &|| true);
         assert!(shrunk.is_done);
-        let kinds: Vec<&str> = shrunk.to.faults.iter().map(|planned| planned.fault.kind()).collect();
+        let kinds: Vec<&str> = shrunk.to.faults.iter().map(|planned| planned.kind()).collect();
         assert_eq!(kinds, ["endpoint.lost_response", "controller.crash"]);
         assert_eq!((shrunk.to.hosts, shrunk.to.instances), (1, 4));
         assert!(shrunk.to.faults.iter().all(|planned| planned.for_s < 2 * SHORTEST_S));
-        assert!(matches!(shrunk.to.faults[0].fault, Fault::LostResponse { share } if share <= 0.3));
+        assert!(
+            matches!(&shrunk.to.faults[0].what, FaultKind::EndpointLostResponse(fault) if fault.share <= 0.3)
+        );
         assert!(shrunk.runs < 200, "{}", shrunk.runs);
     }
 

@@ -19,13 +19,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::{CallEffect, Live, World};
 use crate::{
-    fault::kind,
+    experiment::catalogue::{
+        FaultKind,
+        endpoint::{self, Cut, Endpoint, RetryAfter},
+    },
     history::{Entry, Function, Key, Kind},
     net::carrier::Withheld,
 };
-
-/// How long a throttled caller is asked to stay away, in seconds.
-const RETRY_AFTER_S: &str = "45";
 
 /// The header in which a caller names its attempt at one thing.
 pub const IDEMPOTENCY_HEADER: &str = "idempotency-key";
@@ -64,7 +64,7 @@ async fn portal_wake(
     Query(caller): Query<Caller>,
     headers: HeaderMap,
 ) -> Response {
-    wake(&live, "portal", &instance, caller, &headers)
+    wake(&live, Endpoint::PortalApi, &instance, caller, &headers)
 }
 
 async fn instance_wake(
@@ -73,63 +73,96 @@ async fn instance_wake(
     Query(caller): Query<Caller>,
     headers: HeaderMap,
 ) -> Response {
-    wake(&live, "instance", &instance, caller, &headers)
+    wake(&live, Endpoint::ActivateMyInstance, &instance, caller, &headers)
 }
 
-fn wake(
-    live: &Live,
-    endpoint: &'static str,
-    instance: &str,
-    caller: Caller,
-    headers: &HeaderMap,
-) -> Response {
+fn wake(live: &Live, through: Endpoint, instance: &str, caller: Caller, headers: &HeaderMap) -> Response {
     let mut world = live.enter();
     let Some(index) = world.index_of(instance) else { return StatusCode::NOT_FOUND.into_response() };
+    let host = world.instance(index).host;
     let idem = headers.get(IDEMPOTENCY_HEADER).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let key = Key { wake: caller.wake, idem, ..key(&world, index) };
-    let note = |function, kind| Entry::new(endpoint, kind, function, key.clone());
+    let node = node(through);
+    let note = |function, kind| Entry::new(node, kind, function, key.clone());
     let call = world.note(note(Function::CallEndpoint, Kind::Invoke));
-    let hit = |world: &World, fault: &str| {
-        let value = json!({"kind": fault, "status": status_of(fault)});
+    let hit = |world: &World, fault: &str, response: &Response| {
+        let value = json!({"kind": fault, "status": response.status().as_u16()});
         world.note(note(Function::FaultHit, Kind::Fail).value(value).cause(call));
     };
-    for fault in [kind::REFUSED, kind::HALF_OPEN, kind::THROTTLED, kind::HTTP_ERROR] {
-        if world.faults.bites(fault, index) {
-            hit(&world, fault);
-            return without_effect(fault);
+    for kind in WITHOUT_EFFECT {
+        let met = world.faults.meets_call(kind, through, host, index);
+        if let Some(response) = met.and_then(without_effect) {
+            hit(&world, kind, &response);
+            return response;
         }
     }
-    let effect = world.call(index);
-    let value = json!({"booted": effect == CallEffect::Boots, "endpoint": endpoint});
+    let effect = world.call(through, index);
+    let value = json!({"booted": effect == CallEffect::Boots, "endpoint": node});
     world.note(note(Function::EndpointEffect, Kind::Ok).value(value).cause(call));
-    if world.faults.bites(kind::LOST_RESPONSE, index) {
-        hit(&world, kind::LOST_RESPONSE);
-        return (Extension(Withheld::Cut), StatusCode::ACCEPTED).into_response();
-    }
     let (status, state) = match effect {
         CallEffect::Boots => (StatusCode::ACCEPTED, "booting"),
         CallEffect::AlreadyBooting => (StatusCode::OK, "already booting"),
         CallEffect::AlreadyServing => (StatusCode::OK, "already serving"),
     };
+    let lost = endpoint::LostResponse::INFO.name;
+    if let Some(FaultKind::EndpointLostResponse(fault)) = world.faults.meets_call(lost, through, host, index)
+    {
+        let response = withheld(match fault.cut {
+            Cut::Reset | Cut::Eof => Withheld::Cut,
+            Cut::Silence => Withheld::Silent,
+        });
+        hit(&world, lost, &response);
+        return response;
+    }
     (status, Json(json!({"instance": instance, "state": state}))).into_response()
 }
 
-/// What a fault answers; 0 where nothing is answered.
-fn status_of(fault: &str) -> u16 {
-    match fault {
-        kind::HTTP_ERROR => 500,
-        kind::THROTTLED => 429,
-        _ => 0,
+/// What an endpoint is called in the history.
+fn node(through: Endpoint) -> &'static str {
+    match through {
+        Endpoint::PortalApi => "portal",
+        Endpoint::ActivateMyInstance => "instance",
     }
 }
 
-fn without_effect(fault: &str) -> Response {
-    match fault {
-        kind::REFUSED => (Extension(Withheld::Refused), StatusCode::BAD_GATEWAY).into_response(),
-        kind::HALF_OPEN => (Extension(Withheld::Silent), StatusCode::BAD_GATEWAY).into_response(),
-        kind::THROTTLED => (StatusCode::TOO_MANY_REQUESTS, [(RETRY_AFTER, RETRY_AFTER_S)]).into_response(),
-        _ => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-    }
+/// Faults of a call that then has no effect, in the order in which a call meets them.
+const WITHOUT_EFFECT: [&str; 5] = [
+    endpoint::Refused::INFO.name,
+    endpoint::HalfOpen::INFO.name,
+    endpoint::Reset::INFO.name,
+    endpoint::Throttled429::INFO.name,
+    endpoint::HttpError::INFO.name,
+];
+
+/// What a call gets that has no effect; `None` for a fault that is none of [`WITHOUT_EFFECT`].
+fn without_effect(fault: &FaultKind) -> Option<Response> {
+    Some(match fault {
+        FaultKind::EndpointRefused(_) => withheld(Withheld::Refused),
+        FaultKind::EndpointHalfOpen(_) => withheld(Withheld::Silent),
+        FaultKind::EndpointReset(_) => withheld(Withheld::Cut),
+        FaultKind::EndpointThrottled429(fault) => throttled(fault),
+        FaultKind::EndpointHttpError(fault) => {
+            let status = StatusCode::from_u16(fault.status as u16);
+            status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR).into_response()
+        }
+        _ => return None,
+    })
+}
+
+fn withheld(what: Withheld) -> Response {
+    (Extension(what), StatusCode::BAD_GATEWAY).into_response()
+}
+
+fn throttled(fault: &endpoint::Throttled429) -> Response {
+    let value = match fault.retry_after {
+        RetryAfter::Seconds => fault.retry_after_s.to_string(),
+        // Of a day long past, and in a form that HTTP knows.
+        RetryAfter::Date => "Mon, 02 Mar 2026 00:00:00 GMT".to_owned(),
+        RetryAfter::Malformed => "soon".to_owned(),
+        RetryAfter::Absurd => "31536000".to_owned(),
+        RetryAfter::Missing => return StatusCode::TOO_MANY_REQUESTS.into_response(),
+    };
+    (StatusCode::TOO_MANY_REQUESTS, [(RETRY_AFTER, value)]).into_response()
 }
 
 async fn instance_page(State(live): State<Live>, Path(instance): Path<String>) -> Response {
@@ -167,7 +200,8 @@ mod tests {
         *,
     };
     use crate::{
-        fault::{Span, Toll},
+        experiment::catalogue::endpoint::HttpError,
+        fault::{Bite, Span},
         history::{Header, History, Recorder},
     };
 
@@ -190,7 +224,9 @@ mod tests {
         let recorder = Recorder::create(&path, &header, clock.clone(), TimeZone::UTC).expect("created");
         world.go_live(Some(recorder.clone()));
         let span = Span::new(0, i64::MAX);
-        world.faults.tolls.insert(kind::HTTP_ERROR, Toll::new(span, http_error_share, stream(1, 77)));
+        let what =
+            FaultKind::EndpointHttpError(HttpError { share: http_error_share, ..HttpError::default() });
+        world.faults.put(0, Bite::new(span, what, stream(1, 77)));
         let live = Live::new(world, clock);
         let address = serve(live.clone(), CancellationToken::new()).await.expect("a free port");
         rustls::crypto::ring::default_provider().install_default().ok();
@@ -240,7 +276,7 @@ mod tests {
     #[tokio::test]
     async fn a_failing_endpoint_has_no_effect_and_proves_the_fault() {
         let stage = stage(1.0).await;
-        while !stage.live.enter().faults.tolls[kind::HTTP_ERROR].span.on() {
+        while !stage.live.enter().faults.proofs()[0].on {
             tokio::task::yield_now().await;
         }
         assert_eq!(stage.post("/portal/dev001/wake").await, StatusCode::INTERNAL_SERVER_ERROR);

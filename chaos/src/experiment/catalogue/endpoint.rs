@@ -95,6 +95,8 @@ faults! {
     NeverUp = "endpoint.never_up",
     modes: EVERYWHERE, targets: [Endpoint, Instance], hit: "a call accepted whose boot is withheld",
     {
+        /// Share of the boots.
+        share: f64 = 1.0, in 0.0..=1.0;
         /// Status of the answer.
         ack: u64 = 200, in 200..=299;
     }
@@ -127,6 +129,14 @@ faults! {
         share: f64 = 1.0, in 0.0..=1.0;
         /// How the connection ends.
         cut: Cut = Cut::Reset, in ();
+    }
+
+    /// Nobody takes the connection.
+    Refused = "endpoint.refused",
+    modes: EVERYWHERE, targets: [Endpoint, Instance], hit: "a connection that was refused",
+    {
+        /// Share of the calls.
+        share: f64 = 1.0, in 0.0..=1.0;
     }
 
     /// The connection is reset before the call takes effect.

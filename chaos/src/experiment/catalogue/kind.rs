@@ -83,7 +83,7 @@ kinds! {
     endpoint {
         EndpointHttpError(HttpError), EndpointThrottled429(Throttled429), EndpointNeverUp(NeverUp),
         EndpointSlowWake(SlowWake), EndpointLateUp(LateUp), EndpointLostResponse(LostResponse),
-        EndpointReset(Reset), EndpointHalfOpen(HalfOpen), EndpointSlowDrip(SlowDrip),
+        EndpointRefused(Refused), EndpointReset(Reset), EndpointHalfOpen(HalfOpen), EndpointSlowDrip(SlowDrip),
         EndpointGarbage(Garbage), EndpointAuthExpired(AuthExpired), EndpointDisagreement(Disagreement),
     }
     link {

@@ -1,10 +1,11 @@
-//! What each fault does to a simulated installation when it begins and when it is over: a file per layer.
+//! What each fault does to a simulated installation when it begins, while it is on and when it is over: a file per layer.
 
-mod endpoint;
 mod line;
 mod node;
+mod world;
 
-use super::{Fault, play::Play};
+use super::play::Play;
+use crate::experiment::catalogue::FaultKind;
 
 /// How often a fault was met, and how often it could have been.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -13,49 +14,67 @@ pub(super) struct Hits {
     pub(super) opportunities: u64,
 }
 
-/// The fault in this place of the play begins.
-pub(super) async fn on(play: &mut Play, place: usize) -> anyhow::Result<()> {
-    match play.fault(place) {
-        Fault::HttpError { .. }
-        | Fault::Throttled { .. }
-        | Fault::Refused { .. }
-        | Fault::LostResponse { .. }
-        | Fault::HalfOpen { .. }
-        | Fault::NeverUp { .. }
-        | Fault::SlowWake { .. }
-        | Fault::LyingLoad { .. }
-        | Fault::CpuNoise { .. } => endpoint::on(play, place),
-        Fault::AgentCrash { host } => node::agent_dies(play, place, host).await,
-        Fault::ControllerCrash {} => node::controller_dies(play, place).await,
-        Fault::Reset { host } => line::cut(play, place, host).await,
-        Fault::Partition { host } | Fault::OneWay { host, .. } | Fault::Latency { host, .. } => {
-            line::turns(play, place, host);
-        }
+/// The fault in this place of the play begins. Says after how many seconds it wants its next step, if it wants one.
+pub(super) async fn on(play: &mut Play, place: usize) -> anyhow::Result<Option<u32>> {
+    if play.planned(place).is_of_world() {
+        world::on(play, place);
+        return Ok(None);
     }
-    Ok(())
+    Ok(match play.what(place) {
+        FaultKind::AgentCrashRestart(fault) => Some(node::agents_die(play, place, fault.down).await),
+        FaultKind::ControllerCrash(fault) => Some(node::controller_dies(play, place, fault.down).await),
+        FaultKind::LinkReset(fault) => Some(line::cut(play, place, fault.after).await),
+        FaultKind::LinkPartition(_) | FaultKind::LinkOneWay(_) | FaultKind::LinkLatency(_) => {
+            line::turns(play, place);
+            None
+        }
+        // A plan that has it is refused before it is played.
+        other => anyhow::bail!("{} cannot be simulated", other.info().name),
+    })
+}
+
+/// Its next step; as [`on`].
+pub(super) async fn step(play: &mut Play, place: usize) -> anyhow::Result<Option<u32>> {
+    Ok(match play.what(place) {
+        FaultKind::AgentCrashRestart(_) => {
+            node::agents_start(play, place).await?;
+            None
+        }
+        FaultKind::ControllerCrash(_) => {
+            play.stage.controller_starts().await?;
+            None
+        }
+        FaultKind::LinkReset(fault) => Some(line::cut(play, place, fault.after).await),
+        _ => None,
+    })
 }
 
 /// It is over.
 pub(super) async fn off(play: &mut Play, place: usize) -> anyhow::Result<()> {
-    match play.fault(place) {
-        Fault::AgentCrash { host } => play.stage.agent_starts(host).await?,
-        Fault::ControllerCrash {} => play.stage.controller_starts().await?,
-        Fault::Partition { host } | Fault::OneWay { host, .. } | Fault::Latency { host, .. } => {
-            line::clears(play, place, host);
+    if play.planned(place).is_of_world() {
+        world::off(play, place);
+        return Ok(());
+    }
+    match play.what(place) {
+        FaultKind::AgentCrashRestart(_) => node::agents_start(play, place).await?,
+        FaultKind::ControllerCrash(_) => play.stage.controller_starts().await?,
+        FaultKind::LinkPartition(_) | FaultKind::LinkOneWay(_) | FaultKind::LinkLatency(_) => {
+            line::clears(play, place);
         }
-        Fault::Reset { .. } => {}
-        _ => endpoint::off(play, place),
+        _ => {}
     }
     Ok(())
 }
 
 /// How often it was met so far.
 pub(super) fn hits(play: &Play, place: usize) -> Hits {
-    match play.fault(place) {
-        Fault::Partition { host } | Fault::OneWay { host, .. } | Fault::Latency { host, .. } => {
-            line::hits(play, place, host)
+    if play.planned(place).is_of_world() {
+        return world::hits(play, place);
+    }
+    match play.what(place) {
+        FaultKind::LinkPartition(_) | FaultKind::LinkOneWay(_) | FaultKind::LinkLatency(_) => {
+            line::hits(play, place)
         }
-        Fault::AgentCrash { .. } | Fault::ControllerCrash {} | Fault::Reset { .. } => play.counted(place),
-        _ => endpoint::hits(play, place),
+        _ => play.counted(place),
     }
 }

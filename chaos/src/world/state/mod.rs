@@ -1,5 +1,6 @@
 //! The world in whole seconds: who is where, what boots, what every host's CPU does.
 
+mod noise;
 mod users;
 
 use std::collections::BTreeMap;
@@ -21,7 +22,11 @@ use super::{
     users::{User, UserRecord},
 };
 use crate::{
-    fault::{Edge, Faults, kind},
+    experiment::catalogue::{
+        FaultKind,
+        endpoint::{self, Endpoint},
+    },
+    fault::{Edge, Faults},
     history::{Entry, Function, Key, Kind, Recorder},
 };
 
@@ -136,16 +141,18 @@ impl World {
         &self.instances[index]
     }
 
-    /// Somebody calls the wake endpoint of an instance.
-    pub fn call(&mut self, index: usize) -> CallEffect {
+    /// Somebody calls a wake endpoint of an instance.
+    pub fn call(&mut self, through: Endpoint, index: usize) -> CallEffect {
         let effect = self.instances[index].call(self.now_s);
-        if effect == CallEffect::Boots && self.faults.bites(kind::NEVER_UP, index) {
-            self.note_instance(Function::FaultHit, index, json!({"kind": kind::NEVER_UP}));
+        let host = self.instances[index].host;
+        let never_up = endpoint::NeverUp::INFO.name;
+        if effect == CallEffect::Boots && self.faults.meets(never_up, host, index).is_some() {
+            self.note_instance(Function::FaultHit, index, json!({"kind": never_up}));
             self.agenda.put(self.now_s + BOOT_GIVEN_UP_S, Due::GiveUp(index));
         } else if effect == CallEffect::Boots {
-            let slowdown = self.slowdown(index);
+            let slowdown = self.slowdown(through, index);
             let boot = Boot::draw(&self.spec.boot, slowdown, &mut self.rng);
-            self.hosts[self.instances[index].host].begin_boot(index, boot);
+            self.hosts[host].begin_boot(index, boot);
         }
         effect
     }
@@ -165,13 +172,17 @@ impl World {
         self.recorder.as_ref().map(|recorder| recorder.record(entry))
     }
 
-    fn slowdown(&mut self, index: usize) -> f64 {
-        let Some(fault) = &mut self.faults.slow_wake else { return 1.0 };
-        let slowdown = fault.slowdown(index);
-        if slowdown > 1.0 {
-            self.note_instance(Function::FaultHit, index, json!({"kind": kind::SLOW_WAKE}));
-        }
-        slowdown
+    /// How much longer the boot of an instance that begins now takes.
+    fn slowdown(&mut self, through: Endpoint, index: usize) -> f64 {
+        let host = self.instances[index].host;
+        let kind = endpoint::SlowWake::INFO.name;
+        let Some(FaultKind::EndpointSlowWake(fault)) = self.faults.meets_call(kind, through, host, index)
+        else {
+            return 1.0;
+        };
+        let factor = fault.factor;
+        self.note_instance(Function::FaultHit, index, json!({"kind": kind}));
+        factor
     }
 
     /// Tells which faults have begun and ended by now.
@@ -202,7 +213,7 @@ impl World {
     fn step_hosts(&mut self) {
         let mut booted = Vec::new();
         for (index, host) in self.hosts.iter_mut().enumerate() {
-            let noise_share = self.faults.level(kind::CPU_NOISE, index).unwrap_or(0.0);
+            let noise_share = noise::noise_share(&mut self.faults, index, self.now_s);
             booted.append(&mut host.step(noise_share, self.spec.cpu_ceiling_percent));
         }
         for instance in booted {
@@ -316,8 +327,8 @@ mod tests {
         let before = world.glance();
         assert_eq!(before.booting, 0);
         let asleep = (0..3).find(|i| world.instance(*i).state == State::Asleep).expect("somebody sleeps");
-        assert_eq!(world.call(asleep), CallEffect::Boots);
-        assert_eq!(world.call(asleep), CallEffect::AlreadyBooting);
+        assert_eq!(world.call(Endpoint::PortalApi, asleep), CallEffect::Boots);
+        assert_eq!(world.call(Endpoint::PortalApi, asleep), CallEffect::AlreadyBooting);
         let start_s = world.now_s();
         while !world.instance(asleep).serving() {
             world.advance(world.now_s() + 1);

@@ -1,5 +1,6 @@
 //! What users do in the world: come, ask for what is not up, wait, work, leave.
 
+use crate::experiment::catalogue::endpoint::Endpoint;
 use jiff::{Timestamp, civil::Date};
 use rand::RngExt;
 use serde_json::json;
@@ -64,7 +65,7 @@ impl World {
         self.lines.wake_request(self.now_s, user, self.instances[user].id.as_str());
         self.note_instance(Function::ManualWake, user, json!(null));
         self.users[user].presence = Presence::Waiting { since_s: self.now_s };
-        self.call(user);
+        self.call(Endpoint::PortalApi, user);
     }
 
     /// A user who still waits for an instance that fell asleep over it.
@@ -72,7 +73,7 @@ impl World {
         if matches!(self.users[user].presence, Presence::Waiting { .. }) {
             self.lines.wake_request(self.now_s, user, self.instances[user].id.as_str());
             self.note_instance(Function::ManualWake, user, json!(null));
-            self.call(user);
+            self.call(Endpoint::PortalApi, user);
         }
     }
 
