@@ -95,6 +95,9 @@ impl Sampler {
 
     fn measure(&mut self) -> Result<Reading, LoadError> {
         let mut sample = self.source.sample()?;
+        if !sample.cpu_percent.is_finite() {
+            return Err(LoadError::NoNumber(sample.cpu_percent));
+        }
         let measured_at = self.clock.now();
         let before = self.readings.borrow().map(|reading| reading.measured_at);
         let elapsed = before.map_or(SignedDuration::ZERO, |before| measured_at.duration_since(before));
@@ -127,5 +130,34 @@ impl Sampler {
                 Err(_) => {}
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::group::Unmeasured;
+
+    /// Says one after the other.
+    struct Says(Vec<f64>);
+
+    impl Source for Says {
+        fn sample(&mut self) -> Result<Sample, LoadError> {
+            Ok(Sample { cpu_percent: self.0.remove(0), cores: 4.0, ..Sample::default() })
+        }
+    }
+
+    #[test]
+    fn a_measurement_that_is_no_number_is_none_and_spoils_no_later_one() {
+        let clock = Clock::scaled(Timestamp::UNIX_EPOCH, 1.0);
+        let source = Box::new(Says(vec![20.0, f64::NAN, f64::INFINITY, 20.0]));
+        let mut sampler = Sampler::new(clock, source, Box::new(Unmeasured), 5.0, 1_000);
+        let before = sampler.measure().expect("measured");
+        for _ in 0..2 {
+            assert!(matches!(sampler.measure(), Err(LoadError::NoNumber(_))));
+            assert_eq!(*sampler.readings().borrow(), Some(before), "the old reading stays, and grows stale");
+        }
+        let after = sampler.measure().expect("measured");
+        assert!((after.sample.cpu_percent - 20.0).abs() < 1e-9, "{after:?}");
     }
 }

@@ -32,4 +32,7 @@ pub enum LoadError {
     /// The kernel's counters have hardly moved since the previous call.
     #[error("failed to measure: too little time has passed on the kernel's counters")]
     TooSoon,
+    /// No number, or more than any: it would stay in every average made with it.
+    #[error("failed to measure: the CPU in use came out as {0} %")]
+    NoNumber(f64),
 }

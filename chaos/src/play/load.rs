@@ -15,11 +15,13 @@ use crate::{
 pub struct HostLoad {
     live: Live,
     host: usize,
+    /// An agent whose meter has never worked does not start at all.
+    has_measured: bool,
 }
 
 impl HostLoad {
     pub fn new(live: Live, host: usize) -> Self {
-        Self { live, host }
+        Self { live, host, has_measured: false }
     }
 }
 
@@ -27,7 +29,8 @@ impl Source for HostLoad {
     fn sample(&mut self) -> Result<Sample, LoadError> {
         let mut world = self.live.enter();
         let lies = world.faults.on_host(LyingLoad::INFO.name, self.host);
-        let lied_percent = lies.first().map(|(what, _)| lied_percent(what));
+        let lied_percent = lies.first().filter(|_| self.has_measured).map(|(what, _)| lied_percent(what));
+        self.has_measured = true;
         let host = &world.hosts()[self.host];
         let cpu_percent = lied_percent.unwrap_or(host.cpu_percent());
         Ok(Sample { cpu_percent, cores: host.cores, ..Sample::default() })

@@ -242,13 +242,15 @@ impl Play {
             Err(error) => return tracing::debug!(%error, "the controller could not be looked at"),
         };
         for host in hosts {
-            if self.gates.get(&host.host_id) == Some(&host.gate) {
+            // A figure in the reason may be another at every look.
+            let reason: String = host.gate.chars().filter(|c| !c.is_ascii_digit()).collect();
+            if self.gates.get(&host.host_id) == Some(&reason) {
                 continue;
             }
             let key = Key { host: Some(host.host_id.clone()), ..Key::default() };
             let value = json!({"free": host.gate == "open", "gate": host.gate});
             self.stage.recorder.record(Entry::new("controller", Kind::Ok, Function::Gate, key).value(value));
-            self.gates.insert(host.host_id, host.gate);
+            self.gates.insert(host.host_id, reason);
         }
     }
 
