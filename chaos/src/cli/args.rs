@@ -29,7 +29,7 @@ pub enum Output {
 pub enum Command {
     /// Plays two days of sixty instances on three hosts and shows what Reveille did for their users.
     Demo(DemoArgs),
-    /// Plays the same world with a fault and asserts the invariants over the recorded history.
+    /// Runs experiments; or, without any, plays the same world with a fault and asserts the invariants.
     Run(RunArgs),
     /// Plays mornings of small installations under a clock that leaps, with random faults, one for each seed.
     Sim(SimArgs),
@@ -166,6 +166,17 @@ pub struct DemoArgs {
 
 #[derive(Debug, ClapArgs)]
 pub struct RunArgs {
+    /// Experiments to run in a simulation: files, ids of templates (EP-03), or `library` for every template that can be.
+    pub experiments: Vec<String>,
+    /// For experiments: a run for each of these seeds, instead of the one.
+    #[arg(long, value_name = "A..B", value_parser = seeds, requires = "experiments")]
+    pub seeds: Option<Range<u64>>,
+    /// For experiments: runs at once; by default as many as there are cores.
+    #[arg(long, requires = "experiments")]
+    pub jobs: Option<u16>,
+    /// For experiments: write a journal of each run to this directory.
+    #[arg(long, value_name = "DIR", requires = "experiments")]
+    pub journals: Option<PathBuf>,
     #[command(flatten)]
     pub world: WorldArgs,
     /// Hours to play from midnight on.

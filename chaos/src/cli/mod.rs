@@ -36,7 +36,8 @@ pub async fn main_with(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     rustls::crypto::ring::default_provider().install_default().ok();
     let ended = match args.command {
         Command::Demo(demo) => play::demo(demo, args.output).await,
-        Command::Run(run) => play::run(run, args.output).await,
+        Command::Run(run) if run.experiments.is_empty() => play::run(run, args.output).await,
+        Command::Run(run) => experiment::run(run, args.output).await,
         Command::Sim(sim) => sim::sim(sim, args.output).await,
         Command::Shrink(shrink) => sim::shrink(shrink, args.output).await,
         Command::Replay(replay) => sim::replay(replay, args.output).await,

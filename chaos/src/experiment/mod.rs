@@ -4,6 +4,7 @@
 pub mod catalogue;
 pub mod file;
 pub mod plan;
+pub mod run;
 pub mod template;
 
 mod verdict;

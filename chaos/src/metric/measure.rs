@@ -6,7 +6,9 @@ use super::{
 };
 use crate::{
     history::{Event, Function},
-    oracle::Settings,
+    oracle::{
+        Settings, s1_slots, s2_fail_closed, s3_preflight, s4_one_effect, s6_epochs, s14_waiting, s15_attempts,
+    },
 };
 
 /// The value of the metric `name` over `[from_s, to_s)` of the run, in the unit its name ends with. `None` where the history
@@ -64,8 +66,68 @@ pub fn measure(name: &str, events: &[Event], span: (f64, f64)) -> Option<f64> {
             last.filter_map(|event| event.number("active_wakes")).reduce(|sum, one| sum + one)
         }
         "agent_stream_up_ratio" => up_ratio(events, span),
+        "probe_age_s" => {
+            let samples =
+                events.iter().filter(|event| event.f == Function::LoadSample && event.t_s() <= to_s);
+            samples.map(|event| to_s - event.t_s()).reduce(f64::min)
+        }
+        "invariant_violations" => Some(violations(events) as f64),
+        "lost_due" => {
+            let waits = s14_waiting::waits(events, to_s);
+            let is_lost = |wait: &&s14_waiting::Wait<'_>| wait.over.is_none() && wait.open_s > LOST_AFTER_S;
+            Some(waits.iter().filter(is_lost).count() as f64)
+        }
+        "queue_wait_p95_s" => {
+            let waits = s14_waiting::waits(events, to_s).into_iter();
+            let ended = waits.filter(|wait| wait.over.is_some_and(|over| is_within(over.t_s())));
+            p95(ended.filter(|wait| wait.is_persons).map(|wait| wait.open_s).collect())
+        }
+        "hit_ratio" => visited(events, span).map(|(hits, all)| hits as f64 / all as f64),
+        "false_wake_ratio" => visited(events, span).map(|(hits, all)| (all - hits) as f64 / all as f64),
         _ => None,
     }
+}
+
+/// Who could have been started for so long and was not has been forgotten.
+const LOST_AFTER_S: f64 = 1_800.0;
+/// A visit so soon after a wake makes it used.
+const WINDOW_S: f64 = 3.0 * 3_600.0;
+
+/// Violations so far of what holds at every instant; that every wake has an end shows only when all is over.
+fn violations(events: &[Event]) -> usize {
+    let checked = [
+        s1_slots::check(events),
+        s2_fail_closed::check(events),
+        s3_preflight::check(events),
+        s4_one_effect::check(events),
+        s6_epochs::check(events),
+        s14_waiting::check(events),
+        s15_attempts::check(events),
+    ];
+    checked.iter().map(|one| one.violations.len()).sum()
+}
+
+/// Of the wakes that woke an instance in the span: those somebody visited within the window, and all of which that is known
+/// by the end of the span. `None` where it is known of none.
+fn visited(events: &[Event], (from_s, to_s): (f64, f64)) -> Option<(usize, usize)> {
+    let woken = events.iter().filter(|event| {
+        event.f == Function::Terminal && event.text("end") == Some("woken") && event.t_s() >= from_s
+    });
+    let (mut hits, mut all) = (0, 0);
+    for event in woken {
+        let is_visit = |other: &&Event| {
+            other.f == Function::SessionSeen
+                && other.k.instance == event.k.instance
+                && (event.t_s()..event.t_s() + WINDOW_S).contains(&other.t_s())
+                && other.t_s() < to_s
+        };
+        let is_hit = events.iter().any(|other| is_visit(&other));
+        if is_hit || event.t_s() + WINDOW_S <= to_s {
+            hits += usize::from(is_hit);
+            all += 1;
+        }
+    }
+    (all > 0).then_some((hits, all))
 }
 
 fn ratio(part: usize, whole: usize) -> Option<f64> {

@@ -10,52 +10,85 @@ const PEOPLE_S_MAX: f64 = 5.0;
 /// For everybody else.
 const WAIT_S_MAX: f64 = 60.0;
 
-/// A wake that waits.
-struct Waiting<'a> {
-    since: &'a Event,
-    host: &'a str,
-    is_persons: bool,
+/// A wake that waits, or waited.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wait<'a> {
+    pub(crate) wake: &'a str,
+    pub(crate) host: &'a str,
+    pub(crate) is_persons: bool,
+    pub(crate) since: &'a Event,
+    /// Its first command, or its end.
+    pub(crate) over: Option<&'a Event>,
+    /// Seconds of it in which something could have been started on its host.
+    pub(crate) open_s: f64,
 }
 
-/// From the yes to who asked, or the first look at a wake by forecast, to its first command or its end. Not counted is the
-/// time in which its host had no session, its gate was closed, or everything was stopped.
-pub fn check(events: &[Event]) -> Checked {
-    let mut checked = Checked::new("S14", "with a place free, people wait at most 5 s and others 60 s");
+/// Every wake that waited, from the yes to who asked or the first look at a wake by forecast, to its first command or its
+/// end, and at the longest until `to_s`. Not counted is the time in which its host had no session, its gate was closed, or
+/// everything was stopped.
+pub(crate) fn waits(events: &[Event], to_s: f64) -> Vec<Wait<'_>> {
     let closed = sessions::closed(events);
-    let exactness = Exactness::of(events);
     let mut settings = Settings::default();
-    let mut waiting: BTreeMap<&str, Waiting<'_>> = BTreeMap::new();
-    let mut over = BTreeSet::new();
-    for event in events {
+    let mut waiting: BTreeMap<&str, (Wait<'_>, f64)> = BTreeMap::new();
+    let (mut over, mut waits) = (BTreeSet::new(), Vec::new());
+    let ended = |(wait, from_s): (Wait<'_>, f64), at_s: f64| {
+        let given_s = closed.get(wait.host).map_or(0.0, |spans| spans.within(from_s, at_s));
+        (at_s - from_s - given_s).max(0.0)
+    };
+    for event in events.iter().take_while(|event| event.t_s() <= to_s) {
         settings.follow(event);
         let Some(wake) = event.k.wake.as_deref() else { continue };
         let host = event.k.host.as_deref().unwrap_or_default();
-        match event.f {
+        let begins = match event.f {
             Function::ManualWake if event.kind == Kind::Ok && event.text("what") == Some("ask") => {
-                let is_persons = true;
-                if !over.contains(wake) {
-                    waiting.entry(wake).or_insert(Waiting { since: event, host, is_persons });
-                }
+                Some((true, event.t_s()))
             }
-            Function::StoreCommit if event.text("state") == Some("queued") && !over.contains(wake) => {
-                let is_persons = event.text("reason") != Some("forecast");
-                waiting.entry(wake).or_insert(Waiting { since: event, host, is_persons });
+            Function::StoreCommit if event.text("state") == Some("queued") => {
+                Some((event.text("reason") != Some("forecast"), event.t_s()))
             }
-            Function::CommandSend | Function::Terminal if over.insert(wake) => {
-                let Some(Waiting { since, host, is_persons }) = waiting.remove(wake) else { continue };
-                checked.checked += 1;
-                let (from_s, to_s) = (since.t_s(), event.t_s());
-                let given_s = closed.get(host).map_or(0.0, |spans| spans.within(from_s, to_s));
-                let max_s = if is_persons { PEOPLE_S_MAX } else { WAIT_S_MAX };
-                // Between two looks a gate may have closed at once, and may have opened just before the second.
-                let blur_s = settings.transit_s + 2.0 * settings.gates_every_s + exactness.extra_s(to_s);
-                let waited_s = to_s - from_s - given_s;
-                if waited_s > max_s + blur_s {
-                    let text = format!("wake {wake} waited {waited_s:.1} s on {host}, at most {max_s} s");
-                    checked.violated(event, [since.i], text);
-                }
+            Function::Due => {
+                let due_s = event.number("due_at_ms").map(|at| (at - settings.began_ms as f64) / 1000.0);
+                Some((false, due_s.unwrap_or_default().max(event.t_s())))
             }
-            _ => {}
+            _ => None,
+        };
+        if let Some((is_persons, from_s)) = begins.filter(|_| !over.contains(wake)) {
+            let wait = Wait { wake, host, is_persons, since: event, over: None, open_s: 0.0 };
+            match waiting.get_mut(wake) {
+                // Somebody asked for what a forecast had queued: from then on a person waits.
+                Some(known) if is_persons && !known.0.is_persons => *known = (wait, from_s),
+                Some(_) => {}
+                None => drop(waiting.insert(wake, (wait, from_s))),
+            }
+        }
+        if matches!(event.f, Function::CommandSend | Function::Terminal)
+            && over.insert(wake)
+            && let Some(known) = waiting.remove(wake)
+        {
+            let open_s = ended(known, event.t_s());
+            waits.push(Wait { over: Some(event), open_s, ..known.0 });
+        }
+    }
+    waits.extend(waiting.into_values().map(|known| Wait { open_s: ended(known, to_s), ..known.0 }));
+    waits
+}
+
+/// Of wakes by forecast it is judged only where every move is told: whether a gate is open is asked for a person.
+pub fn check(events: &[Event]) -> Checked {
+    let mut checked = Checked::new("S14", "with a place free, people wait at most 5 s and others 60 s");
+    let exactness = Exactness::of(events);
+    let mut settings = Settings::default();
+    events.iter().for_each(|event| settings.follow(event));
+    for wait in waits(events, f64::INFINITY) {
+        let Some(over) = wait.over.filter(|_| wait.since.f != Function::Due) else { continue };
+        checked.checked += 1;
+        let max_s = if wait.is_persons { PEOPLE_S_MAX } else { WAIT_S_MAX };
+        // Between two looks a gate may have closed at once, and may have opened just before the second.
+        let blur_s = settings.transit_s + 2.0 * settings.gates_every_s + exactness.extra_s(over.t_s());
+        let Wait { wake, host, open_s, .. } = wait;
+        if open_s > max_s + blur_s {
+            let text = format!("wake {wake} waited {open_s:.1} s on {host}, at most {max_s} s");
+            checked.violated(over, [wait.since.i], text);
         }
     }
     checked

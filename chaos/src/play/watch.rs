@@ -1,6 +1,6 @@
 //! Watches the controller's wakes from outside and writes every end it sees into the history.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use reveille_proto::v1::WakeView;
 use serde_json::json;
@@ -39,17 +39,24 @@ pub struct Watch {
     recorder: Recorder,
     /// wake -> the end it was last seen with
     ends: BTreeMap<String, String>,
+    /// Wakes that were looked at before.
+    known: BTreeSet<String>,
     pub seen: Wakes,
 }
 
 impl Watch {
     pub fn new(control: Control, recorder: Recorder) -> Self {
-        Self { control, recorder, ends: BTreeMap::new(), seen: Wakes::default() }
+        Self { control, recorder, ends: BTreeMap::new(), known: BTreeSet::new(), seen: Wakes::default() }
     }
 
     /// Looks at every wake; an end that is new or has changed goes into the history.
     pub async fn look(&mut self) -> Result<(), Status> {
         self.seen.all = self.control.wakes().await?;
+        for wake in &self.seen.all {
+            if self.known.insert(wake.wake_id.clone()) && wake.attempt == 0 && wake.end.is_empty() {
+                self.recorder.record(due(wake));
+            }
+        }
         for wake in self.seen.all.iter().filter(|wake| !wake.end.is_empty()) {
             if self.ends.get(&wake.wake_id) == Some(&wake.end) {
                 continue;
@@ -63,6 +70,18 @@ impl Watch {
     pub fn control(&mut self) -> &mut Control {
         &mut self.control
     }
+}
+
+/// It will be started, and was not yet.
+fn due(wake: &WakeView) -> Entry {
+    let key = Key {
+        instance: Some(wake.instance_id.clone()),
+        host: (!wake.host_id.is_empty()).then(|| wake.host_id.clone()),
+        wake: Some(wake.wake_id.clone()),
+        ..Key::default()
+    };
+    let value = json!({"reason": wake.reason().as_str_name(), "due_at_ms": wake.due_at_ms});
+    Entry::new("controller", Kind::Ok, Function::Due, key).value(value)
 }
 
 fn ended(wake: &WakeView) -> Entry {

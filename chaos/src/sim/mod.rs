@@ -8,7 +8,7 @@ pub mod junit;
 pub mod node;
 pub mod outcome;
 pub mod plan;
-mod play;
+pub(crate) mod play;
 pub mod report;
 pub mod room;
 pub mod run;

@@ -23,6 +23,12 @@ pub struct Plan {
     pub hosts: usize,
     pub instances: usize,
     pub host_wakes_max: u32,
+    /// Of each host.
+    #[serde(default = "default_cores")]
+    pub cores: f64,
+    /// In percent.
+    #[serde(default = "default_ceiling")]
+    pub cpu_ceiling_percent: f64,
     /// Local hour of the first day at which it begins.
     pub start_hour: u32,
     /// Seconds in which users come and faults happen.
@@ -57,6 +63,8 @@ impl Plan {
             hosts,
             instances,
             host_wakes_max: rng.random_range(1..=4),
+            cores: default_cores(),
+            cpu_ceiling_percent: default_ceiling(),
             start_hour: rng.random_range(START_HOURS),
             played_s: PLAYED_S,
             asks,
@@ -78,8 +86,16 @@ impl Plan {
     }
 }
 
+fn default_cores() -> f64 {
+    16.0
+}
+
+fn default_ceiling() -> f64 {
+    70.0
+}
+
 /// Most hosts and instances of a world that is simulated.
-const HOSTS_MAX: usize = 100;
+const HOSTS_MAX: usize = 1_000;
 const INSTANCES_MAX: usize = 5_000;
 /// The presence sample has a week.
 const PLAYED_S_MAX: u32 = 6 * 86_400;
@@ -97,6 +113,12 @@ impl Plan {
         within("hosts", self.hosts as u64, 1, HOSTS_MAX as u64)?;
         within("instances", self.instances as u64, 1, INSTANCES_MAX as u64)?;
         within("host_wakes_max", self.host_wakes_max.into(), 1, 1_000)?;
+        if !(1.0..=1_024.0).contains(&self.cores) {
+            return Err(format!("`cores` is {}, not 1..=1024", self.cores));
+        }
+        if !(1.0..=100.0).contains(&self.cpu_ceiling_percent) {
+            return Err(format!("`cpu_ceiling_percent` is {}, not 1..=100", self.cpu_ceiling_percent));
+        }
         within("start_hour", self.start_hour.into(), 0, 23)?;
         within("played_s", self.played_s.into(), 60, PLAYED_S_MAX.into())?;
         if let Some(place) = self.asks.iter().position(|ask| ask.instance >= self.instances) {

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     experiment::catalogue::FaultKind,
     fault::{FaultProof, Span},
-    history::{Entry, Function, Key, Kind},
+    history::{Entry, Function, Key, Kind, Recorder},
     play::watch::Wakes,
     world::{host_id, instance_id, stream},
 };
@@ -34,7 +34,7 @@ const SETTLE: Duration = Duration::from_secs(1_800);
 /// Streams of the seed that faults draw from, by their place in the play.
 const STREAM: u64 = 920;
 
-pub(super) struct Play {
+pub(crate) struct Play {
     pub(super) stage: Stage,
     pub(super) seed: u64,
     /// How often the weather of a host's link had been met when a fault began, by the fault's place and the host.
@@ -66,14 +66,14 @@ enum Due {
 
 /// What is left when the play is over.
 #[derive(Debug)]
-pub(super) struct Curtain {
-    pub(super) proofs: Vec<FaultProof>,
-    pub(super) not_recovered: Vec<String>,
+pub(crate) struct Curtain {
+    pub(crate) proofs: Vec<FaultProof>,
+    pub(crate) not_recovered: Vec<String>,
 }
 
 impl Play {
     /// Sets the stage of `plan`, whose faults and asks are due in their time.
-    pub(super) async fn set(plan: &Plan, dir: &Path, waits: Waits) -> anyhow::Result<Self> {
+    pub(crate) async fn set(plan: &Plan, dir: &Path, waits: Waits) -> anyhow::Result<Self> {
         let mut play = Self {
             stage: Stage::set(plan, dir, waits).await?,
             seed: plan.seed,
@@ -96,7 +96,7 @@ impl Play {
     }
 
     /// It will happen; gives its place.
-    pub(super) fn expect(&mut self, planned: Planned) -> usize {
+    pub(crate) fn expect(&mut self, planned: Planned) -> usize {
         let place = self.faults.len();
         self.agenda.insert((planned.at_s, Due::On(place)));
         self.agenda.insert((planned.until_s(), Due::Off(place)));
@@ -106,13 +106,13 @@ impl Play {
     }
 
     /// Somebody will ask.
-    pub(super) fn expect_ask(&mut self, ask: Ask) {
+    pub(crate) fn expect_ask(&mut self, ask: Ask) {
         self.agenda.insert((ask.at_s, Due::Ask(self.asks.len())));
         self.asks.push(ask);
     }
 
     /// Plays until `to_s` seconds after the start; what is due then has happened.
-    pub(super) async fn until(&mut self, to_s: u32) -> anyhow::Result<()> {
+    pub(crate) async fn until(&mut self, to_s: u32) -> anyhow::Result<()> {
         while let Some((at_s, due)) = self.agenda.first().copied().filter(|(at_s, _)| *at_s <= to_s) {
             self.agenda.pop_first();
             self.sleep_until(at_s).await;
@@ -134,6 +134,12 @@ impl Play {
         }
         self.sleep_until(to_s).await;
         Ok(())
+    }
+
+    /// Seconds since the start.
+    pub(crate) fn now_s(&self) -> u32 {
+        let since = self.stage.live.clock().now().duration_since(self.stage.starts_at);
+        u32::try_from(since.as_secs()).unwrap_or_default()
     }
 
     async fn sleep_until(&self, at_s: u32) {
@@ -160,7 +166,7 @@ impl Play {
     }
 
     /// The fault is over now, whenever it was due. Of one that is not on, nothing happens.
-    pub(super) async fn end(&mut self, place: usize) -> anyhow::Result<()> {
+    pub(crate) async fn end(&mut self, place: usize) -> anyhow::Result<()> {
         if !self.active.contains(&place) {
             return Ok(());
         }
@@ -190,6 +196,21 @@ impl Play {
 
     pub(super) fn rng(&mut self, place: usize) -> &mut StdRng {
         &mut self.rngs[place]
+    }
+
+    /// How often it was met so far.
+    pub(crate) fn hits(&self, place: usize) -> u64 {
+        if self.is_on(place) { inject::hits(self, place).hits } else { self.counted(place).hits }
+    }
+
+    /// Whether anything is on, or will be.
+    pub(crate) fn is_at_peace(&self) -> bool {
+        let is_to_come = |(_, due): &(u32, Due)| matches!(due, Due::On(_));
+        self.active.is_empty() && !self.agenda.iter().any(is_to_come)
+    }
+
+    pub(crate) fn recorder(&self) -> &Recorder {
+        &self.stage.recorder
     }
 
     pub(super) fn is_on(&self, place: usize) -> bool {
@@ -294,7 +315,7 @@ impl Play {
     }
 
     /// Ends what is still on, waits until everything has settled, looks a last time and takes everything down.
-    pub(super) async fn over(mut self) -> anyhow::Result<Curtain> {
+    pub(crate) async fn over(mut self) -> anyhow::Result<Curtain> {
         for place in self.active.clone() {
             self.end(place).await?;
         }

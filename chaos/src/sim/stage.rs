@@ -62,8 +62,14 @@ pub(super) struct Stage {
 
 /// What a plan asks of a play.
 fn play_spec(plan: &Plan) -> PlaySpec {
-    let world =
-        WorldSpec { seed: plan.seed, hosts: plan.hosts, instances: plan.instances, ..WorldSpec::default() };
+    let world = WorldSpec {
+        seed: plan.seed,
+        hosts: plan.hosts,
+        instances: plan.instances,
+        cores: plan.cores,
+        cpu_ceiling_percent: plan.cpu_ceiling_percent,
+        ..WorldSpec::default()
+    };
     let played = SignedDuration::from_secs(plan.played_s.into());
     PlaySpec { played, speed: 1.0, host_wakes_max: plan.host_wakes_max, ..PlaySpec::new("sim", world) }
 }
@@ -82,6 +88,7 @@ impl Stage {
         let zone = spec.world.zone.clone();
         let header = Header::new("sim", plan.seed, "virtual", zone.iana_name().unwrap_or("UTC"));
         let recorder = Recorder::create(&dir.join("history.jsonl"), &header, clock.clone(), zone)?;
+        recorder.keep();
         let settings = crate::oracle::Settings {
             began_ms: starts_at.as_millisecond(),
             gates_every_s: LOOK_EVERY.as_secs_f64(),

@@ -1,13 +1,15 @@
-//! `templates`, `list`, `validate`, `expand` and `plan`: all that can be done with an experiment without running it.
+//! `templates`, `list`, `validate`, `expand`, `plan` and `run`: all that can be done with an experiment.
 
 pub(super) mod args;
 mod expand;
 mod files;
 mod list;
 mod plan;
+mod run;
 mod validate;
 
 pub(super) use expand::expand;
 pub(super) use list::{list, templates};
 pub(super) use plan::plan;
+pub(super) use run::run;
 pub(super) use validate::validate;

@@ -1,0 +1,82 @@
+//! `run` with experiments.
+
+use std::{num::NonZero, path::Path, thread};
+
+use anyhow::Context as _;
+
+use super::files::complain;
+use crate::{
+    cli::{
+        args::{Output, RunArgs},
+        bench::progress,
+        tell::tell,
+    },
+    experiment::{
+        Verdict,
+        file::{Experiment, ReadError, read_file},
+        run::{SeriesSpec, runs_in_a_simulation, series},
+        template,
+    },
+};
+
+/// What stands for every template that a simulation can run.
+const LIBRARY: &str = "library";
+
+pub(in crate::cli) async fn run(args: RunArgs, output: Output) -> anyhow::Result<Verdict> {
+    let mut experiments = Vec::new();
+    for name in &args.experiments {
+        if name == LIBRARY {
+            experiments.extend(library()?);
+            continue;
+        }
+        match read(name) {
+            Ok(experiment) => experiments.push((name.clone(), experiment)),
+            Err(ReadError::Invalid(invalid)) => {
+                complain(&invalid);
+                return Ok(Verdict::InvalidFile);
+            }
+            Err(error) => {
+                anstream::eprintln!("{:#}", anyhow::Error::from(error));
+                return Ok(Verdict::InvalidFile);
+            }
+        }
+    }
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let seeds = args.seeds.unwrap_or(args.world.seed..args.world.seed + 1);
+    let spec = SeriesSpec {
+        experiments,
+        seeds,
+        jobs: args.jobs.map_or(cores, usize::from),
+        journals: args.journals,
+    };
+    let all = spec.experiments.len() as u64 * (spec.seeds.end - spec.seeds.start);
+    let bar = progress(all, "{elapsed_precise} {bar:30} run {pos} of {len}, {per_sec}, {eta} left");
+    let shown = bar.clone();
+    let work = move || series(&spec, &|done| shown.set_position(done));
+    let ran = tokio::task::spawn_blocking(work).await.context("the series panicked");
+    bar.finish_and_clear();
+    let ran = ran??;
+    tell(output, &ran, || ran.render())?;
+    Ok(ran.verdict)
+}
+
+/// A file of that name, else the template.
+fn read(name: &str) -> Result<Experiment, ReadError> {
+    let path = Path::new(name);
+    let template = (!path.exists()).then(|| template::find(name)).flatten();
+    template.map_or_else(|| read_file(path), |template| Ok(template.read()?))
+}
+
+/// Tells on standard error which templates are left out.
+fn library() -> anyhow::Result<Vec<(String, Experiment)>> {
+    let mut experiments = Vec::new();
+    for template in template::library() {
+        let experiment = template.read().with_context(|| format!("{} is invalid", template.file))?;
+        let id = experiment.reveille().id.clone();
+        match runs_in_a_simulation(&experiment) {
+            Ok(()) => experiments.push((id, experiment)),
+            Err(why) => anstream::eprintln!("{id} is left out: {why}"),
+        }
+    }
+    Ok(experiments)
+}

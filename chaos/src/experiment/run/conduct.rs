@@ -1,0 +1,338 @@
+//! From a file and a seed to a journal: steady state, method, steady state, rollbacks, and what all of it comes to.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use tokio::time::Instant;
+
+use super::{
+    Answer, Graded, Harness, Journal, Order, Spans, Step, brier, grade, guard,
+    journal::{Ours, SteadyState, SteadyStates},
+    sight, tolerance,
+};
+use crate::{
+    experiment::{
+        Judgement, Verdict,
+        file::{Activity, Experiment, Provider, RunMode},
+        plan::{self, Evidence},
+    },
+    history::History,
+    oracle::{self, Checked},
+    sim::{play::Curtain, room},
+};
+
+/// Invariants that must have had something to judge.
+const REQUIRED: [&str; 3] = ["S2", "S3", "S4"];
+/// What stands before the path in the address of a step.
+const ADDRESS: &str = "${harness_url}";
+
+/// A run and its history.
+#[derive(Debug)]
+pub struct Conducted {
+    pub journal: Journal,
+    pub history: History,
+}
+
+/// Runs `experiment` once in a simulation, with everything it writes in `dir`, which must be empty.
+///
+/// # Errors
+/// When the experiment has no simulation, its targets cannot be resolved, or the installation cannot be set up.
+pub fn conduct(experiment: &Experiment, seed: u64, dir: &Path, replay: String) -> anyhow::Result<Conducted> {
+    rustls::crypto::ring::default_provider().install_default().ok();
+    let ours = experiment.reveille();
+    anyhow::ensure!(ours.modes.contains(&RunMode::Sim), "{} has no simulation", ours.id);
+    let frozen = plan::freeze(experiment, seed, &Evidence::default())?;
+    let (began, start) = (Instant::now(), Timestamp::now());
+    let (run_dir, control_dir) = (dir.join("run"), dir.join("control"));
+    for dir in [&run_dir, &control_dir] {
+        std::fs::create_dir_all(dir).with_context(|| format!("failed to make {}", dir.display()))?;
+    }
+    let played = room::within(|waits| async {
+        let mut harness = Harness::set(experiment, &frozen, &run_dir, waits).await?;
+        let steps = steps(experiment, &mut harness).await?;
+        let proofs = harness.proofs();
+        let control = harness.control_plan();
+        let (curtain, spans) = harness.over().await?;
+        anyhow::Ok((steps, proofs, control, curtain, spans))
+    });
+    let (steps, proofs, control, curtain, spans) = played.context("failed to make a runtime")??;
+    let path = run_dir.join("history.jsonl");
+    let bytes = std::fs::read(&path).with_context(|| format!("failed to read {}", path.display()))?;
+    let history = History::read(&path)?;
+    let needs_control = ours.control.kind != crate::experiment::file::ControlKind::None;
+    let control = if needs_control {
+        crate::sim::run(&control, &control_dir).context("the control run failed")?;
+        Some(History::read(&control_dir.join("history.jsonl"))?)
+    } else {
+        None
+    };
+    let events = &history.events;
+    let predictions = grade::grade(experiment, events, control.as_ref().map(|h| h.events.as_slice()), &spans);
+    let judged = Judged {
+        experiment,
+        steps: &steps,
+        spans: &spans,
+        invariants: oracle::check_simulated(&history),
+        unproven: unproven(experiment, &proofs),
+        guard: guard::tripped(experiment, events, spans.end_s),
+        predictions,
+        coverage: sight::seen(&ours.coverage.sometimes, events),
+    };
+    let (verdict, why) = judged.verdict(&curtain);
+    let hypothesis = judged.hypothesis();
+    let simulated_s = events.last().map_or(0.0, crate::history::Event::t_s);
+    let journal = Journal {
+        chaoslib_version: "reveille",
+        platform: std::env::consts::OS.to_owned(),
+        node: "simulation".to_owned(),
+        experiment: experiment.clone(),
+        start,
+        status: steps.status(judged.guard.is_some()),
+        deviated: steps.is_deviated(),
+        steady_states: steps.steady_states.clone(),
+        run: steps.run.clone(),
+        rollbacks: steps.rollbacks.clone(),
+        end: Timestamp::now(),
+        duration: began.elapsed().as_secs_f64(),
+        reveille: Ours {
+            id: ours.id.clone(),
+            mode: RunMode::Sim.name(),
+            seed,
+            verdict,
+            why,
+            plan_sha256: frozen.plan_sha256.clone(),
+            history_sha256: hex(&Sha256::digest(&bytes)),
+            spans,
+            confidence: ours.hypothesis.confidence,
+            brier: hypothesis.map(|came_true| brier(ours.hypothesis.confidence, came_true)),
+            not_judged: judged.not_judged(),
+            invariants: judged.invariants,
+            faults: curtain.proofs,
+            guard: judged.guard,
+            coverage: judged.coverage,
+            predictions: judged.predictions,
+            simulated_s,
+            replay,
+        },
+    };
+    Ok(Conducted { journal, history })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("text can be written to");
+        text
+    })
+}
+
+/// What was carried out.
+#[derive(Debug, Clone, Default)]
+struct Steps {
+    steady_states: SteadyStates,
+    run: Vec<Step>,
+    rollbacks: Vec<Step>,
+    /// Probes of which nothing was known.
+    unknown: Vec<String>,
+}
+
+impl Steps {
+    fn is_met(state: Option<&SteadyState>) -> bool {
+        state.is_some_and(|state| state.steady_state_met)
+    }
+
+    fn is_deviated(&self) -> bool {
+        Self::is_met(self.steady_states.before.as_ref()) && !Self::is_met(self.steady_states.after.as_ref())
+    }
+
+    fn status(&self, is_aborted: bool) -> &'static str {
+        if is_aborted {
+            "aborted"
+        } else if Self::is_met(self.steady_states.before.as_ref()) {
+            "completed"
+        } else {
+            "failed"
+        }
+    }
+}
+
+async fn steps(experiment: &Experiment, harness: &mut Harness) -> anyhow::Result<Steps> {
+    let mut steps = Steps::default();
+    let before = steady_state(experiment, harness, &mut steps.unknown).await?;
+    let is_met = before.steady_state_met;
+    steps.steady_states.before = Some(before);
+    if is_met {
+        for activity in &experiment.method {
+            steps.run.push(step(activity, harness).await?);
+        }
+        // What is not known before is not looked for twice.
+        steps.unknown.clear();
+        steps.steady_states.after = Some(steady_state(experiment, harness, &mut steps.unknown).await?);
+    }
+    for activity in &experiment.rollbacks {
+        steps.rollbacks.push(step(activity, harness).await?);
+    }
+    Ok(steps)
+}
+
+/// Stops at the first probe that is not met, as Chaos Toolkit does.
+async fn steady_state(
+    experiment: &Experiment,
+    harness: &mut Harness,
+    unknown: &mut Vec<String>,
+) -> anyhow::Result<SteadyState> {
+    let mut state = SteadyState { steady_state_met: true, probes: Vec::new() };
+    for probe in &experiment.steady_state.probes {
+        let (mut step, answer) = carried_out(probe, harness).await?;
+        let met = probe.tolerance.as_ref().and_then(|tolerance| tolerance::met(tolerance, &answer));
+        if met.is_none() {
+            unknown.push(probe.name.clone());
+        }
+        step.tolerance_met = Some(met == Some(true));
+        state.probes.push(step);
+        if met != Some(true) {
+            state.steady_state_met = false;
+            break;
+        }
+    }
+    Ok(state)
+}
+
+async fn step(activity: &Activity, harness: &mut Harness) -> anyhow::Result<Step> {
+    Ok(carried_out(activity, harness).await?.0)
+}
+
+async fn carried_out(activity: &Activity, harness: &mut Harness) -> anyhow::Result<(Step, Answer)> {
+    let (start, began) = (Timestamp::now(), Instant::now());
+    let answer = match order_of(activity) {
+        Ok(order) => harness.obey(&order).await?,
+        Err(problem) => Answer { status: 400, body: super::Body::Json(json!({"error": problem})) },
+    };
+    let output = json!({"status": answer.status, "body": answer.body.value()});
+    let step = Step {
+        activity: activity.clone(),
+        output,
+        // An answer is an answer, whatever it says.
+        status: "succeeded",
+        tolerance_met: None,
+        start,
+        end: Timestamp::now(),
+        duration: began.elapsed().as_secs_f64(),
+    };
+    Ok((step, answer))
+}
+
+fn order_of(activity: &Activity) -> Result<Order, String> {
+    let Provider::Http { url, method, arguments, .. } = &activity.provider else {
+        return Err("a simulation starts no processes".to_owned());
+    };
+    let target = url.strip_prefix(ADDRESS).ok_or_else(|| format!("`{url}` is not of the harness"))?;
+    let body = arguments.clone().unwrap_or(Value::Null);
+    Order::of(method.as_deref().unwrap_or("GET"), target, &body).map_err(|error| error.to_string())
+}
+
+/// In words, each fault that was not met as often as its proof asks.
+fn unproven(experiment: &Experiment, hits: &std::collections::BTreeMap<String, u64>) -> Vec<String> {
+    let faults = experiment.reveille().faults.iter();
+    let told = faults.filter_map(|fault| {
+        let hits = hits.get(&fault.id).copied().unwrap_or_default();
+        (!fault.proof.proven(hits)).then(|| format!("the fault `{}` was met {hits} times", fault.id))
+    });
+    told.collect()
+}
+
+/// All that a verdict is made of.
+struct Judged<'a> {
+    experiment: &'a Experiment,
+    steps: &'a Steps,
+    spans: &'a Spans,
+    invariants: Vec<Checked>,
+    unproven: Vec<String>,
+    guard: Option<super::Tripped>,
+    predictions: Vec<Graded>,
+    coverage: std::collections::BTreeMap<String, Option<u64>>,
+}
+
+impl Judged<'_> {
+    /// Whether the hypothesis came true; `None` where that is not known.
+    fn hypothesis(&self) -> Option<bool> {
+        if self.predictions.iter().any(|one| one.held == Some(false)) {
+            return Some(false);
+        }
+        self.predictions.iter().all(|one| one.held == Some(true)).then_some(true)
+    }
+
+    fn not_judged(&self) -> Vec<String> {
+        let attacked = self.experiment.reveille().invariants.iter();
+        let is_judged = |id: &&String| self.invariants.iter().any(|one| one.id == id.as_str());
+        // L5 is the steady state after the method.
+        attacked.filter(|id| !is_judged(id) && id.as_str() != "L5").cloned().collect()
+    }
+
+    fn verdict(&self, curtain: &Curtain) -> (Verdict, Vec<String>) {
+        let mut why = Vec::new();
+        let mut unknown = self.unproven.clone();
+        let named = |names: &[String], what: &str| {
+            names.iter().map(|name| format!("{what} `{name}`")).collect::<Vec<_>>()
+        };
+        unknown.extend(named(&self.steps.unknown, "nothing is known of the steady state's"));
+        let predicted = self.predictions.iter().filter(|one| one.held.is_none());
+        unknown.extend(predicted.map(|one| format!("nothing is known of the predicted {}", one.metric)));
+        let before = self.steps.steady_states.before.as_ref();
+        if !Steps::is_met(before) {
+            unknown.push("the steady state was not met before the method".to_owned());
+        }
+        let mut deviations: Vec<String> = self
+            .predictions
+            .iter()
+            .filter(|one| one.held == Some(false))
+            .map(|one| {
+                let (expected, measured) =
+                    (one.expected.unwrap_or(f64::NAN), one.measured.unwrap_or(f64::NAN));
+                format!("{} was {measured:.3}, predicted {} {expected:.3}", one.metric, one.op)
+            })
+            .collect();
+        if self.steps.is_deviated() && self.steps.unknown.is_empty() {
+            deviations.push(self.steady_state_after());
+        }
+        let violated = self.invariants.iter().filter_map(|one| {
+            let first = one.violations.first()?;
+            Some(format!("{} at event {}: {}", one.id, first.i, first.text))
+        });
+        why.extend(violated);
+        if let Some(guard) = &self.guard {
+            why.push(format!("the guard `{}` stops it after {:.0} s: {}", guard.id, guard.at_s, guard.expr));
+        }
+        why.extend(unknown.iter().cloned());
+        why.extend(curtain.not_recovered.iter().cloned());
+        why.extend(deviations.iter().cloned());
+        let judgement = Judgement {
+            checked: &self.invariants,
+            required: &REQUIRED,
+            deviations: &deviations,
+            not_recovered: &curtain.not_recovered,
+            aborted: self.guard.is_some(),
+            ..Judgement::default()
+        };
+        let verdict = match judgement.verdict() {
+            Verdict::Held | Verdict::Deviated | Verdict::NotRecovered if !unknown.is_empty() => {
+                Verdict::Inconclusive
+            }
+            verdict => verdict,
+        };
+        (verdict, why)
+    }
+
+    fn steady_state_after(&self) -> String {
+        let after = self.steps.steady_states.after.as_ref();
+        let failed =
+            after.and_then(|state| state.probes.iter().find(|step| step.tolerance_met != Some(true)));
+        let name = failed.map_or("a probe", |step| step.activity.name.as_str());
+        let said = failed.map_or(&Value::Null, |step| &step.output["body"]);
+        let after_s = self.spans.recovered_s - self.spans.fault_to_s;
+        format!("the steady state is not met {after_s:.0} s after the last fault: {name} is {said}")
+    }
+}

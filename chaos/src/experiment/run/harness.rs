@@ -1,0 +1,272 @@
+//! Carries out the steps of an experiment in a simulated installation. Time passes only in steps that say so.
+
+use std::{collections::BTreeMap, fmt, path::Path};
+
+use reveille_proto::waits::Waits;
+use serde_json::{Value, json};
+
+use super::{Order, world};
+use crate::{
+    experiment::{file::Experiment, plan},
+    metric::measure,
+    sim::{
+        Plan,
+        plan::Ask,
+        play::{Curtain, Play},
+    },
+};
+
+/// Between two looks at a fault that is to be met.
+const LOOK_EVERY_S: u32 = 5;
+
+/// What an order is answered with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// As HTTP has it.
+    pub status: u16,
+    pub body: Body,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Body {
+    Text(String),
+    Json(Value),
+}
+
+impl Body {
+    /// As a client that reads JSON where it is JSON has it.
+    pub fn value(&self) -> Value {
+        match self {
+            Self::Text(text) => json!(text),
+            Self::Json(value) => value.clone(),
+        }
+    }
+}
+
+/// When what was on, in seconds since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize)]
+pub struct Spans {
+    /// The first fault began.
+    pub fault_from_s: f64,
+    /// The last one was over.
+    pub fault_to_s: f64,
+    /// The world had had its time to recover.
+    pub recovered_s: f64,
+    pub end_s: f64,
+}
+
+/// An installation that experiments are run in.
+pub struct Harness {
+    play: Play,
+    plan: Plan,
+    experiment: Experiment,
+    frozen: plan::Plan,
+    /// Places in the play, by the id of the fault.
+    places: BTreeMap<String, Vec<usize>>,
+    asks: Vec<Ask>,
+    fault_from_s: Option<u32>,
+    fault_to_s: Option<u32>,
+    recovered_s: Option<u32>,
+}
+
+impl fmt::Debug for Harness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Harness")
+            .field("plan", &self.plan)
+            .field("places", &self.places)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Harness {
+    /// Starts the installation and plays until the first fault is due: what comes before is what the steady state is like.
+    ///
+    /// # Errors
+    /// When the world cannot be simulated, or the installation cannot be set up.
+    pub async fn set(
+        experiment: &Experiment,
+        frozen: &plan::Plan,
+        dir: &Path,
+        waits: Waits,
+    ) -> anyhow::Result<Self> {
+        let plan = world::of(experiment, frozen.seed).map_err(anyhow::Error::msg)?;
+        let mut play = Play::set(&plan, dir, waits).await?;
+        let first = experiment.reveille().faults.iter().map(|fault| fault.schedule.at).min();
+        play.until(world::seconds(first.unwrap_or_default())).await?;
+        Ok(Self {
+            play,
+            plan,
+            experiment: experiment.clone(),
+            frozen: frozen.clone(),
+            places: BTreeMap::new(),
+            asks: Vec::new(),
+            fault_from_s: None,
+            fault_to_s: None,
+            recovered_s: None,
+        })
+    }
+
+    /// Carries out one order.
+    ///
+    /// # Errors
+    /// When the installation itself cannot be played on; an order that cannot be carried out is answered so.
+    pub async fn obey(&mut self, order: &Order) -> anyhow::Result<Answer> {
+        Ok(match order {
+            Order::Workload => self.workload(),
+            Order::Inject { fault } => self.inject(fault).await?,
+            Order::Await { fault, hits } => self.hits(fault, *hits).await?,
+            Order::Advance { seconds } => {
+                let to_s = self.play.now_s().saturating_add(seconds.ceil() as u32);
+                if to_s > self.plan.played_s {
+                    let problem = format!("the horizon is {} s", self.plan.played_s);
+                    return Ok(refused(409, &problem));
+                }
+                self.until(to_s).await?;
+                done(json!({"now_s": self.play.now_s()}))
+            }
+            Order::Clear => {
+                for place in self.places.values().flatten().copied().collect::<Vec<_>>() {
+                    self.play.end(place).await?;
+                }
+                self.note_end();
+                done(json!({"active": []}))
+            }
+            Order::Residue => {
+                if self.play.is_at_peace() {
+                    done(json!({"left": []}))
+                } else {
+                    let left: Vec<&String> = self.places.keys().collect();
+                    Answer { status: 409, body: Body::Json(json!({"left": left})) }
+                }
+            }
+            Order::Probe { metric, window, as_text } => {
+                self.recover().await?;
+                let now_s = f64::from(self.play.now_s());
+                let from_s = window.map_or(0.0, |window| (now_s - window.as_secs_f64()).max(0.0));
+                // What happens in this second counts.
+                let span = (from_s, now_s + 1.0);
+                let value = self.play.recorder().look(|events| measure(metric, events, span));
+                match value {
+                    Some(value) if *as_text => Answer { status: 200, body: Body::Text(value.to_string()) },
+                    None if *as_text => Answer { status: 200, body: Body::Text("unknown".to_owned()) },
+                    value => done(json!({"metric": metric, "value": value})),
+                }
+            }
+        })
+    }
+
+    fn workload(&mut self) -> Answer {
+        let ours = self.experiment.reveille();
+        let faults = ours.faults.iter().map(|fault| fault.schedule.ends()).max().unwrap_or_default();
+        let from_s = self.play.now_s() + 1;
+        let for_s = world::seconds(faults.plus(ours.recovery.deadline)).saturating_sub(from_s);
+        let asks = world::asks(&self.experiment, &self.plan, from_s, for_s);
+        asks.iter().for_each(|ask| self.play.expect_ask(ask.clone()));
+        self.asks.extend(asks);
+        done(json!({"asks": self.asks.len()}))
+    }
+
+    async fn inject(&mut self, id: &str) -> anyhow::Result<Answer> {
+        let Some(fault) = self.experiment.reveille().faults.iter().find(|fault| fault.id == id).cloned()
+        else {
+            return Ok(refused(404, &format!("the experiment has no fault `{id}`")));
+        };
+        if self.places.contains_key(id) {
+            return Ok(refused(409, &format!("`{id}` was injected already")));
+        }
+        let now_s = self.play.now_s();
+        let turns = world::turns(&fault, &self.frozen, now_s)?;
+        if let Some(turn) = turns.iter().find(|turn| !turn.is_playable()) {
+            return Ok(refused(501, &format!("{} cannot be simulated yet", turn.kind())));
+        }
+        let ends_s = turns.iter().map(crate::sim::Planned::until_s).max().unwrap_or(now_s);
+        let places = turns.into_iter().map(|turn| self.play.expect(turn)).collect();
+        self.places.insert(id.to_owned(), places);
+        self.fault_from_s.get_or_insert(now_s);
+        self.fault_to_s = self.fault_to_s.max(Some(ends_s));
+        // It begins in this second.
+        self.play.until(now_s).await?;
+        Ok(done(json!({"ref": id, "from_s": now_s, "until_s": ends_s})))
+    }
+
+    async fn hits(&mut self, id: &str, wanted: u64) -> anyhow::Result<Answer> {
+        let Some(places) = self.places.get(id).cloned() else {
+            return Ok(refused(404, &format!("`{id}` was not injected")));
+        };
+        let fault = self.experiment.reveille().faults.iter().find(|fault| fault.id == id);
+        let within = fault.and_then(|fault| fault.proof.within.or(Some(fault.schedule.r#for)));
+        let last_s = self.play.now_s() + within.map_or(0, world::seconds);
+        let last_s = last_s.min(self.plan.played_s);
+        loop {
+            let hits: u64 = places.iter().map(|place| self.play.hits(*place)).sum();
+            let now_s = self.play.now_s();
+            if hits >= wanted || now_s >= last_s {
+                let status = if hits >= wanted { 200 } else { 504 };
+                return Ok(Answer { status, body: Body::Json(json!({"ref": id, "hits": hits})) });
+            }
+            self.until((now_s + LOOK_EVERY_S).min(last_s)).await?;
+        }
+    }
+
+    async fn until(&mut self, to_s: u32) -> anyhow::Result<()> {
+        self.play.until(to_s).await?;
+        self.note_end();
+        Ok(())
+    }
+
+    /// Faults that ended by themselves ended when they were due, others now.
+    fn note_end(&mut self) {
+        if self.play.is_at_peace() {
+            let now_s = self.play.now_s();
+            self.fault_to_s = self.fault_to_s.map(|to_s| to_s.min(now_s));
+        }
+    }
+
+    /// When the faults are over, the steady state is looked at after the time that recovering may take, and not before.
+    async fn recover(&mut self) -> anyhow::Result<()> {
+        let Some(fault_to_s) = self.fault_to_s.filter(|_| self.play.is_at_peace()) else { return Ok(()) };
+        if self.recovered_s.is_none() {
+            let deadline_s = world::seconds(self.experiment.reveille().recovery.deadline);
+            let to_s = fault_to_s.saturating_add(deadline_s).max(self.play.now_s());
+            self.until(to_s).await?;
+            self.recovered_s = Some(self.play.now_s());
+        }
+        Ok(())
+    }
+
+    /// Hits of each fault that was injected, by its id.
+    pub fn proofs(&self) -> BTreeMap<String, u64> {
+        let hits = |places: &Vec<usize>| places.iter().map(|place| self.play.hits(*place)).sum();
+        self.places.iter().map(|(id, places)| (id.clone(), hits(places))).collect()
+    }
+
+    /// The same installation and the same people, without a fault: what the run is compared with.
+    pub(super) fn control_plan(&self) -> Plan {
+        Plan { asks: self.asks.clone(), played_s: self.play.now_s(), ..self.plan.clone() }
+    }
+
+    /// Ends everything and takes the installation down; when what was on, and what did not recover.
+    pub(super) async fn over(mut self) -> anyhow::Result<(Curtain, Spans)> {
+        if self.fault_to_s.is_some() {
+            self.recover().await?;
+        }
+        let now_s = self.play.now_s();
+        let from_s = self.fault_from_s.unwrap_or(now_s);
+        let to_s = self.fault_to_s.unwrap_or(now_s);
+        let spans = Spans {
+            fault_from_s: from_s.into(),
+            fault_to_s: to_s.into(),
+            recovered_s: self.recovered_s.unwrap_or(to_s).into(),
+            end_s: now_s.into(),
+        };
+        Ok((self.play.over().await?, spans))
+    }
+}
+
+fn done(body: Value) -> Answer {
+    Answer { status: 200, body: Body::Json(body) }
+}
+
+fn refused(status: u16, problem: &str) -> Answer {
+    Answer { status, body: Body::Json(json!({"error": problem})) }
+}

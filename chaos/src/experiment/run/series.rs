@@ -1,0 +1,229 @@
+//! Many experiments and seeds, on all cores.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+    path::PathBuf,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use anyhow::Context as _;
+use comfy_table::{ContentArrangement, Table};
+use reveille_controller::report::STYLE;
+use serde::Serialize;
+
+use super::{Graded, Journal, conduct};
+use crate::{
+    experiment::{
+        Verdict,
+        file::{Experiment, RunMode},
+    },
+    sim::room,
+};
+
+#[derive(Debug, Clone)]
+pub struct SeriesSpec {
+    /// Each with what it is called on the command line.
+    pub experiments: Vec<(String, Experiment)>,
+    pub seeds: Range<u64>,
+    pub jobs: usize,
+    /// Journals are written to this directory.
+    pub journals: Option<PathBuf>,
+}
+
+/// One run, in short.
+#[derive(Debug, Clone, Serialize)]
+pub struct Run {
+    pub id: String,
+    pub seed: u64,
+    pub verdict: Verdict,
+    pub why: Vec<String>,
+    pub predictions: Vec<Graded>,
+    pub brier: Option<f64>,
+    pub simulated_s: f64,
+    pub wall_s: f64,
+    /// The command that does it again.
+    pub replay: String,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Series {
+    pub runs: Vec<Run>,
+    /// By verdict, how many.
+    pub verdicts: BTreeMap<&'static str, u64>,
+    /// Mean over the runs whose hypothesis is known to have held or not.
+    pub brier: Option<f64>,
+    /// Sights that a file names and no seed has shown, by experiment.
+    pub never_seen: BTreeMap<String, Vec<String>>,
+    pub verdict: Verdict,
+}
+
+/// Runs all. `told` hears how many are over.
+///
+/// # Errors
+/// When a journal cannot be written; an experiment that cannot be run is a run that ended with an error.
+pub fn series(spec: &SeriesSpec, told: &(dyn Fn(u64) + Sync)) -> anyhow::Result<Series> {
+    let work: Vec<_> =
+        spec.experiments.iter().flat_map(|one| spec.seeds.clone().map(move |seed| (one, seed))).collect();
+    let (next, done) = (AtomicUsize::new(0), AtomicU64::new(0));
+    let (runs, failed) = (Mutex::new(Vec::new()), Mutex::new(None));
+    let shown: Mutex<BTreeMap<String, BTreeSet<String>>> = Mutex::default();
+    let one = || {
+        while let Some((place, ((name, experiment), seed))) = {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            work.get(place).map(|work| (place, work))
+        } {
+            let (run, journal) = run_one(name, experiment, *seed);
+            if let Some(journal) = journal {
+                let seen = journal.reveille.coverage.iter().filter(|(_, times)| times.is_some_and(|n| n > 0));
+                let seen = seen.map(|(name, _)| name.clone());
+                locked(&shown).entry(run.id.clone()).or_default().extend(seen);
+                if let Some(Err(error)) = spec.journals.as_ref().map(|dir| write(dir, &journal)) {
+                    locked(&failed).get_or_insert(error);
+                }
+            }
+            locked(&runs).push((place, run));
+            told(done.fetch_add(1, Ordering::Relaxed) + 1);
+        }
+    };
+    thread::scope(|scope| (0..spec.jobs.max(1)).for_each(|_| drop(scope.spawn(one))));
+    if let Some(error) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        return Err(error);
+    }
+    let mut runs = runs.into_inner().unwrap_or_else(PoisonError::into_inner);
+    runs.sort_by_key(|(place, _)| *place);
+    let shown = shown.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(Series::of(runs.into_iter().map(|(_, run)| run).collect(), spec, &shown))
+}
+
+fn locked<T>(of: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn run_one(name: &str, experiment: &Experiment, seed: u64) -> (Run, Option<Journal>) {
+    let ours = experiment.reveille();
+    let replay = format!("reveille-chaos run {name} --seeds {seed}..{}", seed + 1);
+    let conducted = room::directory()
+        .context("failed to make a directory")
+        .and_then(|dir| conduct(experiment, seed, dir.path(), replay.clone()));
+    match conducted {
+        Ok(conducted) => {
+            let journal = conducted.journal;
+            let run = Run {
+                id: ours.id.clone(),
+                seed,
+                verdict: journal.reveille.verdict,
+                why: journal.reveille.why.clone(),
+                predictions: journal.reveille.predictions.clone(),
+                brier: journal.reveille.brier,
+                simulated_s: journal.reveille.simulated_s,
+                wall_s: journal.duration,
+                replay,
+            };
+            (run, Some(journal))
+        }
+        Err(error) => {
+            let run = Run {
+                id: ours.id.clone(),
+                seed,
+                verdict: Verdict::Error,
+                why: vec![format!("{error:#}")],
+                predictions: Vec::new(),
+                brier: None,
+                simulated_s: 0.0,
+                wall_s: 0.0,
+                replay,
+            };
+            (run, None)
+        }
+    }
+}
+
+fn write(dir: &std::path::Path, journal: &Journal) -> anyhow::Result<()> {
+    std::fs::create_dir_all(dir).with_context(|| format!("failed to make {}", dir.display()))?;
+    let path = dir.join(format!("{}-{}.json", journal.reveille.id, journal.reveille.seed));
+    let text = serde_json::to_string_pretty(journal)? + "\n";
+    std::fs::write(&path, text).with_context(|| format!("failed to write {}", path.display()))
+}
+
+impl Series {
+    fn of(runs: Vec<Run>, spec: &SeriesSpec, shown: &BTreeMap<String, BTreeSet<String>>) -> Self {
+        let mut verdicts = BTreeMap::new();
+        for run in &runs {
+            *verdicts.entry(run.verdict.as_str()).or_default() += 1;
+        }
+        let briers: Vec<f64> = runs.iter().filter_map(|run| run.brier).collect();
+        let brier = (!briers.is_empty()).then(|| briers.iter().sum::<f64>() / briers.len() as f64);
+        let mut never_seen = BTreeMap::new();
+        for (_, experiment) in &spec.experiments {
+            let ours = experiment.reveille();
+            let is_unseen = |name: &&String| !shown.get(&ours.id).is_some_and(|seen| seen.contains(*name));
+            let unseen: Vec<String> = ours.coverage.sometimes.iter().filter(is_unseen).cloned().collect();
+            if !unseen.is_empty() {
+                never_seen.insert(ours.id.clone(), unseen);
+            }
+        }
+        let worst = runs.iter().map(|run| run.verdict).max_by_key(|verdict| gravity(*verdict));
+        let verdict = worst.unwrap_or(Verdict::Inconclusive);
+        Self { runs, verdicts, brier, never_seen, verdict }
+    }
+
+    pub fn render(&self) -> String {
+        let mut table = Table::new();
+        table.load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_header(["experiment", "seed", "verdict", "s", "why"]);
+        for run in &self.runs {
+            let why = run.why.first().cloned().unwrap_or_default();
+            let wall = format!("{:.1}", run.wall_s);
+            table.add_row([run.id.clone(), run.seed.to_string(), run.verdict.as_str().to_owned(), wall, why]);
+        }
+        let mut text = format!("{table}\n\n");
+        for (id, names) in &self.never_seen {
+            text.push_str(&format!("{id}: never seen: {}\n", names.join(", ")));
+        }
+        let counts = self.verdicts.iter().map(|(verdict, count)| format!("{count} {verdict}"));
+        text.push_str(&format!("{}\n", counts.collect::<Vec<_>>().join(", ")));
+        if let Some(brier) = self.brier {
+            text.push_str(&format!(
+                "Brier score of the predictions: {brier:.3} (0 is best, 0.25 is a coin's)\n"
+            ));
+        }
+        text.push_str(&format!("verdict: {}\n", self.verdict.as_str()));
+        text
+    }
+}
+
+/// The graver, the higher.
+fn gravity(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::Held => 0,
+        Verdict::Deviated => 1,
+        Verdict::Inconclusive => 2,
+        Verdict::NotRecovered => 3,
+        Verdict::Aborted => 4,
+        Verdict::Error | Verdict::InvalidFile => 5,
+        Verdict::Violated => 6,
+    }
+}
+
+/// Whether a simulation can run it, or in words why not.
+pub fn runs_in_a_simulation(experiment: &Experiment) -> Result<(), String> {
+    let ours = experiment.reveille();
+    if !ours.modes.contains(&RunMode::Sim) {
+        return Err("it has no simulation".to_owned());
+    }
+    super::world::of(experiment, 0)?;
+    for fault in &ours.faults {
+        let what = fault.what().map_err(|error| error.to_string())?;
+        let planned =
+            crate::sim::Planned { at_s: 0, for_s: 1, hosts: Vec::new(), instances: Vec::new(), what };
+        if !planned.is_playable() {
+            return Err(format!("{} cannot be simulated yet", planned.kind()));
+        }
+    }
+    Ok(())
+}

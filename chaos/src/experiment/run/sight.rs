@@ -1,0 +1,175 @@
+//! Which of the sights a history shows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::history::{Event, Function, Kind};
+
+/// Of the named sights, how often each was seen; `None` for one that this version cannot tell.
+pub(super) fn seen(names: &[String], events: &[Event]) -> BTreeMap<String, Option<u64>> {
+    let all = all(events);
+    names.iter().map(|name| (name.clone(), all.get(name.as_str()).copied())).collect()
+}
+
+/// What is known of the run up to an event.
+#[derive(Default)]
+struct Story<'a> {
+    /// Wakes in flight, and their hosts.
+    running: BTreeMap<&'a str, &'a str>,
+    asked: BTreeSet<&'a str>,
+    /// Wakes that wait for their start.
+    waiting: BTreeSet<&'a str>,
+    lost: BTreeSet<&'a str>,
+    timed_out: BTreeSet<&'a str>,
+    limit: Option<f64>,
+}
+
+fn all(events: &[Event]) -> BTreeMap<&'static str, u64> {
+    let mut seen: BTreeMap<&'static str, u64> = TOLD.iter().map(|name| (*name, 0)).collect();
+    let mut story = Story::default();
+    for event in events {
+        for name in story.shows(event) {
+            *seen.entry(name).or_default() += 1;
+        }
+    }
+    seen
+}
+
+/// Those that can be told.
+const TOLD: [&str; 22] = [
+    "slot_queue_nonempty",
+    "cpu_gate_closed",
+    "stale_gate_closed",
+    "deadline_expired_while_booting",
+    "late_up_after_timeout",
+    "call_failed",
+    "call_retried",
+    "outcome_unknown",
+    "looked_instead_of_called",
+    "preflight_refused",
+    "already_awake_found",
+    "wake_in_flight_at_fault",
+    "agent_restarted_in_flight",
+    "session_rebuilt",
+    "host_cut_with_queue",
+    "controller_restarted_in_flight",
+    "limit_lowered_in_flight",
+    "lever_pulled_in_flight",
+    "request_joined",
+    "permits_lowered",
+    "host_lost_in_flight",
+    "config_refused",
+];
+
+impl<'a> Story<'a> {
+    fn shows(&mut self, event: &'a Event) -> Vec<&'static str> {
+        let wake = event.k.wake.as_deref().unwrap_or_default();
+        let host = event.k.host.as_deref().unwrap_or_default();
+        let instance = event.k.instance.as_deref().unwrap_or_default();
+        let mut shown = Vec::new();
+        let mut show = |name: &'static str, is_shown: bool| {
+            if is_shown {
+                shown.push(name);
+            }
+        };
+        match event.f {
+            Function::Gate => {
+                let gate = event.text("gate").unwrap_or_default();
+                show("slot_queue_nonempty", gate.contains("in progress"));
+                show("cpu_gate_closed", gate.contains("CPU"));
+                show(
+                    "stale_gate_closed",
+                    ["newest load", "no load", "to the bit"].iter().any(|why| gate.contains(why)),
+                );
+                show("host_cut_with_queue", gate.contains("not connected") && !self.waiting.is_empty());
+            }
+            Function::CommandSend => {
+                self.running.insert(wake, host);
+                self.waiting.remove(wake);
+                show("call_retried", event.k.attempt.is_some_and(|attempt| attempt > 1));
+                show("looked_instead_of_called", event.flag("look_only") == Some(true));
+            }
+            Function::SlotRelease => {
+                self.running.remove(wake);
+                let outcome = event.text("outcome");
+                show("preflight_refused", outcome == Some("OUTCOME_REFUSED"));
+                show("already_awake_found", outcome == Some("OUTCOME_ALREADY_AWAKE"));
+            }
+            Function::Terminal => {
+                self.running.remove(wake);
+                self.waiting.remove(wake);
+                let end = event.text("end");
+                show("deadline_expired_while_booting", end == Some("timed_out"));
+                show("host_lost_in_flight", end == Some("host_lost"));
+                if end == Some("timed_out") {
+                    self.timed_out.insert(instance);
+                }
+            }
+            Function::Poll => {
+                let is_up = event.flag("serving") == Some(true);
+                show("late_up_after_timeout", is_up && self.timed_out.remove(instance));
+            }
+            Function::FaultHit => {
+                let status = event.number("status");
+                show("call_failed", status.is_some());
+                let kind = event.text("kind");
+                show(
+                    "outcome_unknown",
+                    matches!(kind, Some("endpoint.lost_response" | "endpoint.half_open")),
+                );
+            }
+            Function::FaultOn => show("wake_in_flight_at_fault", !self.running.is_empty()),
+            Function::Restart => {
+                let node = event.text("node").unwrap_or_default();
+                let of_host = |number: &str| {
+                    self.running.values().any(|host| host.strip_prefix("host-") == Some(number))
+                };
+                match node.strip_prefix("agent-") {
+                    Some(number) => show("agent_restarted_in_flight", of_host(number)),
+                    None => show("controller_restarted_in_flight", !self.running.is_empty()),
+                }
+            }
+            Function::LeaseLost => drop(self.lost.insert(host)),
+            Function::LeaseAcquire => show("session_rebuilt", self.lost.remove(host)),
+            Function::ManualWake if event.kind == Kind::Ok && !wake.is_empty() => {
+                show("request_joined", !self.asked.insert(wake));
+                if !self.running.contains_key(wake) {
+                    self.waiting.insert(wake);
+                }
+            }
+            Function::Due => {
+                self.asked.insert(wake);
+                self.waiting.insert(wake);
+            }
+            Function::ConfigSet => {
+                show("config_refused", event.kind == Kind::Fail);
+                if let Some(limit) = event.number("host_wakes_max") {
+                    let is_lower = self.limit.is_some_and(|before| limit < before);
+                    show("permits_lowered", is_lower);
+                    show("limit_lowered_in_flight", is_lower && !self.running.is_empty());
+                    self.limit = Some(limit);
+                }
+            }
+            Function::Lever => {
+                let is_pulled = event.flag("stopped") == Some(true);
+                show("lever_pulled_in_flight", is_pulled && !self.running.is_empty());
+            }
+            _ => {}
+        }
+        shown
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiment::file::SIGHTS;
+
+    #[test]
+    fn what_can_be_told_is_in_the_list_of_all_sights() {
+        for name in TOLD {
+            assert!(SIGHTS.iter().any(|(known, _)| *known == name), "{name}");
+        }
+        let names = ["call_retried".to_owned(), "blind_at_work".to_owned()];
+        assert_eq!(seen(&names, &[]).into_values().collect::<Vec<_>>(), [None, Some(0)]);
+    }
+}

@@ -1,0 +1,94 @@
+//! From the world of an experiment file to one that can be played, and from its frozen targets to hosts and instances.
+
+use rand::{RngExt, rngs::StdRng};
+
+use crate::{
+    experiment::{
+        catalogue::Refused,
+        file::{Experiment, Fault, Length, Profile, TargetKind},
+        plan,
+    },
+    sim::{Plan, Planned, plan::Ask},
+    world::{index_of, stream},
+};
+
+/// Stream of the seed that the people of a workload are drawn from.
+const STREAM: u64 = 940;
+
+/// The installation, with nobody who asks and no fault.
+pub(super) fn of(experiment: &Experiment, seed: u64) -> Result<Plan, String> {
+    let ours = experiment.reveille();
+    let (fleet, controller) = (&ours.world.fleet, &ours.world.controller);
+    let start: jiff::Timestamp =
+        ours.sim.start.parse().map_err(|error| format!("`sim.start` is no time: {error}"))?;
+    let zone = jiff::tz::TimeZone::get("Europe/Zurich").unwrap_or(jiff::tz::TimeZone::UTC);
+    let start_hour = start.to_zoned(zone).hour() as u32;
+    let hosts = fleet.hosts as usize;
+    let plan = Plan {
+        hosts,
+        instances: hosts * fleet.instances_per_host as usize,
+        host_wakes_max: controller.per_host_limit as u32,
+        cores: fleet.cores as f64,
+        cpu_ceiling_percent: 100.0 * controller.cpu_limit,
+        start_hour,
+        played_s: seconds(ours.sim.horizon),
+        asks: Vec::new(),
+        faults: Vec::new(),
+        ..Plan::calm(seed)
+    };
+    if controller.replicas > 1 {
+        return Err("several controllers cannot be simulated yet".to_owned());
+    }
+    plan.check().map(|()| plan)
+}
+
+/// Who asks, from `from_s` on and for `for_s` seconds.
+pub(super) fn asks(experiment: &Experiment, plan: &Plan, from_s: u32, for_s: u32) -> Vec<Ask> {
+    let workload = &experiment.reveille().world.workload;
+    let mut rng = stream(plan.seed, STREAM);
+    let for_s = if workload.profile == Profile::Rush { 60 } else { for_s.max(1) };
+    let ask = |rng: &mut StdRng| Ask {
+        at_s: from_s + rng.random_range(0..for_s),
+        instance: rng.random_range(0..plan.instances),
+    };
+    let mut asks: Vec<Ask> = (0..workload.manual).map(|_| ask(&mut rng)).collect();
+    asks.sort_by_key(|ask| ask.at_s);
+    asks
+}
+
+/// A fault as it is played from `now_s` on: once for each of its turns.
+pub(super) fn turns(fault: &Fault, frozen: &plan::Plan, now_s: u32) -> Result<Vec<Planned>, Refused> {
+    let what = fault.what()?;
+    let (mut hosts, mut instances) = (Vec::new(), Vec::new());
+    if let Some(target) = frozen.targets.get(&fault.target) {
+        match target.kind {
+            TargetKind::Instance => {
+                instances.extend(target.resolved.iter().filter_map(|name| index_of(name)));
+            }
+            TargetKind::Host | TargetKind::Agent | TargetKind::Link => {
+                hosts.extend(target.resolved.iter().filter_map(|name| host_index(name)));
+            }
+            _ => {}
+        }
+    }
+    let every = fault.schedule.every.unwrap_or_default();
+    let turn = |turn: u64| Planned {
+        at_s: now_s + seconds(every.times(turn)),
+        for_s: seconds(fault.schedule.r#for),
+        hosts: hosts.clone(),
+        instances: instances.clone(),
+        what: what.clone(),
+    };
+    Ok((0..fault.schedule.repeat).map(turn).collect())
+}
+
+/// The index of the host with this name, or of the agent or link of that host.
+fn host_index(name: &str) -> Option<usize> {
+    let number: usize = name.rsplit('-').next()?.parse().ok()?;
+    number.checked_sub(1)
+}
+
+/// Whole seconds, rounded up.
+pub(super) fn seconds(length: Length) -> u32 {
+    u32::try_from(length.as_ms().div_ceil(1_000)).unwrap_or(u32::MAX)
+}
