@@ -1,5 +1,7 @@
 //! From the name of a metric to its value over a span of a history.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::{
     attempts::{attempted, calls, doubled, most_at_once},
     streams::up_ratio,
@@ -60,10 +62,12 @@ pub fn measure(name: &str, events: &[Event], span: (f64, f64)) -> Option<f64> {
                 events.iter().filter(|event| event.f == Function::ManualWake && is_within(event.t_s()));
             Some(asked.count() as f64 * 86_400.0 / (to_s - from_s).max(1e-9))
         }
+        "controller_recovery_s" => Some(recovery_s(events, span)),
         "slot_leak" => {
             let last =
                 events.iter().filter(|event| event.f == Function::Gate && event.flag("last") == Some(true));
-            last.filter_map(|event| event.number("active_wakes")).reduce(|sum, one| sum + one)
+            let last = last.filter_map(|event| event.number("active_wakes")).reduce(|sum, one| sum + one);
+            last.or_else(|| Some(held_after_the_end(events, to_s) as f64))
         }
         "agent_stream_up_ratio" => up_ratio(events, span),
         "probe_age_s" => {
@@ -128,6 +132,50 @@ fn visited(events: &[Event], (from_s, to_s): (f64, f64)) -> Option<(usize, usize
         }
     }
     (all > 0).then_some((hits, all))
+}
+
+/// Permits of wakes whose end was seen so long ago are leaked.
+const END_SEEN_S: f64 = 60.0;
+
+/// Permits at `to_s` of wakes that have ended.
+fn held_after_the_end(events: &[Event], to_s: f64) -> usize {
+    let (mut held, mut ended) = (BTreeSet::new(), BTreeSet::new());
+    for event in events.iter().take_while(|event| event.t_s() <= to_s) {
+        let wake = event.k.wake.as_deref();
+        match event.f {
+            Function::SlotGrant => held.extend(wake),
+            Function::SlotRelease => drop(wake.map(|wake| held.remove(wake))),
+            Function::Terminal if event.t_s() <= to_s - END_SEEN_S => ended.extend(wake),
+            _ => {}
+        }
+    }
+    held.intersection(&ended).count()
+}
+
+/// The longest time, over the restarts of a controller in the span, until every wake that was in flight was looked after;
+/// 0 where none was restarted.
+fn recovery_s(events: &[Event], (from_s, to_s): (f64, f64)) -> f64 {
+    let mut longest: f64 = 0.0;
+    let mut running = BTreeSet::new();
+    // In flight when it was restarted, and since when.
+    let mut waiting: BTreeMap<&str, f64> = BTreeMap::new();
+    for event in events.iter().take_while(|event| event.t_s() < to_s) {
+        let is_controllers = || event.text("node").is_some_and(|node| !node.starts_with("agent-"));
+        if event.f == Function::Restart && event.t_s() >= from_s && is_controllers() {
+            waiting.extend(running.iter().map(|wake| (*wake, event.t_s())));
+        }
+        let Some(wake) = event.k.wake.as_deref() else { continue };
+        match event.f {
+            Function::CommandSend => drop(running.insert(wake)),
+            Function::SlotRelease | Function::Terminal => drop(running.remove(wake)),
+            Function::Poll => {}
+            _ => continue,
+        }
+        if let Some(since_s) = waiting.remove(wake) {
+            longest = longest.max(event.t_s() - since_s);
+        }
+    }
+    waiting.into_values().fold(longest, |longest, since_s| longest.max(to_s - since_s))
 }
 
 fn ratio(part: usize, whole: usize) -> Option<f64> {
@@ -229,14 +277,9 @@ mod tests {
     #[test]
     fn what_was_not_seen_is_unknown() {
         let told = Told::default();
-        for name in [
-            "wake_success_ratio",
-            "wake_start_lag_p95_s",
-            "host_cpu_max",
-            "agent_stream_up_ratio",
-            "slot_leak",
-            "nothing",
-        ] {
+        for name in
+            ["wake_success_ratio", "wake_start_lag_p95_s", "host_cpu_max", "agent_stream_up_ratio", "nothing"]
+        {
             assert_eq!(told.of(name), None, "{name}");
         }
     }

@@ -81,8 +81,7 @@ pub fn config(spec: &PlaySpec, data_dir: &Path, access_log: &Path) -> Config {
     config.model.rule.min_history_days = MIN_HISTORY_DAYS;
     config.wake.dispatch_interval_ms = 5_000;
     config.throttle.load_freshness_s = LOAD_FRESHNESS_S;
-    config.throttle.wake_cost_cores = 2.5;
-    config.throttle.wake_cost_decay_s = 240;
+    (config.throttle.wake_cost_cores, config.throttle.wake_cost_decay_s) = spec.wake_cost;
     config.fleet.load_interval_ms = LOAD_INTERVAL_S * 1000;
     // Two days of sixty users are too few to tell an effect, and the comparison with the time before knows it all.
     config.plan.hold_out_share = 0.0;

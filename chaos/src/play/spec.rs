@@ -27,6 +27,8 @@ pub struct PlaySpec {
     /// Seconds of the world in one real second.
     pub speed: f64,
     pub host_wakes_max: u32,
+    /// What the controller assumes of a start before it has learned, in cores and seconds.
+    pub wake_cost: (f64, u32),
     pub fault: Option<FaultSpec>,
     /// Database, logs and history stay here; a temporary directory otherwise.
     pub keep: Option<PathBuf>,
@@ -41,6 +43,7 @@ impl PlaySpec {
             settle: SignedDuration::from_hours(3),
             speed: 1440.0,
             host_wakes_max: 4,
+            wake_cost: (2.5, 240),
             fault: None,
             keep: None,
         }

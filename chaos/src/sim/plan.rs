@@ -4,7 +4,7 @@ use rand::{RngExt, rngs::StdRng};
 use serde::{Deserialize, Serialize};
 
 use super::{Planned, draw};
-use crate::world::stream;
+use crate::world::{boot::BootSpec, stream};
 
 /// Hours in which people come to work.
 const START_HOURS: std::ops::RangeInclusive<u32> = 7..=9;
@@ -29,6 +29,17 @@ pub struct Plan {
     /// In percent.
     #[serde(default = "default_ceiling")]
     pub cpu_ceiling_percent: f64,
+    /// Mean CPU of a boot, in core-seconds, and how long one takes at least.
+    #[serde(default = "default_boot_core_s")]
+    pub boot_core_s: f64,
+    #[serde(default = "default_boot_s")]
+    pub boot_s: u32,
+    /// Most cores a boot may use; one of these is drawn.
+    #[serde(default = "default_boot_cores_max")]
+    pub boot_cores_max: Vec<f64>,
+    /// What the controller assumes of a start before it has learned, in cores and seconds.
+    #[serde(default = "default_wake_cost")]
+    pub wake_cost: (f64, u32),
     /// Local hour of the first day at which it begins.
     pub start_hour: u32,
     /// Seconds in which users come and faults happen.
@@ -65,6 +76,10 @@ impl Plan {
             host_wakes_max: rng.random_range(1..=4),
             cores: default_cores(),
             cpu_ceiling_percent: default_ceiling(),
+            boot_core_s: default_boot_core_s(),
+            boot_s: default_boot_s(),
+            boot_cores_max: default_boot_cores_max(),
+            wake_cost: default_wake_cost(),
             start_hour: rng.random_range(START_HOURS),
             played_s: PLAYED_S,
             asks,
@@ -94,6 +109,23 @@ fn default_ceiling() -> f64 {
     70.0
 }
 
+fn default_boot_core_s() -> f64 {
+    BootSpec::default().work_core_s
+}
+
+fn default_boot_cores_max() -> Vec<f64> {
+    BootSpec::default().cores_max
+}
+
+/// A little more than the dearest boot, as whoever runs it would set it.
+fn default_wake_cost() -> (f64, u32) {
+    (2.5, 240)
+}
+
+fn default_boot_s() -> u32 {
+    BootSpec::default().wall_min_s as u32
+}
+
 /// Most hosts and instances of a world that is simulated.
 const HOSTS_MAX: usize = 1_000;
 const INSTANCES_MAX: usize = 5_000;
@@ -119,6 +151,15 @@ impl Plan {
         if !(1.0..=100.0).contains(&self.cpu_ceiling_percent) {
             return Err(format!("`cpu_ceiling_percent` is {}, not 1..=100", self.cpu_ceiling_percent));
         }
+        if !(0.1..=1e6).contains(&self.boot_core_s) {
+            return Err(format!("`boot_core_s` is {}, not 0.1..=1000000", self.boot_core_s));
+        }
+        if self.boot_cores_max.is_empty()
+            || self.boot_cores_max.iter().any(|cores| !(0.01..=1e3).contains(cores))
+        {
+            return Err("`boot_cores_max` is empty, or has one that is not 0.01..=1000".to_owned());
+        }
+        within("boot_s", self.boot_s.into(), 5, 86_400)?;
         within("start_hour", self.start_hour.into(), 0, 23)?;
         within("played_s", self.played_s.into(), 60, PLAYED_S_MAX.into())?;
         if let Some(place) = self.asks.iter().position(|ask| ask.instance >= self.instances) {

@@ -26,7 +26,7 @@ use crate::{
         load::HostLoad,
         watch::Watch,
     },
-    world::{AccessLog, Live, Switch, Tap, World, WorldSpec, host_id, router, stream},
+    world::{AccessLog, Live, Switch, Tap, World, WorldSpec, boot::BootSpec, host_id, router, stream},
 };
 
 /// What the controller is called.
@@ -68,10 +68,21 @@ fn play_spec(plan: &Plan) -> PlaySpec {
         instances: plan.instances,
         cores: plan.cores,
         cpu_ceiling_percent: plan.cpu_ceiling_percent,
+        boot: BootSpec {
+            work_core_s: plan.boot_core_s,
+            wall_min_s: plan.boot_s as usize,
+            cores_max: plan.boot_cores_max.clone(),
+        },
         ..WorldSpec::default()
     };
     let played = SignedDuration::from_secs(plan.played_s.into());
-    PlaySpec { played, speed: 1.0, host_wakes_max: plan.host_wakes_max, ..PlaySpec::new("sim", world) }
+    PlaySpec {
+        played,
+        speed: 1.0,
+        host_wakes_max: plan.host_wakes_max,
+        wake_cost: plan.wake_cost,
+        ..PlaySpec::new("sim", world)
+    }
 }
 
 impl Stage {

@@ -77,7 +77,7 @@ pub fn conduct(experiment: &Experiment, seed: u64, dir: &Path, replay: String) -
         spans: &spans,
         invariants: oracle::check_simulated(&history),
         unproven: unproven(experiment, &proofs),
-        guard: guard::tripped(experiment, events, spans.end_s),
+        guard: guard::tripped(experiment, events, &spans),
         predictions,
         coverage: sight::seen(&ours.coverage.sometimes, events),
     };
@@ -274,17 +274,19 @@ impl Judged<'_> {
 
     fn verdict(&self, curtain: &Curtain) -> (Verdict, Vec<String>) {
         let mut why = Vec::new();
-        let mut unknown = self.unproven.clone();
+        let before = self.steps.steady_states.before.as_ref();
+        let mut unknown = Vec::new();
+        if !Steps::is_met(before) {
+            let (name, said) = unmet(before);
+            unknown.push(format!("the steady state was not met before the method: {name} is {said}"));
+        }
+        unknown.extend(self.unproven.iter().cloned());
         let named = |names: &[String], what: &str| {
             names.iter().map(|name| format!("{what} `{name}`")).collect::<Vec<_>>()
         };
         unknown.extend(named(&self.steps.unknown, "nothing is known of the steady state's"));
         let predicted = self.predictions.iter().filter(|one| one.held.is_none());
         unknown.extend(predicted.map(|one| format!("nothing is known of the predicted {}", one.metric)));
-        let before = self.steps.steady_states.before.as_ref();
-        if !Steps::is_met(before) {
-            unknown.push("the steady state was not met before the method".to_owned());
-        }
         let mut deviations: Vec<String> = self
             .predictions
             .iter()
@@ -327,12 +329,14 @@ impl Judged<'_> {
     }
 
     fn steady_state_after(&self) -> String {
-        let after = self.steps.steady_states.after.as_ref();
-        let failed =
-            after.and_then(|state| state.probes.iter().find(|step| step.tolerance_met != Some(true)));
-        let name = failed.map_or("a probe", |step| step.activity.name.as_str());
-        let said = failed.map_or(&Value::Null, |step| &step.output["body"]);
+        let (name, said) = unmet(self.steps.steady_states.after.as_ref());
         let after_s = self.spans.recovered_s - self.spans.fault_to_s;
         format!("the steady state is not met {after_s:.0} s after the last fault: {name} is {said}")
     }
+}
+
+/// The probe that was not met, and what it said.
+fn unmet(state: Option<&SteadyState>) -> (&str, &Value) {
+    let failed = state.and_then(|state| state.probes.iter().find(|step| step.tolerance_met != Some(true)));
+    failed.map_or(("a probe", &Value::Null), |step| (step.activity.name.as_str(), &step.output["body"]))
 }

@@ -37,13 +37,14 @@ pub(super) fn grade(
 }
 
 fn grade_one(prediction: &Prediction, events: &[Event], control: Option<&[Event]>, spans: &Spans) -> Graded {
+    let end_s = events.last().map_or(0.0, Event::t_s);
     let span = match prediction.during {
         During::Before => (0.0, spans.fault_from_s),
         During::Fault => (spans.fault_from_s, spans.fault_to_s),
         During::Recovery => (spans.fault_to_s, spans.recovered_s),
         // What settles after the recovery is looked at with it: no run is played on for its own sake.
-        During::After => (spans.fault_to_s, f64::INFINITY),
-        During::Whole => (0.0, f64::INFINITY),
+        During::After => (spans.fault_to_s, end_s),
+        During::Whole => (0.0, end_s),
     };
     let measured = measure(&prediction.metric, events, span);
     let control = control.and_then(|events| measure(&prediction.metric, events, span));

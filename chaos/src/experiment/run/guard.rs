@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use super::Spans;
 use crate::{
     experiment::file::{Experiment, Guard, GuardAction},
     history::{Event, Function},
@@ -22,8 +23,8 @@ pub struct Tripped {
     pub value: f64,
 }
 
-/// The first guard that would have stopped the run, up to `to_s`.
-pub(super) fn tripped(experiment: &Experiment, events: &[Event], to_s: f64) -> Option<Tripped> {
+/// The first guard that would have stopped the run while it was an experiment: from the first fault on.
+pub(super) fn tripped(experiment: &Experiment, events: &[Event], spans: &Spans) -> Option<Tripped> {
     let ours = experiment.reveille();
     let aborts = ours.guards.iter().filter(|guard| guard.r#do == GuardAction::Abort);
     let first = |guard: &Guard| {
@@ -31,13 +32,13 @@ pub(super) fn tripped(experiment: &Experiment, events: &[Event], to_s: f64) -> O
             "budget_spent" => spent(experiment, events, at_s),
             metric => measure(metric, events, ((at_s - LOOK_BACK_S).max(0.0), at_s)),
         };
-        trips(guard, to_s, value)
+        trips(guard, (spans.fault_from_s, spans.end_s), value)
     };
     aborts.filter_map(first).min_by(|a, b| a.at_s.total_cmp(&b.at_s))
 }
 
-fn trips(guard: &Guard, to_s: f64, value: impl Fn(f64) -> Option<f64>) -> Option<Tripped> {
-    let (mut at_s, mut since_s) = (LOOK_EVERY_S, None);
+fn trips(guard: &Guard, (from_s, to_s): (f64, f64), value: impl Fn(f64) -> Option<f64>) -> Option<Tripped> {
+    let (mut at_s, mut since_s) = (from_s + LOOK_EVERY_S, None);
     while at_s <= to_s {
         let now = value(at_s).filter(|value| guard.expr.holds(*value));
         match now {
@@ -79,8 +80,8 @@ mod tests {
     #[test]
     fn a_guard_trips_when_it_has_held_for_its_time() {
         let hot = |at_s: f64| Some(if (100.0..200.0).contains(&at_s) { 0.9 } else { 0.5 });
-        assert_eq!(trips(&guard(40), 1_000.0, hot).map(|one| one.at_s), Some(140.0));
-        assert_eq!(trips(&guard(120), 1_000.0, hot), None);
-        assert_eq!(trips(&guard(0), 1_000.0, |_| None), None, "what is unknown trips nothing");
+        assert_eq!(trips(&guard(40), (0.0, 1_000.0), hot).map(|one| one.at_s), Some(140.0));
+        assert_eq!(trips(&guard(120), (0.0, 1_000.0), hot), None);
+        assert_eq!(trips(&guard(0), (0.0, 1_000.0), |_| None), None, "what is unknown trips nothing");
     }
 }

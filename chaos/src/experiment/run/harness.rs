@@ -92,7 +92,8 @@ impl Harness {
         let plan = world::of(experiment, frozen.seed).map_err(anyhow::Error::msg)?;
         let mut play = Play::set(&plan, dir, waits).await?;
         let first = experiment.reveille().faults.iter().map(|fault| fault.schedule.at).min();
-        play.until(world::seconds(first.unwrap_or_default())).await?;
+        let begins_s = world::begins_s(experiment).map_err(anyhow::Error::msg)?;
+        play.until(begins_s + world::seconds(first.unwrap_or_default())).await?;
         Ok(Self {
             play,
             plan,
@@ -159,7 +160,9 @@ impl Harness {
         let ours = self.experiment.reveille();
         let faults = ours.faults.iter().map(|fault| fault.schedule.ends()).max().unwrap_or_default();
         let from_s = self.play.now_s() + 1;
-        let for_s = world::seconds(faults.plus(ours.recovery.deadline)).saturating_sub(from_s);
+        let first = ours.faults.iter().map(|fault| fault.schedule.at).min().unwrap_or_default();
+        let length = world::seconds(faults.plus(ours.recovery.deadline)) - world::seconds(first);
+        let for_s = length.max(1);
         let asks = world::asks(&self.experiment, &self.plan, from_s, for_s);
         asks.iter().for_each(|ask| self.play.expect_ask(ask.clone()));
         self.asks.extend(asks);

@@ -14,15 +14,17 @@ use crate::{
 
 /// Stream of the seed that the people of a workload are drawn from.
 const STREAM: u64 = 940;
+/// How many times its mean a boot may use at its peak.
+const PEAKS: [f64; 3] = [1.3, 1.6, 2.0];
 
 /// The installation, with nobody who asks and no fault.
 pub(super) fn of(experiment: &Experiment, seed: u64) -> Result<Plan, String> {
     let ours = experiment.reveille();
     let (fleet, controller) = (&ours.world.fleet, &ours.world.controller);
-    let start: jiff::Timestamp =
-        ours.sim.start.parse().map_err(|error| format!("`sim.start` is no time: {error}"))?;
-    let zone = jiff::tz::TimeZone::get("Europe/Zurich").unwrap_or(jiff::tz::TimeZone::UTC);
-    let start_hour = start.to_zoned(zone).hour() as u32;
+    let (start_hour, begins_s) = (start(experiment)?.hour() as u32, begins_s(experiment)?);
+    // What the file says of the whole: so much of the host for so long.
+    let boot_s = fleet.boot.p50.as_secs_f64();
+    let boot_core_s = fleet.boot.cpu_per_boot * fleet.cores as f64 * boot_s;
     let hosts = fleet.hosts as usize;
     let plan = Plan {
         hosts,
@@ -30,8 +32,12 @@ pub(super) fn of(experiment: &Experiment, seed: u64) -> Result<Plan, String> {
         host_wakes_max: controller.per_host_limit as u32,
         cores: fleet.cores as f64,
         cpu_ceiling_percent: 100.0 * controller.cpu_limit,
+        boot_core_s,
+        boot_s: boot_s as u32,
+        boot_cores_max: PEAKS.map(|peak| peak * fleet.boot.cpu_per_boot * fleet.cores as f64).to_vec(),
+        wake_cost: (fleet.boot.cpu_per_boot * fleet.cores as f64, boot_s as u32),
         start_hour,
-        played_s: seconds(ours.sim.horizon),
+        played_s: begins_s + seconds(ours.sim.horizon),
         asks: Vec::new(),
         faults: Vec::new(),
         ..Plan::calm(seed)
@@ -40,6 +46,19 @@ pub(super) fn of(experiment: &Experiment, seed: u64) -> Result<Plan, String> {
         return Err("several controllers cannot be simulated yet".to_owned());
     }
     plan.check().map(|()| plan)
+}
+
+fn start(experiment: &Experiment) -> Result<jiff::Zoned, String> {
+    let start = &experiment.reveille().sim.start;
+    let start: jiff::Timestamp = start.parse().map_err(|error| format!("`sim.start` is no time: {error}"))?;
+    let zone = jiff::tz::TimeZone::get("Europe/Zurich").unwrap_or(jiff::tz::TimeZone::UTC);
+    Ok(start.to_zoned(zone))
+}
+
+/// Worlds begin at a full hour, so that there is something to see at the start of the file: so many seconds later.
+pub(super) fn begins_s(experiment: &Experiment) -> Result<u32, String> {
+    let start = start(experiment)?;
+    Ok(60 * start.minute() as u32 + start.second() as u32)
 }
 
 /// Who asks, from `from_s` on and for `for_s` seconds.
