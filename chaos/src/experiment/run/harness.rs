@@ -91,8 +91,16 @@ impl Harness {
     ) -> anyhow::Result<Self> {
         let plan = world::of(experiment, frozen.seed).map_err(anyhow::Error::msg)?;
         let mut play = Play::set(&plan, dir, waits).await?;
-        let first = experiment.reveille().faults.iter().map(|fault| fault.schedule.at).min();
+        let ours = experiment.reveille();
+        let first = ours.faults.iter().map(|fault| fault.schedule.at).min();
         let begins_s = world::begins_s(experiment).map_err(anyhow::Error::msg)?;
+        // What the controller forecasts is its own affair. So that there is something to see in every quarter of an hour, as
+        // many people as the file has wakes by forecast ask from the start on.
+        let ends = ours.faults.iter().map(|fault| fault.schedule.ends()).max().unwrap_or_default();
+        let length_s = begins_s + world::seconds(ends.plus(ours.recovery.deadline));
+        let span = (world::FIRST_ASK_S, length_s.saturating_sub(world::FIRST_ASK_S));
+        let asks = world::asks(experiment, &plan, ours.world.workload.predicted, span);
+        asks.iter().for_each(|ask| play.expect_ask(ask.clone()));
         play.until(begins_s + world::seconds(first.unwrap_or_default())).await?;
         Ok(Self {
             play,
@@ -100,7 +108,7 @@ impl Harness {
             experiment: experiment.clone(),
             frozen: frozen.clone(),
             places: BTreeMap::new(),
-            asks: Vec::new(),
+            asks,
             fault_from_s: None,
             fault_to_s: None,
             recovered_s: None,
@@ -163,7 +171,7 @@ impl Harness {
         let first = ours.faults.iter().map(|fault| fault.schedule.at).min().unwrap_or_default();
         let length = world::seconds(faults.plus(ours.recovery.deadline)) - world::seconds(first);
         let for_s = length.max(1);
-        let asks = world::asks(&self.experiment, &self.plan, from_s, for_s);
+        let asks = world::asks(&self.experiment, &self.plan, ours.world.workload.manual, (from_s, for_s));
         asks.iter().for_each(|ask| self.play.expect_ask(ask.clone()));
         self.asks.extend(asks);
         done(json!({"asks": self.asks.len()}))

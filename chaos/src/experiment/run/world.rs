@@ -14,6 +14,8 @@ use crate::{
 
 /// Stream of the seed that the people of a workload are drawn from.
 const STREAM: u64 = 940;
+/// Nobody asks before everything has been started.
+pub(super) const FIRST_ASK_S: u32 = 120;
 /// How many times its mean a boot may use at its peak.
 const PEAKS: [f64; 3] = [1.3, 1.6, 2.0];
 
@@ -61,16 +63,21 @@ pub(super) fn begins_s(experiment: &Experiment) -> Result<u32, String> {
     Ok(60 * start.minute() as u32 + start.second() as u32)
 }
 
-/// Who asks, from `from_s` on and for `for_s` seconds.
-pub(super) fn asks(experiment: &Experiment, plan: &Plan, from_s: u32, for_s: u32) -> Vec<Ask> {
+/// Somebody asks, `count` times from `from_s` on and for `for_s` seconds.
+pub(super) fn asks(
+    experiment: &Experiment,
+    plan: &Plan,
+    count: u64,
+    (from_s, for_s): (u32, u32),
+) -> Vec<Ask> {
     let workload = &experiment.reveille().world.workload;
-    let mut rng = stream(plan.seed, STREAM);
+    let mut rng = stream(plan.seed, STREAM + u64::from(from_s > FIRST_ASK_S));
     let for_s = if workload.profile == Profile::Rush { 60 } else { for_s.max(1) };
     let ask = |rng: &mut StdRng| Ask {
         at_s: from_s + rng.random_range(0..for_s),
         instance: rng.random_range(0..plan.instances),
     };
-    let mut asks: Vec<Ask> = (0..workload.manual).map(|_| ask(&mut rng)).collect();
+    let mut asks: Vec<Ask> = (0..count).map(|_| ask(&mut rng)).collect();
     asks.sort_by_key(|ask| ask.at_s);
     asks
 }
