@@ -38,6 +38,7 @@ pub async fn main_with(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Demo(demo) => play::demo(demo, args.output).await,
         Command::Run(run) => play::run(run, args.output).await,
         Command::Sim(sim) => sim::sim(sim, args.output).await,
+        Command::Corpus(corpus) => sim::corpus(corpus, args.output).await,
         Command::Shrink(shrink) => sim::shrink(shrink, args.output).await,
         Command::Replay(replay) => sim::replay(replay, args.output).await,
         Command::Templates => experiment::templates(args.output),

@@ -1,9 +1,9 @@
 //! Days in seconds: the real controller and real agents under a clock that leaps from one event to the next, without a
 //! socket, and with the same history for the same seed.
 
+pub mod corpus;
 pub mod fault;
 mod inject;
-pub mod junit;
 pub mod node;
 pub mod outcome;
 pub mod plan;
@@ -14,7 +14,9 @@ pub mod run;
 pub mod shrink;
 pub mod stage;
 pub mod sweep;
+pub mod written;
 
+pub use corpus::Corpus;
 pub use fault::{Fault, Planned};
 pub use outcome::SimOutcome;
 pub use plan::Plan;
