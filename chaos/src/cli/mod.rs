@@ -2,6 +2,8 @@
 
 pub mod args;
 mod bench;
+#[cfg(test)]
+mod ci_jobs;
 mod experiment;
 mod play;
 pub mod proxy;

@@ -224,3 +224,19 @@ impl Shrunk {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{super::Fault, *};
+
+    #[test]
+    fn a_fault_is_told_by_whom_it_is_about_and_how_strong_it_is() {
+        let said = |fault, instances| about(&Planned { at_s: 1, for_s: 2, instances, fault });
+        assert_eq!(said(Fault::OneWay { host: 1, up: true }, Vec::new()), "host-2, it is not heard");
+        assert_eq!(said(Fault::OneWay { host: 0, up: false }, Vec::new()), "host-1, it does not hear");
+        assert_eq!(said(Fault::HttpError { share: 0.456 }, vec![3, 4]), "share 0.46, 2 instances");
+        let late = Fault::Latency { host: 0, delay_ms: 300, jitter_ms: 20 };
+        assert_eq!(said(late, Vec::new()), "host-1, delay_ms 300, jitter_ms 20");
+        assert_eq!(said(Fault::ControllerCrash {}, Vec::new()), "");
+    }
+}

@@ -289,3 +289,23 @@ impl Sweep {
         self.simulated_hours / self.wall_s.max(1e-9)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_seeds_as_fit_are_played_and_one_in_any_case() {
+        let budget = Some(Duration::from_millis(1));
+        let spec = SweepSpec { seeds: 3..9, swarm: false, jobs: 1, keep: None, budget };
+        let swept = sweep(&spec, &|_| {}).expect("played");
+        assert_eq!((swept.seeds, swept.left_out, swept.played.len()), (1, 5, 1));
+        assert_eq!(swept.held + swept.failing.len() as u64, 1);
+        assert!(
+            swept.render().contains("1 seeds of 6 (as many as fitted into the time)"),
+            "{}",
+            swept.render()
+        );
+        assert!(swept.rules["S2"].judge.file().ends_with("s2_fail_closed.rs"));
+    }
+}

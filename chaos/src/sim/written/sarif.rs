@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, path::Path};
 
 use serde_sarif::sarif::{
     ArtifactLocation, Location, Message, MultiformatMessageString, PhysicalLocation, Region,
-    ReportingConfiguration, ReportingDescriptor, Result as Finding, ResultLevel, Run, SCHEMA_URL, Sarif,
-    Tool, ToolComponent, Version,
+    ReportingConfiguration, ReportingDescriptor, Result as Finding, ResultLevel, Run, RunAutomationDetails,
+    SCHEMA_URL, Sarif, Tool, ToolComponent, Version,
 };
 
 use super::{Case, Cases};
@@ -33,7 +33,13 @@ pub fn sarif(played: &Cases) -> serde_json::Result<String> {
         .version(env!("CARGO_PKG_VERSION").to_owned())
         .rules(rules)
         .build();
-    let run = Run::builder().tool(Tool::builder().driver(driver).build()).results(findings).build();
+    // What is before the slash tells findings of one command from those of another.
+    let category = RunAutomationDetails::builder().id(format!("{}/", played.suite)).build();
+    let run = Run::builder()
+        .tool(Tool::builder().driver(driver).build())
+        .automation_details(category)
+        .results(findings)
+        .build();
     let version = serde_json::to_value(Version::V2_1_0)?;
     let log = Sarif::builder().schema(SCHEMA_URL.to_owned()).version(version).runs(vec![run]).build();
     Ok(serde_json::to_string_pretty(&log)? + "\n")
@@ -154,6 +160,7 @@ mod tests {
         assert_eq!(at["artifactLocation"]["uri"], "chaos/src/sim/written/case.rs");
         assert!(at["region"]["startLine"].as_i64() > Some(1));
         assert_eq!((&diverged["ruleId"], &diverged["level"]), (&"inconclusive".into(), &"warning".into()));
+        assert_eq!(log["runs"][0]["automationDetails"]["id"], "reveille-chaos sim/");
         let rules = log["runs"][0]["tool"]["driver"]["rules"].as_array().expect("rules");
         assert_eq!(rules[0]["id"], "S4");
         assert_eq!(rules[0]["shortDescription"]["text"], "one <effect>");
