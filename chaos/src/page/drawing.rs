@@ -95,7 +95,8 @@ fn labels<'a>(violations: &[(f64, &'a str)], scale: Scale) -> Vec<(usize, f64, &
         }
         let x = scale.x(*at_s);
         let is_free = |row: usize| placed.iter().all(|(other, at, _)| *other != row || (at - x).abs() > 30.0);
-        let row = (0..).find(|row| is_free(*row)).unwrap_or(0);
+        // One row more than there are labels is free.
+        let row = (0..=placed.len()).find(|row| is_free(*row)).unwrap_or(0);
         placed.push((row, x, id));
     }
     placed

@@ -57,25 +57,11 @@ pub fn sentence(event: &Event) -> String {
                 detail(text("detail"))
             )
         }
-        Function::Gate if event.flag("last") == Some(true) => format!(
-            "in the end {host} has {} wakes in progress and is {}",
-            event.number("active_wakes").unwrap_or_default(),
-            if event.flag("connected") == Some(true) { "connected" } else { "not connected" }
-        ),
-        Function::Gate if event.flag("free") == Some(true) => format!("the gate of {host} opens"),
-        Function::Gate => format!("the gate of {host} is closed{}", detail(text("gate"))),
+        Function::Gate => gate(event, host),
         Function::LeaseAcquire => format!("{node} has a session of epoch {}", event.epoch),
         Function::LeaseRenew => format!("{node} renews its lease"),
         Function::LeaseLost => format!("{node} loses its session"),
-        Function::ManualWake => {
-            let answer = match event.kind {
-                _ if event.v.is_null() => return format!("somebody comes and finds {instance} asleep"),
-                Kind::Ok => "gets a yes",
-                Kind::Fail => "gets a no",
-                Kind::Info | Kind::Invoke => "hears nothing",
-            };
-            format!("somebody asks for {instance} and {answer}")
-        }
+        Function::ManualWake => asked(event, instance),
         Function::FaultOn => format!("the fault {} begins", text("kind")),
         Function::FaultOff => format!("the fault {} is over", text("kind")),
         Function::FaultHit => format!("the fault {} hits {instance}", text("kind")),
@@ -88,6 +74,28 @@ pub fn sentence(event: &Event) -> String {
         | Function::ModelPublish
         | Function::SessionSeen => other(event),
     }
+}
+
+fn gate(event: &Event, host: &str) -> String {
+    if event.flag("last") == Some(true) {
+        let active = event.number("active_wakes").unwrap_or_default();
+        let link = if event.flag("connected") == Some(true) { "connected" } else { "not connected" };
+        return format!("in the end {host} has {active} wakes in progress and is {link}");
+    }
+    if event.flag("free") == Some(true) {
+        return format!("the gate of {host} opens");
+    }
+    format!("the gate of {host} is closed{}", detail(event.text("gate").unwrap_or_default()))
+}
+
+fn asked(event: &Event, instance: &str) -> String {
+    let answer = match event.kind {
+        _ if event.v.is_null() => return format!("somebody comes and finds {instance} asleep"),
+        Kind::Ok => "gets a yes",
+        Kind::Fail => "gets a no",
+        Kind::Info | Kind::Invoke => "hears nothing",
+    };
+    format!("somebody asks for {instance} and {answer}")
 }
 
 /// What has no sentence of its own.
@@ -162,6 +170,13 @@ mod tests {
         assert_eq!(
             said(Function::ManualWake, Kind::Info, json!({"what": "ask"})),
             "somebody asks for dev1 and hears nothing"
+        );
+        let shut = json!({"free": false, "gate": "too hot"});
+        assert_eq!(said(Function::Gate, Kind::Ok, shut), "the gate of host-1 is closed (too hot)");
+        let last = json!({"last": true, "active_wakes": 0, "connected": true});
+        assert_eq!(
+            said(Function::Gate, Kind::Ok, last),
+            "in the end host-1 has 0 wakes in progress and is connected"
         );
         assert_eq!(said(Function::Plan, Kind::Ok, json!({"n": 1})), r#"plan {"n":1}"#);
     }

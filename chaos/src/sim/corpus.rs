@@ -65,7 +65,7 @@ pub fn corpus(dir: &Path, jobs: usize, told: &(dyn Fn(usize, usize) + Sync)) -> 
             if let Ok(Played::Outcome(outcome)) = &outcome {
                 played.1.extend(outcome.invariants.iter().map(|one| (one.id, Rule::of(one))));
             }
-            played.0.push(entry(dir, path, began.elapsed().as_secs_f64(), outcome));
+            played.0.push(entry(dir, path, began.elapsed().as_secs_f64(), &outcome));
             told(played.0.len(), plans.len());
         }
     };
@@ -117,10 +117,10 @@ fn play(path: &Path) -> anyhow::Result<Played> {
     Ok(Played::Outcome(Box::new(run(&plan, directory.path())?)))
 }
 
-fn entry(dir: &Path, path: &Path, wall_s: f64, played: anyhow::Result<Played>) -> Entry {
+fn entry(dir: &Path, path: &Path, wall_s: f64, played: &anyhow::Result<Played>) -> Entry {
     let own = path.parent().unwrap_or(path);
     let id = own.strip_prefix(dir).unwrap_or(own).display().to_string();
-    let (verdict, why, violated) = match &played {
+    let (verdict, why, violated) = match played {
         Ok(Played::Outcome(outcome)) => (outcome.verdict, outcome.why(), outcome.violated()),
         Ok(Played::NotAPlan(error)) => (Verdict::InvalidFile, vec![format!("{error:#}")], BTreeMap::new()),
         Err(error) => (Verdict::Error, vec![format!("{error:#}")], BTreeMap::new()),
