@@ -1,5 +1,6 @@
 //! The road seen from outside: real processes on loopback, and the layout of the house.
 
+mod ci_jobs;
 mod crash;
 mod dead_runner;
 mod failover;

@@ -3,48 +3,21 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::Command,
 };
 
 use tempfile::TempDir;
 
-use crate::{harness::programs, root};
+use crate::{
+    harness::{Python, end_well, programs},
+    root,
+};
 
 /// The versions the format was made for.
 const PACKAGES: [&str; 2] = ["chaostoolkit==1.19.0", "chaostoolkit-lib==1.44.0"];
 
-/// The toolkit in an environment of its own, in a directory that goes with the test.
-struct Toolkit {
-    dir: TempDir,
-}
-
-impl Toolkit {
-    /// `Err` says what this machine lacks.
-    fn install() -> Result<Self, String> {
-        let dir = TempDir::new().expect("a temporary directory can be made");
-        let environment = dir.path().join("environment");
-        let mut python = Command::new("python3");
-        run(python.args(["-m", "venv"]).arg(&environment))?;
-        let mut pip = Command::new(environment.join("bin/pip"));
-        run(pip.args(["install", "--quiet", "--disable-pip-version-check"]).args(PACKAGES))?;
-        Ok(Self { dir })
-    }
-
-    /// Runs in the temporary directory, where it leaves its log.
-    fn validate(&self, file: &Path) -> Result<(), String> {
-        let mut chaos = Command::new(self.dir.path().join("environment/bin/chaos"));
-        chaos.current_dir(self.dir.path()).arg("--no-version-check").arg("validate").arg(file);
-        run(&mut chaos).map(drop)
-    }
-}
-
-fn run(command: &mut Command) -> Result<Output, String> {
-    let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
-    if output.status.success() {
-        return Ok(output);
-    }
-    let said = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
-    Err(format!("{command:?} ended with {}\n{}", output.status, said.join("\n")))
+fn validate(toolkit: &Python, file: &Path) -> Result<(), String> {
+    toolkit.run("chaos", &["--no-version-check", "validate"], file)
 }
 
 fn templates() -> Vec<PathBuf> {
@@ -61,7 +34,7 @@ fn templates() -> Vec<PathBuf> {
 fn the_stock_toolkit_takes_every_template() {
     let files = templates();
     assert!(!files.is_empty());
-    let toolkit = match Toolkit::install() {
+    let toolkit = match Python::install(&PACKAGES) {
         Ok(toolkit) => toolkit,
         Err(why) => {
             let what = why.lines().next().unwrap_or_default();
@@ -72,7 +45,7 @@ fn the_stock_toolkit_takes_every_template() {
     let mut refused: Vec<String> = Vec::new();
     let example = root().join("chaos/schema/example.yaml");
     for file in files.iter().chain([&example]) {
-        refused.extend(toolkit.validate(file).err());
+        refused.extend(validate(&toolkit, file).err());
     }
     assert!(refused.is_empty(), "{} refused:\n{}", refused.len(), refused.join("\n"));
     expanded(&toolkit);
@@ -80,12 +53,12 @@ fn the_stock_toolkit_takes_every_template() {
 }
 
 /// What `expand` writes is an experiment of the toolkit as well.
-fn expanded(toolkit: &Toolkit) {
-    let out = toolkit.dir.path().join("expanded.yaml");
+fn expanded(toolkit: &Python) {
+    let out = toolkit.dir().join("expanded.yaml");
     let mut chaos = Command::new(&programs().chaos);
     chaos.args(["expand", "EP-03", "--set", "factor=2.5", "--out"]).arg(&out);
-    run(&mut chaos).expect("the template expands");
-    toolkit.validate(&out).expect("the toolkit takes what was expanded");
+    end_well(&mut chaos).expect("the template expands");
+    validate(toolkit, &out).expect("the toolkit takes what was expanded");
 }
 
 #[test]

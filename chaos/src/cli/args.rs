@@ -35,6 +35,8 @@ pub enum Command {
     Sim(SimArgs),
     /// Plays the morning of one seed again and tells what happened.
     Replay(ReplayArgs),
+    /// Plays every plan of the corpus again: each once did not hold.
+    Corpus(CorpusArgs),
     /// Makes the plan of a seed that does not hold smaller, as long as it fails in the same way.
     Shrink(ShrinkArgs),
     /// Shows the templates this program comes with.
@@ -74,9 +76,37 @@ pub struct SimArgs {
     /// Keep plans, histories and pages of seeds that did not hold in this directory.
     #[arg(long, value_name = "DIR")]
     pub keep: Option<PathBuf>,
+    /// Play only as many of the seeds as fit into so many seconds, at least one.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub budget_s: Option<u64>,
     /// Write a `JUnit` report for CI.
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
+    /// Write the sweep as a page for a browser.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Write the sweep as Markdown, for the summary of a CI job.
+    #[arg(long, value_name = "FILE")]
+    pub markdown: Option<PathBuf>,
+    /// Write what broke as SARIF 2.1.0, for annotations in CI.
+    #[arg(long, value_name = "FILE")]
+    pub sarif: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct CorpusArgs {
+    /// Every `plan.json` below it is played, but for those below `planted`.
+    #[arg(default_value = "chaos/corpus")]
+    pub dir: PathBuf,
+    /// Plans at a time; by default one for each core.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub jobs: Option<u16>,
+    /// Write a `JUnit` report for CI.
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Write what broke as SARIF 2.1.0, for annotations in CI.
+    #[arg(long, value_name = "FILE")]
+    pub sarif: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -370,6 +400,11 @@ mod tests {
         assert!(Args::try_parse_from(["c", "run", "--fault", "nothing"]).is_err());
         assert!(Args::try_parse_from(["c", "sim", "--seeds", "5..9", "--calm"]).is_ok());
         assert!(Args::try_parse_from(["c", "sim", "--seeds", "9..9"]).is_err());
+        assert!(
+            Args::try_parse_from(["c", "sim", "--budget-s", "90", "--sarif", "s", "--html", "h"]).is_ok()
+        );
+        assert!(Args::try_parse_from(["c", "sim", "--budget-s", "0"]).is_err());
+        assert!(Args::try_parse_from(["c", "corpus", "--junit", "j"]).is_ok());
         assert!(Args::try_parse_from(["c", "replay", "--seed", "7"]).is_ok());
         assert!(Args::try_parse_from(["c", "replay"]).is_err());
     }

@@ -2,6 +2,8 @@
 
 pub mod args;
 mod bench;
+#[cfg(test)]
+mod ci_jobs;
 mod experiment;
 mod play;
 pub mod proxy;
@@ -39,6 +41,7 @@ pub async fn main_with(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Run(run) if run.experiments.is_empty() => play::run(run, args.output).await,
         Command::Run(run) => experiment::run(run, args.output).await,
         Command::Sim(sim) => sim::sim(sim, args.output).await,
+        Command::Corpus(corpus) => sim::corpus(corpus, args.output).await,
         Command::Shrink(shrink) => sim::shrink(shrink, args.output).await,
         Command::Replay(replay) => sim::replay(replay, args.output).await,
         Command::Templates => experiment::templates(args.output),

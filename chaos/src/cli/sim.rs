@@ -1,4 +1,4 @@
-//! `sim`, `replay` and `shrink`.
+//! `sim`, `replay`, `shrink` and `corpus`.
 
 use std::{num::NonZero, path::Path, thread, time::Duration};
 
@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use tokio::time::Instant;
 
 use super::{
-    args::{Output, ReplayArgs, ShrinkArgs, SimArgs},
+    args::{CorpusArgs, Output, ReplayArgs, ShrinkArgs, SimArgs},
     bench::progress,
     tell::tell,
 };
@@ -14,19 +14,20 @@ use crate::{
     experiment::Verdict,
     history::History,
     sim::{
-        self, Plan, SimOutcome, SweepSpec, junit, room,
+        self, Plan, SimOutcome, SweepSpec, corpus, room,
         shrink::{Failure, Shrunk},
         sweep,
+        written::{Cases, junit::junit, markdown::markdown, sarif::sarif},
     },
 };
 
 pub(super) async fn sim(args: SimArgs, output: Output) -> anyhow::Result<Verdict> {
-    let cores = thread::available_parallelism().map_or(1, NonZero::get);
     let spec = SweepSpec {
         seeds: args.seeds,
         swarm: !args.calm,
-        jobs: args.jobs.map_or(cores, usize::from),
+        jobs: jobs(args.jobs),
         keep: args.keep,
+        budget: args.budget_s.map(Duration::from_secs),
     };
     let all = spec.seeds.end - spec.seeds.start;
     let bar = progress(all, "{elapsed_precise} {bar:30} seed {pos} of {len}, {per_sec}, {eta} left");
@@ -35,12 +36,33 @@ pub(super) async fn sim(args: SimArgs, output: Output) -> anyhow::Result<Verdict
     let swept = tokio::task::spawn_blocking(work).await.context("the sweep panicked");
     bar.finish_and_clear();
     let swept = swept??;
-    if let Some(path) = &args.junit {
-        let xml = junit::junit(&swept).context("failed to make a JUnit report")?;
-        std::fs::write(path, xml).with_context(|| format!("failed to write {}", path.display()))?;
-    }
+    let cases = Cases::from(&swept);
+    write(args.junit.as_deref(), || Ok(junit(&cases)?))?;
+    write(args.sarif.as_deref(), || Ok(sarif(&cases)?))?;
+    write(args.markdown.as_deref(), || Ok(markdown(&swept)))?;
+    write(args.html.as_deref(), || Ok(swept.page()))?;
     tell(output, &swept, || swept.render())?;
     Ok(swept.verdict)
+}
+
+pub(super) async fn corpus(args: CorpusArgs, output: Output) -> anyhow::Result<Verdict> {
+    let (dir, jobs) = (args.dir, jobs(args.jobs));
+    let bar = progress(0, "{elapsed_precise} {bar:30} plan {pos} of {len}");
+    let shown = bar.clone();
+    let work = move || {
+        corpus::corpus(&dir, jobs, &|done, all| {
+            shown.set_length(all as u64);
+            shown.set_position(done as u64);
+        })
+    };
+    let played = tokio::task::spawn_blocking(work).await.context("the corpus panicked");
+    bar.finish_and_clear();
+    let played = played??;
+    let cases = Cases::from(&played);
+    write(args.junit.as_deref(), || Ok(junit(&cases)?))?;
+    write(args.sarif.as_deref(), || Ok(sarif(&cases)?))?;
+    tell(output, &played, || played.render())?;
+    Ok(played.verdict)
 }
 
 pub(super) async fn replay(args: ReplayArgs, output: Output) -> anyhow::Result<Verdict> {
@@ -57,11 +79,9 @@ pub(super) async fn replay(args: ReplayArgs, output: Output) -> anyhow::Result<V
         std::fs::create_dir_all(directory)
             .with_context(|| format!("failed to make {}", directory.display()))?;
         let outcome = sim::run(&plan, directory)?;
-        if let Some(html) = &args.html {
-            let history = History::read(&directory.join("history.jsonl"))?;
-            std::fs::write(html, outcome.page(&history, &replay))
-                .with_context(|| format!("failed to write {}", html.display()))?;
-        }
+        write(args.html.as_deref(), || {
+            Ok(outcome.page(&History::read(&directory.join("history.jsonl"))?, &replay))
+        })?;
         anyhow::Ok(outcome)
     };
     let outcome = tokio::task::spawn_blocking(work).await.context("the run panicked")??;
@@ -93,24 +113,28 @@ pub(super) async fn shrink(args: ShrinkArgs, output: Output) -> anyhow::Result<V
         anstream::eprintln!("this plan holds: there is nothing to shrink");
         return Ok(Verdict::Inconclusive);
     };
-    if let Some(out) = &args.out {
-        let text = serde_json::to_string_pretty(&shrunk.to)? + "\n";
-        std::fs::write(out, text).with_context(|| format!("failed to write {}", out.display()))?;
-    }
+    write(args.out.as_deref(), || Ok(serde_json::to_string_pretty(&shrunk.to)? + "\n"))?;
     tell(output, &shrunk, || shrunk.render())?;
     Ok(Verdict::Held)
 }
 
+/// Writes what was asked for; its directory is made.
+fn write(path: Option<&Path>, text: impl FnOnce() -> anyhow::Result<String>) -> anyhow::Result<()> {
+    let Some(path) = path else { return Ok(()) };
+    if let Some(dir) = path.parent() {
+        std::fs::create_dir_all(dir).with_context(|| format!("failed to make {}", dir.display()))?;
+    }
+    let text = text().with_context(|| format!("failed to make {}", path.display()))?;
+    std::fs::write(path, text).with_context(|| format!("failed to write {}", path.display()))
+}
+
+fn jobs(asked: Option<u16>) -> usize {
+    asked.map_or_else(|| thread::available_parallelism().map_or(1, NonZero::get), usize::from)
+}
+
 /// From a file, or drawn from a seed.
 fn plan_of(path: Option<&Path>, seed: Option<u64>, swarm: bool) -> anyhow::Result<Plan> {
-    let Some(path) = path else { return Ok(sweep::plan(seed.unwrap_or_default(), swarm)) };
-    let text = std::fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()))?;
-    let plan: Plan =
-        serde_json::from_str(&text).with_context(|| format!("{} is not a plan", path.display()))?;
-    plan.check()
-        .map_err(anyhow::Error::msg)
-        .with_context(|| format!("{} cannot be played", path.display()))?;
-    Ok(plan)
+    path.map_or_else(|| Ok(sweep::plan(seed.unwrap_or_default(), swarm)), Plan::read)
 }
 
 /// Plays a plan and keeps nothing of it.

@@ -1,5 +1,7 @@
 //! What a judge found.
 
+use std::panic::Location;
+
 use serde::Serialize;
 
 use super::{
@@ -24,14 +26,18 @@ pub struct Violation {
 pub struct Checked {
     pub id: &'static str,
     pub statement: &'static str,
+    /// Where its judge is.
+    #[serde(skip)]
+    pub judge: &'static Location<'static>,
     /// How many things were judged; 0 proves nothing.
     pub checked: u64,
     pub violations: Vec<Violation>,
 }
 
 impl Checked {
+    #[track_caller]
     pub fn new(id: &'static str, statement: &'static str) -> Self {
-        Self { id, statement, checked: 0, violations: Vec::new() }
+        Self { id, statement, judge: Location::caller(), checked: 0, violations: Vec::new() }
     }
 
     pub fn violated(&mut self, event: &Event, chain: impl IntoIterator<Item = u64>, text: String) {

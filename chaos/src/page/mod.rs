@@ -1,8 +1,14 @@
-//! A run as one page for a browser, without anything to load: what broke, why, what happened when, and how to see it again.
+//! A run, or a sweep of many, as one page for a browser, without anything to load: what broke, why, what happened when, and
+//! how to see it again.
 
-pub mod drawing;
-pub mod timeline;
-pub mod whole;
+mod chain;
+mod drawing;
+mod style;
+mod timeline;
+mod whole;
+mod words;
 
+pub use style::{class, heading, page};
 pub use timeline::Timeline;
-pub use whole::{Told, render};
+pub use whole::{Struck, Told, render};
+pub use words::sentence;

@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use crate::history::{Event, Function};
+use crate::history::{Event, Function, Kind};
 
 /// Times are seconds since the run began.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Timeline {
     pub end_s: f64,
+    /// When the run began, in seconds since 1970.
+    pub began_s: f64,
     pub cpu_ceiling_percent: f64,
     /// By name.
     pub hosts: BTreeMap<String, Lane>,
-    pub faults: Vec<Band>,
     /// Deaths and restarts.
     pub marks: Vec<Mark>,
 }
@@ -22,6 +23,12 @@ pub struct Lane {
     /// When, and how many percent.
     pub cpu: Vec<(f64, f64)>,
     pub wakes: Vec<Bar>,
+    /// When its gate was closed, and why.
+    pub closed: Vec<Stretch>,
+    /// When it had no session with the controller.
+    pub cut: Vec<Stretch>,
+    /// Somebody asked for an instance, or found one asleep.
+    pub asks: Vec<Mark>,
 }
 
 /// One attempt of a wake, from its command to its result.
@@ -37,14 +44,13 @@ pub struct Bar {
     pub outcome: String,
 }
 
-/// A fault while it was on.
+/// While something was so, and why.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Band {
-    pub kind: String,
+pub struct Stretch {
     pub from_s: f64,
-    /// None when it was never switched off.
+    /// None when it was so to the end.
     pub to_s: Option<f64>,
-    pub hits: u64,
+    pub why: String,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -73,6 +79,9 @@ impl Timeline {
                 if let Some(ceiling) = event.number("cpu_ceiling_percent") {
                     self.cpu_ceiling_percent = ceiling;
                 }
+                if let Some(began_ms) = event.number("began_ms") {
+                    self.began_s = began_ms / 1e3;
+                }
             }
             Function::LoadSample => {
                 if let (Some(lane), Some(cpu)) = (self.lane(event), event.number("cpu_percent")) {
@@ -81,20 +90,9 @@ impl Timeline {
             }
             Function::SlotGrant => self.begun(event),
             Function::SlotRelease => self.ended(event),
-            Function::FaultOn => {
-                let kind = event.text("kind").unwrap_or("fault").to_owned();
-                self.faults.push(Band { kind, from_s: at_s, to_s: None, hits: 0 });
-            }
-            Function::FaultHit => {
-                if let Some(band) = self.open_fault(event) {
-                    band.hits += 1;
-                }
-            }
-            Function::FaultOff => {
-                if let Some(band) = self.open_fault(event) {
-                    band.to_s = Some(at_s);
-                }
-            }
+            Function::Gate if event.flag("last") != Some(true) => self.gate(event),
+            Function::LeaseAcquire | Function::LeaseLost => self.session(event),
+            Function::ManualWake => self.asked(event),
             Function::Crash | Function::Restart => {
                 let what = if event.f == Function::Crash { "dies" } else { "starts again" };
                 let text = format!("{} {what}", event.text("node").unwrap_or(&event.node));
@@ -140,9 +138,46 @@ impl Timeline {
         }
     }
 
-    fn open_fault(&mut self, event: &Event) -> Option<&mut Band> {
-        let kind = event.text("kind").unwrap_or("fault");
-        self.faults.iter_mut().rev().find(|band| band.kind == kind && band.to_s.is_none())
+    /// A gate that says another reason is closed for another reason from then on.
+    fn gate(&mut self, event: &Event) {
+        let (at_s, is_open) = (event.t_s(), event.flag("free") == Some(true));
+        let why = event.text("gate").unwrap_or("closed").to_owned();
+        let Some(lane) = self.lane(event) else { return };
+        end(&mut lane.closed, at_s);
+        if !is_open {
+            lane.closed.push(Stretch { from_s: at_s, to_s: None, why });
+        }
+    }
+
+    fn session(&mut self, event: &Event) {
+        let (at_s, is_lost) = (event.t_s(), event.f == Function::LeaseLost);
+        let Some(lane) = self.lane(event) else { return };
+        if !is_lost {
+            end(&mut lane.cut, at_s);
+        } else if lane.cut.last().is_none_or(|last| last.to_s.is_some()) {
+            lane.cut.push(Stretch { from_s: at_s, to_s: None, why: "no session".into() });
+        }
+    }
+
+    fn asked(&mut self, event: &Event) {
+        let instance = event.k.instance.clone().unwrap_or_default();
+        let text = match (event.kind, event.v.is_null()) {
+            (_, true) => format!("somebody finds {instance} asleep"),
+            (Kind::Ok, _) => format!("somebody asks for {instance}, and gets a yes"),
+            (Kind::Info | Kind::Invoke, _) => format!("somebody asks for {instance}, and nobody answers"),
+            (Kind::Fail, _) => format!("somebody asks for {instance}, and gets a no"),
+        };
+        let at_s = event.t_s();
+        if let Some(lane) = self.lane(event) {
+            lane.asks.push(Mark { at_s, text });
+        }
+    }
+}
+
+/// The last stretch is over, where it is not yet.
+fn end(stretches: &mut [Stretch], at_s: f64) {
+    if let Some(last) = stretches.last_mut().filter(|last| last.to_s.is_none()) {
+        last.to_s = Some(at_s);
     }
 }
 
@@ -172,26 +207,48 @@ mod tests {
     }
 
     #[test]
-    fn attempts_faults_and_load_are_laid_out_in_time() {
+    fn attempts_and_load_are_laid_out_in_time() {
+        let settings = json!({"cpu_ceiling_percent": 60.0, "began_ms": 90_000});
         let timeline = Timeline::of(&[
-            event(0, Function::ConfigSet, None, json!({"cpu_ceiling_percent": 60.0})),
+            event(0, Function::ConfigSet, None, settings),
             event(1, Function::LoadSample, None, json!({"cpu_percent": 12.0})),
-            event(2, Function::FaultOn, None, json!({"kind": "link.reset"})),
             event(3, Function::SlotGrant, Some(1), json!({})),
             event(4, Function::SlotGrant, Some(1), json!({})),
-            event(5, Function::FaultHit, None, json!({"kind": "link.reset"})),
-            event(6, Function::FaultOff, None, json!({"kind": "link.reset"})),
             event(7, Function::SlotRelease, Some(1), json!({"outcome": "OUTCOME_WOKEN"})),
             event(8, Function::SlotGrant, Some(2), json!({})),
             event(9, Function::Crash, None, json!({"node": "controller"})),
         ]);
-        assert_eq!((timeline.end_s, timeline.cpu_ceiling_percent), (9.0, 60.0));
+        assert_eq!((timeline.end_s, timeline.cpu_ceiling_percent, timeline.began_s), (9.0, 60.0, 90.0));
         let lane = &timeline.hosts["host-1"];
         assert_eq!(lane.cpu, [(1.0, 12.0)]);
         let spans: Vec<_> =
             lane.wakes.iter().map(|bar| (bar.from_s, bar.to_s, bar.outcome.as_str())).collect();
         assert_eq!(spans, [(3.0, Some(7.0), "woken"), (8.0, None, "")]);
-        assert_eq!((timeline.faults[0].to_s, timeline.faults[0].hits), (Some(6.0), 1));
         assert_eq!(timeline.marks[0].text, "controller dies");
+    }
+
+    #[test]
+    fn closed_gates_and_lost_sessions_last_until_they_are_over() {
+        let gate = |free: bool, gate: &str| json!({"free": free, "gate": gate});
+        let timeline = Timeline::of(&[
+            event(1, Function::Gate, None, gate(false, "too hot")),
+            event(2, Function::Gate, None, gate(false, "stale")),
+            event(3, Function::LeaseLost, None, Value::Null),
+            event(4, Function::LeaseLost, None, Value::Null),
+            event(5, Function::Gate, None, gate(true, "open")),
+            event(6, Function::LeaseAcquire, None, Value::Null),
+            event(7, Function::LeaseLost, None, Value::Null),
+            event(8, Function::ManualWake, Some(1), json!({"what": "ask"})),
+            event(9, Function::Gate, None, json!({"last": true, "active_wakes": 0})),
+        ]);
+        let lane = &timeline.hosts["host-1"];
+        let spans = |stretches: &[Stretch]| {
+            stretches.iter().map(|one| (one.from_s, one.to_s, one.why.clone())).collect::<Vec<_>>()
+        };
+        let closed = [(1.0, Some(2.0), "too hot".to_owned()), (2.0, Some(5.0), "stale".to_owned())];
+        assert_eq!(spans(&lane.closed), closed);
+        let cut = [(3.0, Some(6.0), "no session".to_owned()), (7.0, None, "no session".to_owned())];
+        assert_eq!(spans(&lane.cut), cut);
+        assert_eq!(lane.asks[0].text, "somebody asks for dev001, and gets a yes");
     }
 }

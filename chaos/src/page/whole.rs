@@ -1,46 +1,54 @@
-//! The whole page.
+//! The whole page of one run.
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 use super::{
     Timeline,
+    chain::{at_s, times, what_broke},
     drawing::{clock, draw},
+    style::{class, heading, page},
 };
 use crate::{
     experiment::Verdict,
-    fault::FaultProof,
     history::{Event, History},
-    oracle::{Checked, Violation},
+    oracle::Checked,
 };
 
-/// Events shown around one that broke something.
-const AROUND: usize = 12;
-/// Violations of one invariant that are told in full.
-const TOLD_MAX: usize = 3;
+/// Violations of one invariant that are marked in the picture.
+const MARKED_MAX: usize = 100;
 
-const STYLE: &str = "
-:root { color-scheme: light dark; --ink: #1c2430; --soft: #66707f; --line: #d8dde5; --ground: #f6f8fa; --page: #fff;
-  --good: #2e9d5b; --bad: #c93838; --awake: #4a86d9; --open: #b58a1b; --fault: #e3a23b; --cpu: #3b6fc4; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e4e8ee; --soft: #98a2b0; --line: #333c48; --ground: #1a2029;
-  --page: #12161d; } }
-body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--page); max-width: 68rem;
-  margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.5rem; margin: 0 0 .3rem; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
-.soft { color: var(--soft); } .badge { color: #fff; border-radius: .4rem; padding: .1rem .6rem; }
-.badge.held { background: var(--good); } .badge.other { background: var(--bad); } .badge.unsure { background: var(--open); }
-table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: .25rem .6rem;
-  border-bottom: 1px solid var(--line); vertical-align: top; } td.number, th.number { text-align: right; }
-tr.bad td { color: var(--bad); font-weight: 600; } tr.here td { background: color-mix(in srgb, var(--bad) 18%, transparent); }
-code, pre { font: 13px/1.45 ui-monospace, monospace; } pre { background: var(--ground); padding: .7rem; overflow-x: auto; }
-.wide { overflow-x: auto; } svg { width: 100%; min-width: 44rem; height: auto; }
-svg text { font: 10px system-ui, sans-serif; fill: var(--soft); } svg text.name { text-anchor: end; fill: var(--ink); }
-svg text.violation { fill: var(--bad); font-weight: 700; } .tick { stroke: var(--line); stroke-width: .5; }
-.ground { fill: var(--ground); } .cpu { fill: none; stroke: var(--cpu); stroke-width: 1; }
-.ceiling { stroke: var(--bad); stroke-width: .8; stroke-dasharray: 4 3; } .fault { fill: var(--fault); opacity: .75; }
-.death { stroke: var(--ink); stroke-width: 1; stroke-dasharray: 2 2; } line.violation { stroke: var(--bad); stroke-width: 1.2; }
-.wake.good { fill: var(--good); } .wake.bad { fill: var(--bad); } .wake.awake { fill: var(--awake); }
-.wake.open { fill: var(--open); }
-";
+/// A fault of the run: whom it was about, when it was on, and whether it bit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Struck {
+    pub kind: &'static str,
+    /// Whom and how strong, in words; may be empty.
+    pub what: String,
+    /// Seconds since the run began.
+    pub from_s: f64,
+    pub to_s: f64,
+    pub hits: u64,
+    pub opportunities: u64,
+    /// Still on in the end.
+    pub is_on: bool,
+}
+
+impl Struck {
+    pub(super) fn name(&self) -> String {
+        if self.what.is_empty() { self.kind.to_owned() } else { format!("{} ({})", self.kind, self.what) }
+    }
+
+    /// The proof, in words.
+    pub(super) fn bite(&self) -> String {
+        let count =
+            |count: u64, one: &str| if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") };
+        let chances = count(self.opportunities, "chance");
+        if self.hits == 0 {
+            format!("hit nobody in {chances}")
+        } else {
+            format!("{} in {chances}", count(self.hits, "hit"))
+        }
+    }
+}
 
 /// What is known of a run besides its history.
 #[derive(Debug, Clone, Copy)]
@@ -49,10 +57,14 @@ pub struct Told<'a> {
     pub title: &'a str,
     pub verdict: Verdict,
     pub invariants: &'a [Checked],
-    pub faults: &'a [FaultProof],
+    /// Those that must have had something to judge.
+    pub required: &'a [&'a str],
+    pub faults: &'a [Struck],
     pub not_recovered: &'a [String],
     /// The command that plays it again.
     pub replay: &'a str,
+    /// The command that makes a plan that does not hold smaller, where there is one.
+    pub shrink: Option<&'a str>,
     /// The plan, as it can be given to that command.
     pub plan: &'a str,
 }
@@ -61,143 +73,122 @@ pub struct Told<'a> {
 pub fn render(history: &History, told: &Told<'_>) -> String {
     let events = &history.events;
     let timeline = Timeline::of(events);
-    let broken: Vec<(&Checked, &Violation)> = told
+    let marks: Vec<(f64, &str)> = told
         .invariants
         .iter()
-        .flat_map(|one| one.violations.iter().take(TOLD_MAX).map(move |v| (one, v)))
+        .flat_map(|one| one.violations.iter().take(MARKED_MAX).map(|broken| (at_s(events, broken), one.id)))
         .collect();
-    let at = |i: u64| events.iter().find(|event| event.i == i).map_or(0.0, Event::t_s);
-    let marks: Vec<(f64, String)> = broken.iter().map(|(one, v)| (at(v.i), one.id.to_owned())).collect();
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (told.title) }
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
-                (head(history, told))
-                (what_broke(events, &broken, told))
-                h2 { "What happened when" }
-                p.soft { "Above, the faults; then for each host its CPU against the ceiling (dashed), and below it every attempt "
-                    "to wake an instance: green woke it, blue found it awake, red did not, yellow has no result. Dotted lines "
-                    "are deaths and restarts. Point at anything to read it." }
-                div.wide { (draw(&timeline, &marks)) }
-                (faults(told.faults))
-                (invariants(told.invariants))
-                h2 { "See it again" }
-                p { "The same seed is the same history, byte for byte." }
-                pre { (told.replay) }
-                details { summary { "The plan" } pre { (told.plan) } }
-            }
+    let is_broken = told.invariants.iter().any(|one| !one.violations.is_empty());
+    let body = html! {
+        (heading(told.title, told.verdict))
+        (head(history))
+        (verdict(events, told))
+        h2 { "What happened when" }
+        (legend())
+        div.wide { (draw(&timeline, told.faults, &marks)) }
+        @if is_broken {
+            h2 { "What broke, and the events that show it" }
+            p.soft { "Of each violation the story of its wake; the events that break the invariant are shaded. Point at a "
+                "row for the record as it is in the history." }
+            (what_broke(events, told.invariants, told.faults))
         }
+        (faults(told.faults))
+        (invariants(told))
+        h2 { "See it again" }
+        p { "The same plan with the same build is the same history, byte for byte:" }
+        pre { (told.replay) }
+        p { "With " code { "--keep DIR" } " it leaves the history, the databases and the log in a directory, with "
+            code { "--html FILE" } " this page." }
+        @if let Some(shrink) = told.shrink.filter(|_| is_broken) {
+            p { "This makes the plan as small as it gets while the same invariant breaks:" }
+            pre { (shrink) }
+        }
+        details { summary { "The plan, as " code { "replay --plan FILE" } " reads it" } pre { (told.plan) } }
     };
-    page.into_string()
+    page(told.title, &body)
 }
 
-fn head(history: &History, told: &Told<'_>) -> Markup {
-    let class = match told.verdict {
-        Verdict::Held => "held",
-        Verdict::Inconclusive | Verdict::Aborted => "unsure",
-        Verdict::Deviated
-        | Verdict::Violated
-        | Verdict::NotRecovered
-        | Verdict::Error
-        | Verdict::InvalidFile => "other",
-    };
+fn head(history: &History) -> Markup {
     let header = &history.header;
     let (first, last) = (history.events.first(), history.events.last());
-    let span = |event: Option<&Event>| event.map_or("", |event| event.wall.as_str()).to_owned();
+    let wall = |event: Option<&Event>| event.map_or("", |event| event.wall.as_str()).to_owned();
     html! {
-        h1 { (told.title) " " span class=(format!("badge {class}")) { (told.verdict.as_str()) } }
         p.soft { (header.experiment) ", seed " (header.seed) ", " (header.clock) " clock, "
-            (span(first)) " to " (span(last)) ", " (history.events.len()) " events" }
+            (wall(first)) " to " (wall(last)) ", " (history.events.len()) " events" }
     }
 }
 
-fn what_broke(events: &[Event], broken: &[(&Checked, &Violation)], told: &Told<'_>) -> Markup {
+/// The verdict in words, with its reason.
+fn verdict(events: &[Event], told: &Told<'_>) -> Markup {
+    let judged: u64 = told.invariants.iter().map(|one| one.checked).sum();
+    let bit = told.faults.iter().filter(|fault| fault.hits > 0).count();
+    let idle: Vec<&str> = told.invariants.iter().filter(|one| one.checked == 0).map(|one| one.id).collect();
+    let empty: Vec<&str> = idle.iter().copied().filter(|id| told.required.contains(id)).collect();
     html! {
-        h2 { "What broke" }
-        @if broken.is_empty() && told.not_recovered.is_empty() {
-            p { "Nothing: every invariant that was judged held." }
-        }
-        @for what in told.not_recovered { p { "Not recovered: " (what) "." } }
-        @for (one, violation) in broken {
-            p { strong { (one.id) } " " (violation.text) " " span.soft { "(" (one.statement) ")" } }
-            div.wide { (chain(events, violation)) }
-        }
-    }
-}
-
-/// The events that show it, and those just before, in order.
-fn chain(events: &[Event], violation: &Violation) -> Markup {
-    let is_of_it = |event: &Event| violation.chain.contains(&event.i);
-    let here = events.iter().position(|event| event.i == violation.i).unwrap_or(0);
-    let wake = events.get(here).and_then(|event| event.k.wake.as_deref());
-    // The story of the wake it is about; the neighbourhood where it is about none.
-    let of_wake =
-        |event: &&Event| wake.is_some() && event.k.wake.as_deref() == wake && event.i <= violation.i;
-    let mut shown: Vec<&Event> = events.iter().filter(of_wake).collect();
-    if shown.is_empty() {
-        shown.extend(&events[here.saturating_sub(AROUND)..=here.min(events.len().saturating_sub(1))]);
-    }
-    shown.extend(events.iter().filter(|event| is_of_it(event)));
-    shown.sort_by_key(|event| event.i);
-    shown.dedup_by_key(|event| event.i);
-    let skip = shown.len().saturating_sub(2 * AROUND);
-    shown = shown
-        .into_iter()
-        .enumerate()
-        .filter(|(at, event)| *at >= skip || is_of_it(event))
-        .map(|(_, e)| e)
-        .collect();
-    html! {
-        table {
-            tr { th.number { "event" } th { "at" } th { "who" } th { "what" } th { "of" } th { "details" } }
-            @for event in shown {
-                tr class=[is_of_it(event).then_some("here")] {
-                    td.number { (event.i) }
-                    td { (clock(event.t_s())) }
-                    td { (event.node) }
-                    td { (name(event)) }
-                    td { (of(event)) }
-                    td { @if !event.v.is_null() { code { (event.v.to_string()) } } }
+        div class=(format!("verdict {}", class(told.verdict))) {
+            @for one in told.invariants {
+                @if let Some(first) = one.violations.first() {
+                    p { strong { (one.id) " was broken " (times(one.violations.len())) } ", first " (clock(at_s(events, first)))
+                        " after the start: " (first.text) "." }
                 }
             }
+            @for what in told.not_recovered { p { strong { "Not recovered: " } (what) "." } }
+            @for fault in told.faults.iter().filter(|fault| fault.is_on) {
+                p { strong { "Not recovered: " } (fault.name()) " is still on." }
+            }
+            @if !empty.is_empty() {
+                p { strong { "There was nothing to judge for " (empty.join(", ")) } ": this run proves nothing of it." }
+            }
+            @if told.verdict == Verdict::Held {
+                p { strong { "Nothing broke." } " " (told.invariants.len() - idle.len()) " invariants had something to judge, and "
+                    "held." @if !idle.is_empty() { " Nothing was judged for " (idle.join(", ")) "." } }
+            }
+            p { (judged) " cases were judged. "
+                @if told.faults.is_empty() { "There were no faults." }
+                @else { (bit) " of " (told.faults.len()) " faults met somebody." } }
+            p { "Again: " code { (told.replay) } }
         }
     }
 }
 
-fn name(event: &Event) -> String {
-    let word = |value: serde_json::Result<serde_json::Value>| {
-        value.ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
-    };
-    let (function, kind) = (word(serde_json::to_value(event.f)), word(serde_json::to_value(event.kind)));
-    if kind == "ok" { function.replace('_', " ") } else { format!("{} ({kind})", function.replace('_', " ")) }
+fn legend() -> Markup {
+    let kinds = [
+        ("fault", "fault (dashed: it hit nobody)"),
+        ("cpu", "CPU of the host as it reports it"),
+        ("limit", "its ceiling"),
+        ("cut", "no session with the controller"),
+        ("shut", "gate closed: nothing may start"),
+        ("ask", "a person asks, or finds an instance asleep"),
+        ("good", "attempt that woke"),
+        ("awake", "found it awake"),
+        ("bad", "did not wake"),
+        ("open", "no result"),
+        ("death", "death or restart"),
+        ("line", "invariant broken"),
+    ];
+    html! {
+        div.legend { @for (class, what) in kinds { span { i class=(class) {} (what) } } }
+        p.soft { "Hours, minutes and seconds since the run began. Point at anything to read it." }
+    }
 }
 
-fn of(event: &Event) -> String {
-    let key = &event.k;
-    let attempt = key.attempt.map(|attempt| format!("attempt {attempt}"));
-    let parts = [key.instance.clone(), key.host.clone(), key.window.clone(), attempt];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
-}
-
-fn faults(faults: &[FaultProof]) -> Markup {
+fn faults(faults: &[Struck]) -> Markup {
     html! {
         h2 { "Faults, and whether they bit" }
         @if faults.is_empty() { p { "None were planned." } } @else {
             div.wide { table {
-                tr { th { "fault" } th.number { "hits" } th.number { "of" } th { "proven" } th { "over" } }
-                @for proof in faults {
-                    tr class=[(proof.on).then_some("bad")] {
-                        td { (proof.kind) }
-                        td.number { (proof.hits) }
-                        td.number { (proof.opportunities) }
-                        td { @if proof.hits > 0 { "yes" } @else { "no: it met nobody" } }
-                        td { @if proof.on { "no" } @else { "yes" } }
+                tr { th { "fault" } th { "whom, and how strong" } th.number { "from" } th.number { "to" } th.number { "hits" }
+                    th.number { "chances" } th { "proven" } th { "over" } }
+                @for fault in faults {
+                    tr class=[if fault.is_on { Some("bad") } else { (fault.hits == 0).then_some("doubt") }] {
+                        td { (fault.kind) }
+                        td { (fault.what) }
+                        td.number { (clock(fault.from_s)) }
+                        td.number { (clock(fault.to_s)) }
+                        td.number { (fault.hits) }
+                        td.number { (fault.opportunities) }
+                        td { @if fault.hits > 0 { "yes" } @else { "no: it met nobody" } }
+                        td { @if fault.is_on { "no" } @else { "yes" } }
                     }
                 }
             } }
@@ -205,17 +196,19 @@ fn faults(faults: &[FaultProof]) -> Markup {
     }
 }
 
-fn invariants(invariants: &[Checked]) -> Markup {
+fn invariants(told: &Told<'_>) -> Markup {
     html! {
         h2 { "Invariants" }
         div.wide { table {
-            tr { th { "" } th { "statement" } th.number { "judged" } th.number { "violated" } }
-            @for one in invariants {
-                tr class=[(!one.violations.is_empty()).then_some("bad")] {
+            tr { th { "" } th { "statement" } th.number { "judged" } th.number { "broken" } th { "" } }
+            @for one in told.invariants {
+                @let is_broken = !one.violations.is_empty();
+                tr class=[if is_broken { Some("bad") } else { (one.checked == 0).then_some("doubt") }] {
                     td { (one.id) }
                     td { (one.statement) }
                     td.number { (one.checked) }
                     td.number { (one.violations.len()) }
+                    td { @if is_broken { "broken" } @else if one.checked == 0 { "nothing to judge" } @else { "held" } }
                 }
             }
         } }
@@ -227,7 +220,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::history::{Function, Header, Key, Kind};
+    use crate::{
+        history::{Function, Header, Key, Kind},
+        oracle::Violation,
+    };
 
     fn event(i: u64, f: Function, wake: Option<&str>) -> Event {
         Event {
@@ -256,15 +252,24 @@ mod tests {
         let history = History { header: Header::new("sim", 7, "virtual", "UTC"), events };
         let verdict = if violations.is_empty() { Verdict::Held } else { Verdict::Violated };
         let checked = Checked { checked: 2, violations, ..Checked::new("S4", "one effect") };
-        let proof =
-            FaultProof { kind: "link.reset", from_s: 0, until_s: 1, hits: 0, opportunities: 3, on: false };
+        let struck = |what: &str, from_s: f64| Struck {
+            kind: "link.reset",
+            what: what.into(),
+            from_s,
+            to_s: from_s + 2.0,
+            hits: 0,
+            opportunities: 3,
+            is_on: false,
+        };
         let told = Told {
             title: "seed 7",
             verdict,
             invariants: &[checked],
-            faults: &[proof],
+            required: &["S4", "S9"],
+            faults: &[struck("host-1", 2.0), struck("host-2", 0.0)],
             not_recovered: &[],
             replay: "reveille-chaos replay --seed 7",
+            shrink: Some("reveille-chaos shrink --seed 7"),
             plan: "{}",
         };
         render(&history, &told)
@@ -274,7 +279,16 @@ mod tests {
     fn a_page_says_what_broke_why_and_how_to_see_it_again() {
         let violation = Violation { i: 3, text: "two effects".into(), chain: vec![1, 3] };
         let page = page(vec![violation]);
-        for text in ["violated", "two effects", "endpoint effect", "it met nobody", "replay --seed 7"] {
+        for text in [
+            "violated",
+            "S4 was broken once",
+            "first 0:00:03 after the start: two effects",
+            "the call takes effect: dev1 is told to start",
+            "Faults that were on: link.reset (host-1).",
+            "it met nobody",
+            "replay --seed 7",
+            "shrink --seed 7",
+        ] {
             assert!(page.contains(text), "no {text} in {page}");
         }
         assert_eq!(page.matches("class=\"here\"").count(), 2, "both effects are marked");
@@ -288,6 +302,10 @@ mod tests {
     #[test]
     fn a_page_of_a_run_that_held_says_so() {
         let page = page(Vec::new());
-        assert!(page.contains("every invariant that was judged held") && page.contains("badge held"));
+        assert!(
+            page.contains("1 invariants had something to judge, and held.") && page.contains("badge held"),
+            "{page}"
+        );
+        assert!(!page.contains("shrink --seed 7"), "there is nothing to make smaller");
     }
 }

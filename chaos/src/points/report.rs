@@ -248,7 +248,7 @@ mod tests {
     fn checked(count: u64, broken: bool) -> Checked {
         let violation = Violation { i: 1, text: "two effects".into(), chain: vec![1] };
         let violations = if broken { vec![violation] } else { Vec::new() };
-        Checked { id: "S4", statement: "one effect", checked: count, violations }
+        Checked { checked: count, violations, ..Checked::new("S4", "one effect") }
     }
 
     fn outcome(died: bool, checked: Checked, problems: &[&str]) -> RunOutcome {

@@ -1,10 +1,10 @@
 //! Days in seconds: the real controller and real agents under a clock that leaps from one event to the next, without a
 //! socket, and with the same history for the same seed.
 
+pub mod corpus;
 mod draw;
 pub mod fault;
 mod inject;
-pub mod junit;
 pub mod node;
 pub mod outcome;
 pub mod plan;
@@ -15,7 +15,9 @@ pub mod run;
 pub mod shrink;
 pub mod stage;
 pub mod sweep;
+pub mod written;
 
+pub use corpus::Corpus;
 pub use fault::Planned;
 pub use outcome::SimOutcome;
 pub use plan::Plan;

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Invariants that must have had something to judge.
-const REQUIRED: [&str; 4] = ["S2", "S3", "S4", "L4"];
+pub(super) const REQUIRED: [&str; 4] = ["S2", "S3", "S4", "L4"];
 
 #[derive(Debug, Clone, Serialize)]
 pub struct SimOutcome {
@@ -63,6 +63,25 @@ impl SimOutcome {
     /// Each violated invariant with its first violation.
     pub fn violations(&self) -> impl Iterator<Item = (&'static str, &oracle::Violation)> {
         self.invariants.iter().filter_map(|one| Some((one.id, one.violations.first()?)))
+    }
+}
+
+impl SimOutcome {
+    /// In words, why it did not hold; empty where it did.
+    pub fn why(&self) -> Vec<String> {
+        let violated =
+            self.violations().map(|(id, first)| format!("{id} at event {}: {}", first.i, first.text));
+        let mut why: Vec<String> = violated.chain(self.not_recovered.iter().cloned()).collect();
+        if self.verdict == Verdict::Inconclusive {
+            let empty = self.invariants.iter().filter(|one| one.checked == 0 && REQUIRED.contains(&one.id));
+            why.extend(empty.map(|one| format!("there was nothing to judge for {}", one.id)));
+        }
+        why
+    }
+
+    /// Ids of the violated invariants, each with its first violation.
+    pub fn violated(&self) -> BTreeMap<&'static str, String> {
+        self.violations().map(|(id, first)| (id, first.text.clone())).collect()
     }
 }
 

@@ -1,5 +1,8 @@
 //! What one seed plays: the world, the hours, and which faults happen when. Drawn from the seed and nothing else.
 
+use std::path::Path;
+
+use anyhow::Context as _;
 use rand::{RngExt, rngs::StdRng};
 use serde::{Deserialize, Serialize};
 
@@ -133,6 +136,18 @@ const INSTANCES_MAX: usize = 5_000;
 const PLAYED_S_MAX: u32 = 6 * 86_400;
 
 impl Plan {
+    /// From a file; what is read can be played.
+    pub fn read(path: &Path) -> anyhow::Result<Self> {
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()))?;
+        let plan: Self =
+            serde_json::from_str(&text).with_context(|| format!("{} is not a plan", path.display()))?;
+        plan.check()
+            .map_err(anyhow::Error::msg)
+            .with_context(|| format!("{} cannot be played", path.display()))?;
+        Ok(plan)
+    }
+
     /// Whether it can be played; the error says what cannot.
     pub fn check(&self) -> Result<(), String> {
         let within = |name: &str, value: u64, low: u64, high: u64| {

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use comfy_table::{ContentArrangement, Table};
 use reveille_controller::report::STYLE;
 
-use super::{Plan, SimOutcome, Sweep, shrink::Shrunk};
-use crate::{history::History, page};
+use super::{Plan, Planned, SimOutcome, Sweep, corpus::Corpus, outcome::REQUIRED, shrink::Shrunk};
+use crate::{history::History, page, world::host_id};
 
 /// Failing seeds that are shown; all are in the JSON.
 const SHOWN_MAX: usize = 10;
@@ -43,11 +43,12 @@ impl Sweep {
         }
         let _ = writeln!(
             text,
-            "{} seeds: {} held, {} violated, {} not recovered, {} inconclusive, {} errors\n\
+            "{} seeds{}: {} held, {} violated, {} not recovered, {} inconclusive, {} errors\n\
              {:.0} simulated hours in {:.0} s: {:.1} a second, {:.0} seeds a minute\n\
              determinism: {} seeds played twice, {} diverged\n\
              verdict: {}",
             self.seeds,
+            self.of_range(),
             self.held,
             self.violated,
             self.not_recovered,
@@ -61,6 +62,33 @@ impl Sweep {
             self.determinism.diverged,
             self.verdict.as_str(),
         );
+        text
+    }
+}
+
+impl Sweep {
+    /// How many seeds there would have been, where not all were played.
+    pub(super) fn of_range(&self) -> String {
+        match self.left_out {
+            0 => String::new(),
+            left_out => format!(" of {} (as many as fitted into the time)", self.seeds + left_out),
+        }
+    }
+}
+
+impl Corpus {
+    pub fn render(&self) -> String {
+        let mut entries = table(["plan", "verdict", "s", "why"]);
+        for entry in &self.entries {
+            let cells = [entry.id.clone(), entry.verdict.as_str().to_owned(), format!("{:.1}", entry.wall_s)];
+            entries.add_row(cells.into_iter().chain([entry.why.join("; ")]));
+        }
+        let mut text = format!("{entries}\n\n");
+        for entry in self.failing() {
+            let _ = writeln!(text, "{} {}: {}", entry.id, entry.verdict.as_str(), entry.replay);
+        }
+        let (held, all) = (self.entries.len() - self.failing().count(), self.entries.len());
+        let _ = writeln!(text, "{held} of {all} plans held\nverdict: {}", self.verdict.as_str());
         text
     }
 }
@@ -79,11 +107,8 @@ impl SimOutcome {
         );
         let mut faults = table(["fault", "from s", "for s", "what"]);
         for planned in &plan.faults {
-            let what = serde_json::to_value(&planned.what).unwrap_or_default();
-            let what = what.as_object().into_iter().flatten().filter(|(name, _)| *name != "kind");
-            let what: Vec<String> = what.map(|(name, value)| format!("{name} {value}")).collect();
             let (at, length) = (planned.at_s.to_string(), planned.for_s.to_string());
-            faults.add_row([planned.kind().to_owned(), at, length, what.join(", ")]);
+            faults.add_row([planned.kind().to_owned(), at, length, about(planned)]);
         }
         let mut invariants = table(["invariant", "judged", "violated", "first"]);
         for one in &self.invariants {
@@ -119,17 +144,65 @@ impl SimOutcome {
     pub fn page(&self, history: &History, replay: &str) -> String {
         let plan = serde_json::to_string_pretty(&self.plan).unwrap_or_default();
         let title = format!("Simulated morning of seed {}", self.seed);
+        // Only what has faults or people can be made smaller, and `shrink` draws no calm mornings.
+        let shrink = (!replay.contains("--calm")).then(|| replay.replacen(" replay ", " shrink ", 1));
         let told = page::Told {
             title: &title,
             verdict: self.verdict,
             invariants: &self.invariants,
-            faults: &self.faults,
+            required: &REQUIRED,
+            faults: &self.struck(history),
             not_recovered: &self.not_recovered,
             replay,
+            shrink: shrink.as_deref(),
             plan: &plan,
         };
         page::render(history, &told)
     }
+
+    /// The faults as they were, in the order in which they began.
+    fn struck(&self, history: &History) -> Vec<page::Struck> {
+        let began_s = page::Timeline::of(&history.events).began_s;
+        let mut planned: Vec<&Planned> = self.plan.faults.iter().collect();
+        let mut struck: Vec<page::Struck> = Vec::new();
+        for proof in &self.faults {
+            let from_s = proof.from_s as f64 - began_s;
+            // Of one kind there may be several, on different hosts, which begin in their order.
+            let place = planned.iter().position(|planned| {
+                planned.kind() == proof.kind && (f64::from(planned.at_s) - from_s).abs() < 2.0
+            });
+            let what = place.map_or(String::new(), |place| about(planned.remove(place)));
+            struck.push(page::Struck {
+                kind: proof.kind,
+                what,
+                from_s,
+                to_s: proof.until_s as f64 - began_s,
+                hits: proof.hits,
+                opportunities: proof.opportunities,
+                is_on: proof.on,
+            });
+        }
+        struck.sort_by(|one, other| one.from_s.total_cmp(&other.from_s));
+        struck
+    }
+}
+
+/// Whom a fault is about and how strong it is, as its plan says.
+fn about(planned: &Planned) -> String {
+    let told = serde_json::to_value(&planned.what).unwrap_or_default();
+    let hosts = planned.hosts.iter().map(|host| host_id(*host).to_string());
+    let params = told.as_object().into_iter().flatten().map(|(name, value)| {
+        match (value.as_str(), value.as_u64(), value.as_f64()) {
+            (Some(text), ..) => format!("{name} {text}"),
+            (None, None, Some(value)) => format!("{name} {value:.2}"),
+            _ => format!("{name} {value}"),
+        }
+    });
+    let mut parts: Vec<String> = hosts.chain(params).collect();
+    if !planned.instances.is_empty() {
+        parts.push(format!("{} instances", planned.instances.len()));
+    }
+    parts.join(", ")
 }
 
 impl Shrunk {
@@ -148,5 +221,28 @@ impl Shrunk {
             size(&self.to),
             self.runs,
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::experiment::catalogue::FaultKind;
+
+    #[test]
+    fn a_fault_is_told_by_whom_it_is_about_and_how_strong_it_is() {
+        let said = |kind: &str, params: serde_json::Value, hosts: &[usize], instances: &[usize]| {
+            let params = params.as_object().cloned().unwrap_or_default();
+            let what = FaultKind::read(kind, &params).expect("a kind");
+            let (hosts, instances) = (hosts.to_vec(), instances.to_vec());
+            about(&Planned { at_s: 1, for_s: 2, hosts, instances, what })
+        };
+        let one_way = json!({"direction": "to_controller"});
+        assert_eq!(said("link.one_way", one_way, &[1], &[]), "host-2, direction to_controller");
+        let error = said("endpoint.http_error", json!({"share": 0.456}), &[], &[3, 4]);
+        assert!(error.contains("share 0.46") && error.ends_with("2 instances"), "{error}");
+        assert_eq!(said("link.partition", json!({}), &[0, 2], &[]), "host-1, host-3");
     }
 }

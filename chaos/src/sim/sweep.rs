@@ -3,12 +3,14 @@
 use std::{
     collections::BTreeMap,
     ops::Range,
+    panic::Location,
     path::PathBuf,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use anyhow::Context as _;
@@ -16,7 +18,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::{Plan, SimOutcome, room, run};
-use crate::{experiment::Verdict, history::History};
+use crate::{experiment::Verdict, history::History, oracle::Checked};
 
 /// One seed of so many is played twice.
 const TWICE_EVERY: u64 = 20;
@@ -29,6 +31,8 @@ pub struct SweepSpec {
     pub jobs: usize,
     /// Histories of seeds that did not hold are kept in this directory.
     pub keep: Option<PathBuf>,
+    /// Seeds that would not be over by then are left out; one is played however long it takes.
+    pub budget: Option<Duration>,
 }
 
 /// Seeds that were played twice.
@@ -46,6 +50,8 @@ pub struct Failing {
     pub seed: u64,
     pub verdict: Verdict,
     pub why: Vec<String>,
+    /// Ids of the violated invariants, each with its first violation.
+    pub violated: BTreeMap<&'static str, String>,
     /// The command that plays it again.
     pub replay: String,
     pub plan: Plan,
@@ -59,6 +65,19 @@ pub struct Played {
     pub wall_s: f64,
 }
 
+/// An invariant: what it says, and where its judge is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rule {
+    pub statement: &'static str,
+    pub judge: &'static Location<'static>,
+}
+
+impl Rule {
+    pub fn of(checked: &Checked) -> Self {
+        Self { statement: checked.statement, judge: checked.judge }
+    }
+}
+
 /// How often a kind of fault was planned, and in how many runs it bit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Proven {
@@ -69,7 +88,10 @@ pub struct Proven {
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Sweep {
+    /// Seeds that were played.
     pub seeds: u64,
+    /// Seeds of the range that did not fit into the budget.
+    pub left_out: u64,
     pub held: u64,
     pub deviated: u64,
     pub violated: u64,
@@ -84,6 +106,9 @@ pub struct Sweep {
     pub faults: BTreeMap<&'static str, Proven>,
     /// Cases judged and violations, by invariant.
     pub invariants: BTreeMap<&'static str, (u64, u64)>,
+    /// What each of them says, and where its judge is.
+    #[serde(skip)]
+    pub rules: BTreeMap<&'static str, Rule>,
     pub failing: Vec<Failing>,
     #[serde(skip)]
     pub played: Vec<Played>,
@@ -95,8 +120,19 @@ pub fn sweep(spec: &SweepSpec, told: &(dyn Fn(u64) + Sync)) -> anyhow::Result<Sw
     let began = Instant::now();
     let (next, done) = (AtomicU64::new(spec.seeds.start), AtomicU64::new(0));
     let sweep = Mutex::new(Sweep::new(spec));
+    let jobs = spec.jobs.max(1);
+    let is_time_up = |seed: u64| {
+        let Some(budget) = spec.budget.filter(|_| seed > spec.seeds.start) else { return false };
+        let (spent, done) = (began.elapsed(), done.load(Ordering::Relaxed));
+        // What one has taken, another will.
+        let one = spent.as_secs_f64() * jobs as f64 / done.max(1) as f64;
+        done > 0 && spent.as_secs_f64() + one > budget.as_secs_f64() || spent >= budget
+    };
     let work = || {
         loop {
+            if is_time_up(next.load(Ordering::Relaxed)) {
+                return;
+            }
             let seed = next.fetch_add(1, Ordering::Relaxed);
             if seed >= spec.seeds.end {
                 return;
@@ -106,8 +142,10 @@ pub fn sweep(spec: &SweepSpec, told: &(dyn Fn(u64) + Sync)) -> anyhow::Result<Sw
             told(done.fetch_add(1, Ordering::Relaxed) + 1);
         }
     };
-    thread::scope(|scope| (0..spec.jobs.max(1)).for_each(|_| drop(scope.spawn(work))));
+    thread::scope(|scope| (0..jobs).for_each(|_| drop(scope.spawn(work))));
     let mut sweep = sweep.into_inner().unwrap_or_else(PoisonError::into_inner);
+    sweep.seeds = sweep.played.len() as u64;
+    sweep.left_out = spec.seeds.end.saturating_sub(spec.seeds.start).saturating_sub(sweep.seeds);
     sweep.wall_s = began.elapsed().as_secs_f64();
     sweep.failing.sort_by_key(|failing| failing.seed);
     sweep.played.sort_by_key(|played| played.seed);
@@ -154,6 +192,7 @@ impl Sweep {
     pub(super) fn new(spec: &SweepSpec) -> Self {
         Self {
             seeds: spec.seeds.end.saturating_sub(spec.seeds.start),
+            left_out: 0,
             held: 0,
             deviated: 0,
             violated: 0,
@@ -166,6 +205,7 @@ impl Sweep {
             coverage: BTreeMap::new(),
             faults: BTreeMap::new(),
             invariants: BTreeMap::new(),
+            rules: BTreeMap::new(),
             failing: Vec::new(),
             played: Vec::new(),
             verdict: Verdict::Error,
@@ -180,7 +220,8 @@ impl Sweep {
                 self.played.push(Played { seed, verdict: Verdict::Error, wall_s: 0.0 });
                 let (verdict, why) = (Verdict::Error, vec![format!("{error:#}")]);
                 let (replay, plan) = (replay(seed, spec), plan(seed, spec.swarm));
-                return self.failing.push(Failing { seed, verdict, why, replay, plan });
+                let violated = BTreeMap::new();
+                return self.failing.push(Failing { seed, verdict, why, violated, replay, plan });
             }
         };
         self.played.push(Played { seed, verdict: outcome.verdict, wall_s: outcome.wall_s });
@@ -198,6 +239,7 @@ impl Sweep {
             let (checked, violations) = self.invariants.entry(one.id).or_default();
             *checked += one.checked;
             *violations += one.violations.len() as u64;
+            self.rules.insert(one.id, Rule::of(one));
         }
         if let Some(again) = again {
             self.determinism.checked += 1;
@@ -215,11 +257,9 @@ impl Sweep {
             Verdict::Aborted | Verdict::Error | Verdict::InvalidFile => &mut self.error,
         } += 1;
         if outcome.verdict != Verdict::Held {
-            let violated =
-                outcome.violations().map(|(id, first)| format!("{id} at event {}: {}", first.i, first.text));
-            let why = violated.chain(outcome.not_recovered.iter().cloned()).collect();
+            let (why, violated) = (outcome.why(), outcome.violated());
             let (replay, plan) = (replay(seed, spec), outcome.plan.clone());
-            self.failing.push(Failing { seed, verdict: outcome.verdict, why, replay, plan });
+            self.failing.push(Failing { seed, verdict: outcome.verdict, why, violated, replay, plan });
         }
     }
 
@@ -247,5 +287,25 @@ impl Sweep {
 
     pub fn simulated_hours_per_s(&self) -> f64 {
         self.simulated_hours / self.wall_s.max(1e-9)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_seeds_as_fit_are_played_and_one_in_any_case() {
+        let budget = Some(Duration::from_millis(1));
+        let spec = SweepSpec { seeds: 3..9, swarm: false, jobs: 1, keep: None, budget };
+        let swept = sweep(&spec, &|_| {}).expect("played");
+        assert_eq!((swept.seeds, swept.left_out, swept.played.len()), (1, 5, 1));
+        assert_eq!(swept.held + swept.failing.len() as u64, 1);
+        assert!(
+            swept.render().contains("1 seeds of 6 (as many as fitted into the time)"),
+            "{}",
+            swept.render()
+        );
+        assert!(swept.rules["S2"].judge.file().ends_with("s2_fail_closed.rs"));
     }
 }
