@@ -7,6 +7,7 @@ mod inject;
 pub mod junit;
 pub mod node;
 pub mod outcome;
+mod person;
 pub mod plan;
 mod play;
 pub mod report;
