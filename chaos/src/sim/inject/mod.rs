@@ -53,7 +53,7 @@ pub(super) async fn on(play: &mut Play, place: usize) -> anyhow::Result<Option<u
         }
         FaultKind::ControllerOverload(fault) => load::rush(play, place, &fault),
         FaultKind::ControllerConfigChange(_) | FaultKind::OperatorKillSwitch(_) => {
-            operator::follow(play).await;
+            follow(play).await;
             None
         }
         FaultKind::StoreHang(_) | FaultKind::StoreSlow(_) => {
@@ -116,7 +116,7 @@ pub(super) async fn off(play: &mut Play, place: usize) -> anyhow::Result<()> {
             play.stage.controller_starts().await?;
         }
         FaultKind::ControllerConfigChange(_) | FaultKind::OperatorKillSwitch(_) => {
-            operator::follow(play).await;
+            follow(play).await;
         }
         FaultKind::StoreHang(_) | FaultKind::StoreSlow(_) | FaultKind::StoreBusy(_) => {
             store::clears(play, place);
