@@ -5,8 +5,9 @@
 //! happens, between a question and its answer. It lives beside the clock, for the same reason: both ends wait.
 
 use std::{
+    cell::Cell,
     fmt,
-    pin::pin,
+    pin::{Pin, pin},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -20,24 +21,57 @@ use tokio::{
     task::{self, JoinError},
 };
 
+/// What is asked of a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    Statement,
+    /// A whole transaction, which writes.
+    Transaction,
+}
+
+/// Where whoever asks a database waits for the turn: it opens in its own time.
+pub type Gate = Arc<dyn Fn(Asked) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+
 /// Cheap to clone; by default tasks wait and threads do not.
 #[derive(Clone, Default)]
-pub struct Waits(Option<Handle>);
+pub struct Waits {
+    elsewhere: Option<Handle>,
+    gate: Option<Gate>,
+}
+
+thread_local! {
+    /// Whether this thread waits in place now.
+    static IS_WAITING: Cell<bool> = const { Cell::new(false) };
+}
 
 impl Waits {
     /// The thread waits. What is waited for lives in the runtime of `elsewhere`, which must run on threads of its own.
     pub fn in_place(elsewhere: Handle) -> Self {
-        Self(Some(elsewhere))
+        Self { elsewhere: Some(elsewhere), gate: None }
+    }
+
+    /// The same, behind a gate: a database that is slow by the runtime's clock.
+    #[must_use]
+    pub fn behind(self, gate: Gate) -> Self {
+        Self { gate: Some(gate), ..self }
+    }
+
+    /// Waits at the gate, if there is one. Who is through already is not held within what is waited for: the thread would
+    /// stand still in front of a gate that opens by the clock it holds.
+    pub async fn turn(&self, asked: Asked) {
+        if let Some(gate) = self.gate.as_ref().filter(|_| !IS_WAITING.get()) {
+            gate(asked).await;
+        }
     }
 
     /// Whether the thread waits.
     pub fn are_in_place(&self) -> bool {
-        self.0.is_some()
+        self.elsewhere.is_some()
     }
 
     /// Waits for `answer`.
     pub async fn until<F: Future>(&self, answer: F) -> F::Output {
-        match &self.0 {
+        match &self.elsewhere {
             None => answer.await,
             Some(elsewhere) => {
                 let _entered = elsewhere.enter();
@@ -52,7 +86,7 @@ impl Waits {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, JoinError> {
-        match &self.0 {
+        match &self.elsewhere {
             None => task::spawn_blocking(work).await,
             Some(_) => Ok(work()),
         }
@@ -79,8 +113,18 @@ impl Wake for Unpark {
     }
 }
 
+/// What this thread did before is what it does again afterwards, even where what was waited for panics.
+struct Waiting(bool);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        IS_WAITING.set(self.0);
+    }
+}
+
 /// Polls until it is ready, without leaving this thread.
 fn here<F: Future>(answer: F) -> F::Output {
+    let _waiting = Waiting(IS_WAITING.replace(true));
     let mut answer = pin!(answer);
     let unpark = Arc::new(Unpark { thread: thread::current(), woken: AtomicBool::new(false) });
     let waker = Arc::clone(&unpark).into();
@@ -158,6 +202,21 @@ mod tests {
             sum
         }));
         assert_eq!(sum, 499_500);
+        drop(elsewhere);
+    }
+
+    #[test]
+    fn a_gate_holds_who_asks_and_nobody_within() {
+        let elsewhere = elsewhere();
+        let gate: Gate = Arc::new(|_| Box::pin(tokio::time::sleep(Duration::from_secs(9))));
+        let waits = Waits::in_place(elsewhere.handle().clone()).behind(gate);
+        stopped_clock().block_on(async move {
+            let began = Instant::now();
+            waits.turn(Asked::Statement).await;
+            assert_eq!(began.elapsed(), Duration::from_secs(9));
+            waits.until(waits.turn(Asked::Transaction)).await;
+            assert_eq!(began.elapsed(), Duration::from_secs(9));
+        });
         drop(elsewhere);
     }
 

@@ -48,9 +48,20 @@ impl Bite {
         endpoints_of(&self.what).is_none_or(|some| some.contains(&through)) && self.meets(host, instance)
     }
 
+    /// Whether it is on for a host, without being met.
+    pub(super) fn is_on_host(&self, host: usize) -> bool {
+        self.span.on() && self.hosts.has(host)
+    }
+
+    /// Itself, and a number of its own from 0 to 1.
+    pub(super) fn with_draw(&mut self) -> (&FaultKind, f64) {
+        let drawn = self.rng.random();
+        (&self.what, drawn)
+    }
+
     /// Whether a second of a host is met.
     pub(super) fn meets_host(&mut self, host: usize) -> bool {
-        let is_met = self.span.on() && self.hosts.has(host);
+        let is_met = self.is_on_host(host);
         if is_met {
             self.span.count(true);
         }
@@ -68,6 +79,10 @@ fn share_of(what: &FaultKind) -> f64 {
         FaultKind::EndpointLostResponse(fault) => fault.share,
         FaultKind::EndpointHalfOpen(fault) => fault.share,
         FaultKind::EndpointNeverUp(fault) => fault.share,
+        FaultKind::EndpointGarbage(fault) => fault.share,
+        FaultKind::EndpointSlowDrip(fault) => fault.share,
+        FaultKind::DataDuplicate(fault) => fault.share,
+        FaultKind::DataLate(fault) => fault.share,
         _ => 1.0,
     };
     share.clamp(0.0, 1.0)

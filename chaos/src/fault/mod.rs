@@ -69,4 +69,23 @@ impl Faults {
         let met = self.0.values_mut().filter(|fault| fault.kind() == kind);
         met.filter_map(|fault| fault.meets_host(host).then(|| (fault.what(), fault.span.from_s()))).collect()
     }
+
+    /// Whether one of this kind is on.
+    pub fn is_on(&self, kind: &str) -> bool {
+        self.0.values().any(|fault| fault.kind() == kind && fault.span.on())
+    }
+
+    /// As [`Faults::on_host`], by somebody who only looks.
+    pub fn seen_on_host(&self, kind: &str, host: usize) -> Vec<&FaultKind> {
+        let met = self.0.values().filter(|fault| fault.kind() == kind && fault.is_on_host(host));
+        met.map(Bite::what).collect()
+    }
+
+    /// As [`Faults::meets`], of a line about an instance in the log.
+    pub fn meets_line(&mut self, kind: &str, host: usize, instance: usize) -> Option<(&FaultKind, f64)> {
+        self.0.values_mut().find_map(|fault| {
+            let is_met = fault.kind() == kind && fault.meets(host, instance);
+            if is_met { Some(fault.with_draw()) } else { None }
+        })
+    }
 }

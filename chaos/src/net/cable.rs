@@ -10,39 +10,47 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{Flow, Weather, weather::Met};
+use super::{Flow, Meeting, Weather, weather::Met};
 
 /// Bytes that fit between an end and the line.
 const BUFFER_BYTES: usize = 64 * 1024;
 /// Pieces on their way; whoever sends more waits, as with a real line.
 const PIECES_MAX: usize = 256;
+/// Bytes of a packet; a piece is sent in so many.
+const PACKET_BYTES: usize = 1_460;
+/// After this time a packet that was not acknowledged is sent anew, and after twice as long the next time.
+const SENT_ANEW_AFTER: Duration = Duration::from_millis(200);
+const SENT_ANEW_AFTER_MAX: Duration = Duration::from_secs(60);
 
 /// The two ends of a new line; the first is the caller's.
 pub(super) fn lay(weather: watch::Receiver<Weather>, met: Met, rng: StdRng) -> (DuplexStream, DuplexStream) {
     let (caller, near) = tokio::io::duplex(BUFFER_BYTES);
     let (called, far) = tokio::io::duplex(BUFFER_BYTES);
     // Cut as soon as it is laid, not as soon as it has had its first turn.
-    let cuts = weather.borrow().cuts;
-    tokio::spawn(lie((near, far), (weather, cuts), met, rng));
+    let born = *weather.borrow();
+    tokio::spawn(lie((near, far), (weather, born), met, rng));
     (caller, called)
 }
 
 /// Both directions. Dropping both ends tells those who hold the others.
 async fn lie(
     (near, far): (DuplexStream, DuplexStream),
-    (weather, cuts): (watch::Receiver<Weather>, u64),
+    (weather, born): (watch::Receiver<Weather>, Weather),
     met: Met,
     mut rng: StdRng,
 ) {
     let (near_read, near_write) = split(near);
     let (far_read, far_write) = split(far);
     let other = StdRng::seed_from_u64(rng.random());
-    let mut is_cut = weather.clone();
+    let mut ends = weather.clone();
+    let is_over = |weather: &Weather| weather.cuts != born.cuts || weather.told > born.orphaned;
+    let there = Way { flow: |weather| weather.there, weather: weather.clone(), born, met: &met };
+    let back = Way { flow: |weather| weather.back, weather: weather.clone(), born, met: &met };
     tokio::select! {
         biased;
-        _ = is_cut.wait_for(|weather| weather.cuts != cuts) => met.count(),
-        () = pass((near_read, far_write), |weather| weather.there, (weather.clone(), &met), rng) => {}
-        () = pass((far_read, near_write), |weather| weather.back, (weather.clone(), &met), other) => {}
+        _ = ends.wait_for(is_over) => met.count(Meeting::Cut),
+        () = there.pass((near_read, far_write), rng) => {}
+        () = back.pass((far_read, near_write), other) => {}
     }
 }
 
@@ -52,44 +60,100 @@ struct Piece {
     bytes: Vec<u8>,
 }
 
-/// One direction, until its sender ends it or its receiver is gone.
-async fn pass(
-    (mut from, mut to): (ReadHalf<DuplexStream>, WriteHalf<DuplexStream>),
-    direction: fn(&Weather) -> Flow,
-    (mut weather, met): (watch::Receiver<Weather>, &Met),
-    mut rng: StdRng,
-) {
-    let mut on_their_way: VecDeque<Piece> = VecDeque::new();
-    let mut buffer = vec![0; BUFFER_BYTES];
-    let mut is_open = true;
-    loop {
-        let flow = direction(&weather.borrow_and_update());
-        let first = on_their_way.front().filter(|_| flow != Flow::Held).map(|piece| piece.due);
-        if first.is_none() && !is_open && on_their_way.is_empty() {
-            return;
-        }
-        tokio::select! {
-            biased;
-            changed = weather.changed() => if changed.is_err() { return },
-            () = arrives(first) => {
-                let Some(piece) = on_their_way.pop_front() else { continue };
-                if to.write_all(&piece.bytes).await.is_err() {
-                    return;
-                }
+/// One direction of a line.
+struct Way<'a> {
+    flow: fn(&Weather) -> Flow,
+    weather: watch::Receiver<Weather>,
+    /// The weather when the line was laid.
+    born: Weather,
+    met: &'a Met,
+}
+
+impl Way<'_> {
+    /// Until its sender ends it or its receiver is gone.
+    async fn pass(
+        mut self,
+        (mut from, mut to): (ReadHalf<DuplexStream>, WriteHalf<DuplexStream>),
+        mut rng: StdRng,
+    ) {
+        let mut on_their_way: VecDeque<Piece> = VecDeque::new();
+        let mut buffer = vec![0; BUFFER_BYTES];
+        let mut is_open = true;
+        // When a narrow line has room for the next piece.
+        let mut has_room_at = Instant::now();
+        loop {
+            let now = *self.weather.borrow_and_update();
+            let (flow, is_orphaned) = ((self.flow)(&now), now.orphaned > self.born.orphaned);
+            if is_orphaned {
+                // Nobody is there to get it.
+                on_their_way.clear();
             }
-            read = from.read(&mut buffer), if is_open && on_their_way.len() < PIECES_MAX => match read {
-                Ok(0) | Err(_) => is_open = false,
-                Ok(length) => {
-                    if flow != Flow::Free {
-                        met.count();
+            let first = on_their_way.front().filter(|_| !flow.is_held).map(|piece| piece.due);
+            // Whose peer is gone cannot tell it of an end either.
+            if first.is_none() && !is_open && on_their_way.is_empty() && !is_orphaned {
+                return;
+            }
+            tokio::select! {
+                biased;
+                changed = self.weather.changed() => if changed.is_err() { return },
+                () = arrives(first) => {
+                    let Some(piece) = on_their_way.pop_front() else { continue };
+                    if to.write_all(&piece.bytes).await.is_err() {
+                        return;
                     }
-                    // Never before what was sent earlier.
-                    let earliest = on_their_way.back().map_or_else(Instant::now, |last| last.due);
-                    let due = (Instant::now() + lateness(flow, &mut rng)).max(earliest);
-                    on_their_way.push_back(Piece { due, bytes: buffer[..length].to_vec() });
                 }
-            },
+                read = from.read(&mut buffer), if is_open && on_their_way.len() < PIECES_MAX => match read {
+                    Ok(0) | Err(_) => is_open = false,
+                    Ok(_) if is_orphaned => self.met.count(Meeting::Orphaned),
+                    Ok(length) => {
+                        let sent = self.sent(flow, length, &mut has_room_at);
+                        // Never before what was sent earlier.
+                        let earliest = on_their_way.back().map_or(sent, |last| last.due);
+                        let due = (sent + self.lateness(flow, length, &mut rng)).max(earliest);
+                        on_their_way.push_back(Piece { due, bytes: buffer[..length].to_vec() });
+                    }
+                },
+            }
         }
+    }
+
+    /// When its last byte is on its way.
+    fn sent(&self, flow: Flow, length: usize, has_room_at: &mut Instant) -> Instant {
+        let now = Instant::now();
+        let Some(bytes_per_s) = flow.bytes_per_s else { return now };
+        let takes = Duration::from_secs_f64(length as f64 / bytes_per_s.max(1) as f64);
+        *has_room_at = now.max(*has_room_at) + takes;
+        if *has_room_at > now {
+            self.met.count(Meeting::Narrow);
+        }
+        *has_room_at
+    }
+
+    fn lateness(&self, flow: Flow, length: usize, rng: &mut StdRng) -> Duration {
+        if flow.is_held {
+            self.met.count(Meeting::Held);
+        }
+        let mut late = Duration::ZERO;
+        if flow.delay + flow.jitter > Duration::ZERO {
+            self.met.count(Meeting::Late);
+            late += flow.delay + flow.jitter.mul_f64(rng.random());
+        }
+        if flow.loss > 0.0 {
+            let packets = length.div_ceil(PACKET_BYTES);
+            late += (0..packets).map(|_| self.sent_anew(flow.loss, rng)).max().unwrap_or_default();
+        }
+        late
+    }
+
+    /// How long it takes until a packet is not lost.
+    fn sent_anew(&self, loss: f64, rng: &mut StdRng) -> Duration {
+        let (mut late, mut after) = (Duration::ZERO, SENT_ANEW_AFTER);
+        while rng.random_bool(loss.clamp(0.0, 0.99)) {
+            self.met.count(Meeting::Lost);
+            late += after;
+            after = (after * 2).min(SENT_ANEW_AFTER_MAX);
+        }
+        late
     }
 }
 
@@ -97,13 +161,6 @@ async fn arrives(due: Option<Instant>) {
     match due {
         Some(due) => sleep_until(due).await,
         None => std::future::pending().await,
-    }
-}
-
-fn lateness(flow: Flow, rng: &mut StdRng) -> Duration {
-    match flow {
-        Flow::Late { delay, jitter } => delay + jitter.mul_f64(rng.random()),
-        Flow::Free | Flow::Held => Duration::ZERO,
     }
 }
 
@@ -141,7 +198,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn late_pieces_overlap_and_keep_their_order() {
         let (mut caller, mut called, weather) = line();
-        let late = Flow::Late { delay: Duration::from_millis(300), jitter: Duration::from_millis(200) };
+        let late =
+            Flow { delay: Duration::from_millis(300), jitter: Duration::from_millis(200), ..Flow::default() };
         weather.send_modify(|weather| weather.there = late);
         tokio::task::yield_now().await;
         let began = Instant::now();
@@ -157,13 +215,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_is_held_arrives_afterwards_and_the_other_direction_is_free() {
         let (mut caller, mut called, weather) = line();
-        weather.send_modify(|weather| weather.there = Flow::Held);
+        weather.send_modify(|weather| weather.there = Flow::HELD);
         caller.write_all(b"held").await.expect("sent");
         called.write_all(b"free").await.expect("sent");
         assert_eq!(read(&mut caller, 4).await, b"free");
         let minute = Duration::from_secs(60);
         assert!(tokio::time::timeout(minute, called.read(&mut [0; 8])).await.is_err(), "it is held");
-        weather.send_modify(|weather| weather.there = Flow::Free);
+        weather.send_modify(|weather| weather.there = Flow::default());
         assert_eq!(read(&mut called, 4).await, b"held");
     }
 
@@ -172,10 +230,46 @@ mod tests {
         let (mut caller, mut called, weather) = line();
         caller.write_all(b"lost").await.expect("sent");
         weather.send_modify(|weather| {
-            weather.there = Flow::Held;
+            weather.there = Flow::HELD;
             weather.cuts += 1;
         });
         assert_eq!(called.read(&mut [0; 8]).await.expect("an end"), 0, "what was under way is lost");
         assert_eq!(caller.read(&mut [0; 8]).await.expect("an end"), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_narrow_line_takes_its_time_and_a_lossy_one_keeps_the_order() {
+        let (mut caller, mut called, weather) = line();
+        weather.send_modify(|weather| weather.there = Flow { bytes_per_s: Some(1_000), ..Flow::default() });
+        tokio::task::yield_now().await;
+        let began = Instant::now();
+        caller.write_all(&[7; 3_000]).await.expect("sent");
+        assert_eq!(read(&mut called, 3_000).await.len(), 3_000);
+        assert_eq!(began.elapsed().as_secs(), 3);
+        weather.send_modify(|weather| weather.there = Flow { loss: 0.5, ..Flow::default() });
+        tokio::task::yield_now().await;
+        let began = Instant::now();
+        for piece in 0..20_u8 {
+            caller.write_all(&[piece]).await.expect("sent");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert_eq!(read(&mut called, 20).await, (0..20).collect::<Vec<u8>>());
+        assert!(began.elapsed() >= SENT_ANEW_AFTER, "half of them were lost");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_line_whose_peer_is_gone_is_silent_until_it_is_told() {
+        let (mut caller, mut called, weather) = line();
+        weather.send_modify(|weather| weather.orphaned += 1);
+        caller.write_all(b"to nobody").await.expect("taken");
+        let minute = Duration::from_secs(60);
+        assert!(tokio::time::timeout(minute, called.read(&mut [0; 8])).await.is_err(), "nothing comes");
+        let (mut newer, mut far) = lay(weather.subscribe(), Met::default(), StdRng::seed_from_u64(2));
+        newer.write_all(b"new").await.expect("sent");
+        assert_eq!(read(&mut far, 3).await, b"new");
+        weather.send_modify(|weather| weather.told = weather.orphaned);
+        assert_eq!(caller.read(&mut [0; 8]).await.expect("an end"), 0);
+        newer.write_all(b"too").await.expect("sent");
+        assert_eq!(read(&mut far, 3).await, b"too");
     }
 }

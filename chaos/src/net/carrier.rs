@@ -1,17 +1,16 @@
 //! Carries an agent's requests to endpoints within this process: the same requests, the same answers, no socket.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use axum::{Router, body::Body};
-use futures::{FutureExt as _, future::BoxFuture};
+use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream};
 use reqwest::{Request, Response};
 use reveille_agent::driver::{Carrier, Unanswered};
+use tokio::time::{Instant, timeout_at};
 use tower::ServiceExt as _;
 
 /// As long as a request without a limit of its own may take.
 const TIMEOUT: Duration = Duration::from_secs(600);
-/// A body larger than this is none that the world makes.
-const BODY_BYTES_MAX: usize = 64 << 20;
 
 /// What an endpoint puts into an answer that the caller does not get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +32,7 @@ impl InProcess {
         Self(router)
     }
 
-    async fn answered(&self, request: Request) -> Result<Response, Unanswered> {
+    async fn answered(&self, request: Request, until: Instant) -> Result<Response, Unanswered> {
         let unanswered = |sent, problem: &str| Unanswered { sent, problem: problem.to_owned() };
         let request: http::Request<reqwest::Body> = request.try_into()?;
         let Ok(answer) = self.0.clone().oneshot(request.map(Body::new)).await;
@@ -44,9 +43,18 @@ impl InProcess {
             None => {}
         }
         let (parts, body) = answer.into_parts();
-        let body = axum::body::to_bytes(body, BODY_BYTES_MAX).await;
-        let body = body.map_err(|error| unanswered(true, &error.to_string()))?;
-        Ok(http::Response::from_parts(parts, body).into())
+        // A body has what is left of the request's time.
+        let late = || io::Error::new(io::ErrorKind::TimedOut, "operation timed out");
+        let chunks = stream::unfold(Some(body.into_data_stream()), move |chunks| async move {
+            let mut chunks = chunks?;
+            match timeout_at(until, chunks.next()).await {
+                Ok(None) => None,
+                Ok(Some(Ok(chunk))) => Some((Ok(chunk), Some(chunks))),
+                Ok(Some(Err(error))) => Some((Err(io::Error::other(error)), None)),
+                Err(_) => Some((Err(late()), None)),
+            }
+        });
+        Ok(http::Response::from_parts(parts, reqwest::Body::wrap_stream(chunks)).into())
     }
 }
 
@@ -55,7 +63,8 @@ impl Carrier for InProcess {
         let timeout = request.timeout().copied().unwrap_or(TIMEOUT);
         async move {
             let late = |_| Unanswered { sent: true, problem: "operation timed out".to_owned() };
-            tokio::time::timeout(timeout, self.answered(request)).await.map_err(late)?
+            let until = Instant::now() + timeout;
+            timeout_at(until, self.answered(request, until)).await.map_err(late)?
         }
         .boxed()
     }
@@ -103,7 +112,7 @@ mod tests {
         let world = world();
         let cut = world.carry(get("/cut")).await.expect_err("cut");
         assert!(cut.sent, "{cut}");
-        let began = tokio::time::Instant::now();
+        let began = Instant::now();
         let silent = world.carry(get("/silent")).await.expect_err("nothing came");
         assert!(silent.sent && began.elapsed() >= Duration::from_secs(5), "{silent}");
     }

@@ -14,7 +14,7 @@ use tokio::{
     sync::{mpsc, watch},
 };
 
-use super::{Weather, cable, weather::Met};
+use super::{Meeting, Weather, cable, weather::Met};
 
 /// Calls that wait to be taken.
 const WAITING_MAX: usize = 64;
@@ -30,12 +30,15 @@ struct State {
     doors: BTreeMap<String, mpsc::Sender<(Wire, SocketAddr)>>,
     /// By caller.
     weather: BTreeMap<String, (watch::Sender<Weather>, Met)>,
+    /// Lines so far, by caller.
+    laid: BTreeMap<String, u64>,
     rng: StdRng,
 }
 
 impl Exchange {
     pub fn new(rng: StdRng) -> Self {
-        Self(Arc::new(Mutex::new(State { doors: BTreeMap::new(), weather: BTreeMap::new(), rng })))
+        let state = State { doors: BTreeMap::new(), weather: BTreeMap::new(), laid: BTreeMap::new(), rng };
+        Self(Arc::new(Mutex::new(state)))
     }
 
     /// Listens under `name`, from now on instead of whoever did before. It ends when the receiver is dropped.
@@ -50,7 +53,7 @@ impl Exchange {
     pub async fn call(&self, caller: &str, name: &str) -> io::Result<DuplexStream> {
         let (mut weather, met) = self.weather(caller);
         if !weather.borrow().lets_through() {
-            met.count();
+            met.count(Meeting::Held);
         }
         let gone = |_| io::Error::other("the exchange is gone");
         weather.wait_for(Weather::lets_through).await.map_err(gone)?;
@@ -64,6 +67,7 @@ impl Exchange {
         let door = door.filter(|door| !door.is_closed()).ok_or_else(refused)?;
         let (near, far) = cable::lay(weather, met, rng);
         door.send((Wire::Given(far), NOWHERE)).await.map_err(|_| refused())?;
+        *self.state().laid.entry(caller.to_owned()).or_default() += 1;
         Ok(near)
     }
 
@@ -78,9 +82,24 @@ impl Exchange {
         self.change(caller, |weather| weather.cuts += 1);
     }
 
-    /// How often the weather of `caller` was met.
-    pub fn met(&self, caller: &str) -> u64 {
-        self.weather(caller).1.times()
+    /// Every line that `caller` has now loses its peer, and nobody is told; new ones are free to be made.
+    pub fn orphan(&self, caller: &str) {
+        self.change(caller, |weather| weather.orphaned += 1);
+    }
+
+    /// Ends every line of `caller` that has lost its peer.
+    pub fn tell_orphans(&self, caller: &str) {
+        self.change(caller, |weather| weather.told = weather.orphaned);
+    }
+
+    /// How often the weather of `caller` was met in this way.
+    pub fn met(&self, caller: &str, how: Meeting) -> u64 {
+        self.weather(caller).1.times(how)
+    }
+
+    /// How many lines of `caller` were laid so far.
+    pub fn laid(&self, caller: &str) -> u64 {
+        self.state().laid.get(caller).copied().unwrap_or(0)
     }
 
     fn weather(&self, caller: &str) -> (watch::Receiver<Weather>, Met) {
@@ -123,15 +142,15 @@ mod tests {
     async fn weather_is_of_one_caller() {
         let exchange = Exchange::new(StdRng::seed_from_u64(1));
         let _calls = exchange.listen("controller");
-        exchange.change("host-1", |weather| weather.back = Flow::Held);
+        exchange.change("host-1", |weather| weather.back = Flow::HELD);
         let minute = std::time::Duration::from_secs(60);
         assert!(tokio::time::timeout(minute, exchange.call("host-1", "controller")).await.is_err());
         assert!(exchange.call("host-2", "controller").await.is_ok());
-        exchange.change("host-1", |weather| weather.back = Flow::Free);
-        assert_eq!(exchange.met("host-1"), 1, "one call had to wait");
+        exchange.change("host-1", |weather| weather.back = Flow::default());
+        assert_eq!(exchange.met("host-1", Meeting::Held), 1, "one call had to wait");
         let mut near = exchange.call("host-1", "controller").await.expect("free again");
         exchange.cut("host-1");
         assert_eq!(near.read(&mut [0; 1]).await.expect("an end"), 0);
-        assert_eq!((exchange.met("host-1"), exchange.met("host-2")), (2, 0));
+        assert_eq!((exchange.met("host-1", Meeting::Cut), exchange.met("host-2", Meeting::Cut)), (1, 0));
     }
 }

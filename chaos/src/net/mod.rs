@@ -9,4 +9,4 @@ pub mod weather;
 pub use carrier::InProcess;
 pub use exchange::Exchange;
 pub use ways::{Door, Ways};
-pub use weather::{Flow, Weather};
+pub use weather::{Flow, Meeting, Weather};

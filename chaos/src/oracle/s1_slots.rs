@@ -18,10 +18,12 @@ pub fn check(events: &[Event]) -> Checked {
         let host = event.k.host.as_deref().unwrap_or_default();
         match event.f {
             Function::SlotGrant => {
-                checked.checked += 1;
                 let held = active.entry(host).or_default();
+                checked.checked += 1;
+                // A limit that was lowered binds those who come, not one that runs and is told of again.
+                let is_new = !held.contains_key(wake);
                 held.entry(wake).or_insert(event.i);
-                if held.len() > settings.host_wakes_max as usize {
+                if is_new && held.len() > settings.host_wakes_max as usize {
                     let text = format!(
                         "{} wakes in progress on {host}, at most {}",
                         held.len(),
@@ -83,6 +85,8 @@ mod tests {
             serde_json::json!({"host_wakes_max": 1}),
         );
         assert!(check(&told.0).violations.is_empty(), "lowering it later breaks nothing that runs");
+        told.grant(2.5, "h1", "b");
+        assert!(check(&told.0).violations.is_empty(), "nor does telling it again");
         told.release(3.0, "h1", "a").grant(4.0, "h1", "c");
         assert_eq!(check(&told.0).violations.len(), 1);
     }

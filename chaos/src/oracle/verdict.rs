@@ -73,10 +73,10 @@ pub fn check_linked(history: &History) -> Vec<Checked> {
     checked
 }
 
-/// Those, and S14 for those who asked: what a run tells in which somebody looks at the gates now and then.
+/// Those, S7, and S14 for those who asked: what a run tells in which somebody looks at the gates now and then.
 pub fn check_simulated(history: &History) -> Vec<Checked> {
     let mut checked = check_linked(history);
-    checked.push(s14_waiting::check(&history.events));
+    checked.extend([s7_lever::check(&history.events), s14_waiting::check(&history.events)]);
     checked
 }
 

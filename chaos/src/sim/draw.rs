@@ -6,14 +6,17 @@ use super::Planned;
 use crate::experiment::{
     catalogue::{
         Between, FaultKind,
-        agent::{CrashRestart, Lie, LyingLoad},
-        controller::Crash,
+        agent::{CrashLoop, CrashRestart, Flapping, FrozenLoad, Lie, LyingLoad, Twin},
+        controller::{self, ConfigChange, Crash, Overload},
+        data::{Duplicate, Gap, Late, Poison, Poisoned},
         endpoint::{
-            HalfOpen, HttpError, LostResponse, NeverUp, Refused, Reset as CallReset, RetryAfter, SlowWake,
-            Throttled429,
+            Body, Garbage, HalfOpen, HttpError, LateUp, LostResponse, NeverUp, Refused, Reset as CallReset,
+            RetryAfter, SlowDrip, SlowWake, Throttled429,
         },
-        host::{CpuNoise, Stress},
-        link::{Direction, Latency, OneWay, Partition, Reset},
+        host::{BootCost, CpuNoise, Loss as HostLoss, MemIo, Stress},
+        link::{self, Bandwidth, Direction, Latency, Loss, OneWay, Partition, Reset},
+        operator::{DoubleRun, FatFinger, KillSwitch, Slip},
+        store::{Busy, Hang, Slow},
     },
     file::Length,
 };
@@ -27,7 +30,9 @@ enum About {
 
 type Draw = (About, fn(&mut StdRng) -> FaultKind);
 
-const DRAWS: [Draw; 17] = [
+const DRAWS: &[&[Draw]] = &[ENDPOINTS, HOSTS, NODES, LINKS, PEOPLE, STORES, FEEDS];
+
+const ENDPOINTS: &[Draw] = &[
     (About::World, |rng| {
         let status = *[500, 502, 503].choose(rng).expect("it is not empty");
         FaultKind::EndpointHttpError(HttpError { share: share(rng), status, ..HttpError::default() })
@@ -51,6 +56,17 @@ const DRAWS: [Draw; 17] = [
     (About::World, |rng| {
         FaultKind::EndpointSlowWake(SlowWake { factor: rng.random_range(1.5..6.0), ..SlowWake::default() })
     }),
+    (About::World, |rng| FaultKind::EndpointLateUp(LateUp { after_deadline: seconds(rng, 1, 900) })),
+    (About::World, |rng| {
+        let body = pick(rng, &[Body::LoginPage, Body::TruncatedJson, Body::WrongShape, Body::Huge]);
+        FaultKind::EndpointGarbage(Garbage { share: share(rng), body, body_bytes: 200_000 })
+    }),
+    (About::World, |rng| {
+        FaultKind::EndpointSlowDrip(SlowDrip { share: share(rng), rate_bytes_per_s: rng.random_range(1..20) })
+    }),
+];
+
+const HOSTS: &[Draw] = &[
     (About::Host, |rng| {
         let says = *[Lie::Constant, Lie::Constant, Lie::Nan, Lie::Negative, Lie::Absurd]
             .choose(rng)
@@ -63,8 +79,31 @@ const DRAWS: [Draw; 17] = [
         FaultKind::HostCpuNoise(CpuNoise { low, high: low + rng.random_range(0.1..0.6), period })
     }),
     (About::Host, |rng| FaultKind::HostStress(Stress { cpu: rng.random_range(0.1..0.6) })),
+    (About::Host, |rng| FaultKind::AgentFrozenLoad(FrozenLoad { old_time: rng.random() })),
+    (About::Host, |rng| FaultKind::HostBootCost(BootCost { factor: rng.random_range(1.5..5.0) })),
+    (About::Host, |rng| {
+        let (boot_factor, pressure) = (rng.random_range(1.5..6.0), rng.random_range(0.0..1.0));
+        FaultKind::HostMemIo(MemIo { boot_factor, pressure })
+    }),
+    (About::Host, |_| FaultKind::HostLoss(HostLoss { comes_back_empty: true })),
+];
+
+const NODES: &[Draw] = &[
+    (About::Host, |rng| {
+        let (up, down) = (lives(rng), lives(rng));
+        FaultKind::AgentCrashLoop(CrashLoop { up, down })
+    }),
+    (About::Host, |rng| FaultKind::AgentFlapping(Flapping { every: seconds(rng, 1, 30) })),
+    (About::Host, |_| FaultKind::AgentTwin(Twin {})),
+    (About::World, |rng| {
+        let (up, down) = (lives(rng), lives(rng));
+        FaultKind::ControllerCrashLoop(controller::CrashLoop { up, down })
+    }),
     (About::Host, |rng| FaultKind::AgentCrashRestart(CrashRestart { down: down(rng) })),
     (About::World, |rng| FaultKind::ControllerCrash(Crash { down: down(rng), ..Crash::default() })),
+];
+
+const LINKS: &[Draw] = &[
     (About::Host, |_| FaultKind::LinkPartition(Partition {})),
     (About::Host, |rng| {
         let direction = if rng.random() { Direction::ToAgent } else { Direction::ToController };
@@ -75,12 +114,56 @@ const DRAWS: [Draw; 17] = [
         let jitter = Length::ms(rng.random_range(0..=mean_ms));
         FaultKind::LinkLatency(Latency { mean: Length::ms(mean_ms), jitter, ..Latency::default() })
     }),
-    (About::Host, |rng| FaultKind::LinkReset(Reset { after: Length::s(rng.random_range(5..600)) })),
+    (About::Host, |rng| FaultKind::LinkReset(Reset { after: seconds(rng, 5, 600) })),
+    (About::Host, |_| FaultKind::LinkHalfOpen(link::HalfOpen {})),
+    (About::Host, |rng| {
+        let rate_bytes_per_s = rng.random_range(200..20_000);
+        FaultKind::LinkBandwidth(Bandwidth { rate_bytes_per_s, ..Bandwidth::default() })
+    }),
+    (About::Host, |rng| FaultKind::LinkLoss(Loss { share: rng.random_range(0.005..0.4) })),
+];
+
+const PEOPLE: &[Draw] = &[
+    (About::World, |rng| {
+        let (factor, within) = (rng.random_range(2.0..10.0), seconds(rng, 1, 300));
+        FaultKind::ControllerOverload(Overload { factor, within })
+    }),
+    (About::World, |rng| {
+        let (per_host_limit, cpu_limit) = (rng.random_range(1..6), rng.random_range(0.3..0.8));
+        FaultKind::ControllerConfigChange(ConfigChange { per_host_limit, cpu_limit })
+    }),
+    (About::World, |_| FaultKind::OperatorKillSwitch(KillSwitch { unreachable: false })),
+    (About::World, |rng| FaultKind::OperatorFatFinger(FatFinger { what: Slip::Cpu700 })),
+    (About::World, |_| FaultKind::OperatorDoubleRun(DoubleRun::default())),
+];
+
+const STORES: &[Draw] = &[
+    (About::World, |_| FaultKind::StoreHang(Hang {})),
+    (About::World, |rng| FaultKind::StoreSlow(Slow { delay: Length::ms(rng.random_range(10..5_000)) })),
+    (About::World, |rng| {
+        let (held, every) = (seconds(rng, 1, 20), seconds(rng, 20, 120));
+        FaultKind::StoreBusy(Busy { held, every })
+    }),
+];
+
+const FEEDS: &[Draw] = &[
+    (About::World, |rng| FaultKind::DataGap(Gap { missing: Length::h(rng.random_range(1..168)) })),
+    (About::World, |rng| FaultKind::DataDuplicate(Duplicate { share: share(rng) })),
+    (About::World, |rng| {
+        FaultKind::DataLate(Late { share: share(rng), by: seconds(rng, 10, 3_600), skew: Length::ZERO })
+    }),
+    (About::World, |rng| {
+        // A line of a megabyte is for those who ask for it.
+        let what = pick(rng, &[Poisoned::Bot, Poisoned::UptimeMonitor, Poisoned::InvalidUtf8]);
+        FaultKind::DataPoison(Poison { what, share: rng.random_range(0.05..0.5) })
+    }),
 ];
 
 /// How many kinds may be drawn.
 #[cfg(test)]
-pub(super) const KINDS: usize = DRAWS.len();
+pub(super) fn kinds() -> usize {
+    DRAWS.iter().map(|layer| layer.len()).sum()
+}
 
 /// Each kind with this probability, at a random time of the given seconds.
 pub(super) fn draw(
@@ -90,7 +173,7 @@ pub(super) fn draw(
     when: impl Fn(&mut StdRng) -> (u32, u32),
 ) -> Vec<Planned> {
     let mut drawn = Vec::new();
-    for (about, what) in DRAWS {
+    for (about, what) in DRAWS.iter().copied().flatten().copied() {
         if !rng.random_bool(is_in) {
             continue;
         }
@@ -111,4 +194,19 @@ fn share(rng: &mut StdRng) -> f64 {
 fn down(rng: &mut StdRng) -> Between {
     let down = Length::s(rng.random_range(1..1_800));
     Between(down, down)
+}
+
+/// From some seconds to fewer than others.
+fn seconds(rng: &mut StdRng, from: u64, to: u64) -> Length {
+    Length::s(rng.random_range(from..to))
+}
+
+/// How long something lives, or is away, each time.
+fn lives(rng: &mut StdRng) -> Between {
+    let low = rng.random_range(1..30);
+    Between(Length::s(low), Length::s(low + rng.random_range(0..60)))
+}
+
+fn pick<T: Copy>(rng: &mut StdRng, of: &[T]) -> T {
+    of[rng.random_range(0..of.len())]
 }

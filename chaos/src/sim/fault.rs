@@ -3,7 +3,14 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::experiment::catalogue::{FaultKind, Refused};
+use crate::experiment::{
+    catalogue::{
+        FaultKind, Refused,
+        data::Poisoned,
+        operator::{Slip, Twice},
+    },
+    file::Length,
+};
 
 /// One fault of a plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -80,9 +87,18 @@ impl Planned {
                 | FaultKind::EndpointHalfOpen(_)
                 | FaultKind::EndpointNeverUp(_)
                 | FaultKind::EndpointSlowWake(_)
+                | FaultKind::EndpointLateUp(_)
+                | FaultKind::EndpointSlowDrip(_)
+                | FaultKind::EndpointGarbage(_)
                 | FaultKind::AgentLyingLoad(_)
+                | FaultKind::AgentFrozenLoad(_)
                 | FaultKind::HostCpuNoise(_)
                 | FaultKind::HostStress(_)
+                | FaultKind::HostBootCost(_)
+                | FaultKind::HostMemIo(_)
+                | FaultKind::DataDuplicate(_)
+                | FaultKind::DataLate(_)
+                | FaultKind::DataPoison(_)
         )
     }
 
@@ -90,32 +106,64 @@ impl Planned {
     pub fn cuts_off(&self) -> bool {
         matches!(
             self.what,
-            FaultKind::AgentCrashRestart(_) | FaultKind::LinkPartition(_) | FaultKind::LinkOneWay(_)
+            FaultKind::AgentCrashRestart(_)
+                | FaultKind::AgentCrashLoop(_)
+                | FaultKind::AgentFlapping(_)
+                | FaultKind::AgentTwin(_)
+                | FaultKind::HostLoss(_)
+                | FaultKind::LinkPartition(_)
+                | FaultKind::LinkOneWay(_)
+                | FaultKind::LinkHalfOpen(_)
+        )
+    }
+
+    /// Whether it changes what everything that passes on the lines of its hosts meets.
+    pub fn is_weather(&self) -> bool {
+        matches!(
+            self.what,
+            FaultKind::LinkPartition(_)
+                | FaultKind::LinkOneWay(_)
+                | FaultKind::LinkLatency(_)
+                | FaultKind::LinkBandwidth(_)
+                | FaultKind::LinkLoss(_)
+                | FaultKind::LinkHalfOpen(_)
         )
     }
 
     /// Whether a simulation knows how to do it.
     pub fn is_playable(&self) -> bool {
-        self.is_of_world()
-            || matches!(
-                self.what,
-                FaultKind::AgentCrashRestart(_)
-                    | FaultKind::ControllerCrash(_)
-                    | FaultKind::LinkPartition(_)
-                    | FaultKind::LinkOneWay(_)
-                    | FaultKind::LinkLatency(_)
-                    | FaultKind::LinkReset(_)
-            )
+        match &self.what {
+            // Neither stands among the keys of the policy.
+            FaultKind::OperatorFatFinger(fault) => matches!(fault.what, Slip::Limit400 | Slip::Cpu700),
+            // The policy is kept in the store.
+            FaultKind::OperatorKillSwitch(fault) => !fault.unreachable,
+            FaultKind::OperatorDoubleRun(fault) => fault.what == Twice::ManualAtOnce,
+            // Nobody writes the time of a line anew.
+            FaultKind::DataLate(fault) => fault.skew == Length::ZERO,
+            FaultKind::DataPoison(fault) => fault.what != Poisoned::FakeWakeUrl,
+            FaultKind::AgentCrashRestart(_)
+            | FaultKind::AgentCrashLoop(_)
+            | FaultKind::AgentFlapping(_)
+            | FaultKind::AgentTwin(_)
+            | FaultKind::ControllerCrash(_)
+            | FaultKind::ControllerCrashLoop(_)
+            | FaultKind::ControllerConfigChange(_)
+            | FaultKind::ControllerOverload(_)
+            | FaultKind::LinkReset(_)
+            | FaultKind::HostLoss(_)
+            | FaultKind::StoreHang(_)
+            | FaultKind::StoreSlow(_)
+            | FaultKind::StoreBusy(_)
+            | FaultKind::DataGap(_) => true,
+            _ => self.is_of_world() || self.is_weather(),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::experiment::{
-        catalogue::{controller, link},
-        file::Length,
-    };
+    use crate::experiment::catalogue::{controller, link};
 
     #[test]
     fn a_planned_fault_is_written_as_an_experiment_has_it() {

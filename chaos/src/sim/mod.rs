@@ -7,6 +7,7 @@ pub mod fault;
 mod inject;
 pub mod node;
 pub mod outcome;
+mod person;
 pub mod plan;
 pub(crate) mod play;
 pub mod report;

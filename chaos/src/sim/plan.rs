@@ -95,7 +95,7 @@ impl Plan {
         let mut plan = Self::calm(seed);
         let mut rng = stream(seed, STREAM + 1);
         // Each run leaves most kinds out: where everything happens at once, much hides behind the loudest.
-        let is_in = rng.random_range(0.1..0.5);
+        let is_in = rng.random_range(0.05..0.35);
         plan.faults = draw::draw(&mut rng, is_in, plan.hosts, |rng| {
             let for_s = rng.random_range(20..LONGEST_S);
             (rng.random_range(QUIET_S..PLAYED_S - for_s), for_s)
@@ -224,10 +224,10 @@ mod tests {
         let plans: Vec<Plan> = (0..100).map(Plan::swarm).collect();
         let kinds = |plan: &Plan| plan.faults.iter().map(|planned| planned.kind()).collect::<BTreeSet<_>>();
         let drawn: BTreeSet<&str> = plans.iter().flat_map(kinds).collect();
-        assert_eq!(drawn.len(), draw::KINDS);
+        assert_eq!(drawn.len(), draw::kinds());
         for kind in drawn {
             let with = plans.iter().filter(|plan| kinds(plan).contains(kind)).count();
-            assert!((5..70).contains(&with), "{kind} in {with} of 100");
+            assert!((5..60).contains(&with), "{kind} in {with} of 100");
         }
         for plan in plans {
             assert_eq!(plan.check(), Ok(()));

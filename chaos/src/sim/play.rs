@@ -12,7 +12,7 @@ use reveille_proto::{
     waits::Waits,
 };
 use serde_json::json;
-use tonic::Code;
+use tokio::task::JoinSet;
 
 use super::{
     Plan, Planned,
@@ -26,19 +26,26 @@ use crate::{
     fault::{FaultProof, Span},
     history::{Entry, Function, Key, Kind, Recorder},
     play::watch::Wakes,
-    world::{host_id, instance_id, stream},
+    world::{host_id, stream},
 };
 
 /// As long as wakes still in progress at the end are waited for: the controller's deadline and its grace.
 const SETTLE: Duration = Duration::from_secs(1_800);
 /// Streams of the seed that faults draw from, by their place in the play.
 const STREAM: u64 = 920;
+/// As long as whoever looks waits for an answer.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(crate) struct Play {
     pub(super) stage: Stage,
     pub(super) seed: u64,
     /// How often the weather of a host's link had been met when a fault began, by the fault's place and the host.
     pub(super) met_before: BTreeMap<(usize, usize), u64>,
+    pub(super) own: inject::Own,
+    /// Who asks, and has no answer yet.
+    pub(super) asking: JoinSet<()>,
+    /// What was seen that must not be.
+    found: Vec<String>,
     /// What each fault draws from, by place.
     rngs: Vec<StdRng>,
     asks: Vec<Ask>,
@@ -78,6 +85,9 @@ impl Play {
             stage: Stage::set(plan, dir, waits).await?,
             seed: plan.seed,
             met_before: BTreeMap::new(),
+            own: inject::Own::default(),
+            asking: JoinSet::new(),
+            found: Vec::new(),
             rngs: Vec::new(),
             asks: Vec::new(),
             faults: Vec::new(),
@@ -125,10 +135,13 @@ impl Play {
                 }
                 // The fault is over.
                 Due::Step(_) => {}
-                Due::Ask(place) => self.ask(self.asks[place].instance).await,
+                Due::Ask(place) => self.ask(self.asks[place].instance),
                 Due::Look => {
                     self.agenda.insert((at_s + LOOK_EVERY.as_secs() as u32, Due::Look));
                     self.look().await;
+                    if !inject::is_in_line(self) {
+                        inject::follow(self).await;
+                    }
                 }
             }
         }
@@ -221,6 +234,26 @@ impl Play {
         self.active.iter().map(|place| &self.faults[*place])
     }
 
+    pub(super) fn places_on(&self) -> Vec<usize> {
+        self.active.iter().copied().collect()
+    }
+
+    /// Seconds since the start.
+    pub(super) fn now_s(&self) -> u32 {
+        let now_s = self.stage.live.clock().now().as_second() - self.stage.starts_at.as_second();
+        u32::try_from(now_s).unwrap_or(0)
+    }
+
+    /// How many people are expected to ask.
+    pub(super) fn asks_planned(&self) -> usize {
+        self.asks.len()
+    }
+
+    /// Something was seen that must not be, whatever the judges say.
+    pub(super) fn found(&mut self, what: String) {
+        self.found.push(what);
+    }
+
     /// From now until it is due to be over.
     pub(super) fn span(&self, place: usize) -> Span {
         let (from_s, until_s) = self.span_s(place);
@@ -258,9 +291,10 @@ impl Play {
             self.stage.watch.look().await?;
             self.stage.watch.control().hosts().await
         };
-        let hosts = match looked.await {
-            Ok(hosts) => hosts,
-            Err(error) => return tracing::debug!(%error, "the controller could not be looked at"),
+        let hosts = match tokio::time::timeout(PATIENCE, looked).await {
+            Ok(Ok(hosts)) => hosts,
+            Ok(Err(error)) => return tracing::debug!(%error, "the controller could not be looked at"),
+            Err(_) => return tracing::debug!("the controller does not answer"),
         };
         for host in hosts {
             // A figure in the reason may be another at every look.
@@ -273,22 +307,6 @@ impl Play {
             self.stage.recorder.record(Entry::new("controller", Kind::Ok, Function::Gate, key).value(value));
             self.gates.insert(host.host_id, reason);
         }
-    }
-
-    /// Somebody asks for an instance; whom nobody answers does not know what became of it.
-    async fn ask(&mut self, instance: usize) {
-        let host = host_id(self.stage.spec.world.host_of(instance)).to_string();
-        let instance = instance_id(instance).to_string();
-        let answer = self.stage.watch.control().wake(&instance).await;
-        let wake = answer.as_ref().ok().map(|wake| wake.wake_id.clone());
-        let kind = match answer {
-            Ok(_) => Kind::Ok,
-            Err(status) if status.code() == Code::Unavailable => Kind::Info,
-            Err(_) => Kind::Fail,
-        };
-        let key = Key { instance: Some(instance), wake, host: Some(host), ..Key::default() };
-        let entry = Entry::new("person", kind, Function::ManualWake, key);
-        self.stage.recorder.record(entry.value(json!({"what": "ask"})));
     }
 
     /// The judges give a host that is cut off the time it is: until the last fault that does it is over. What the world does,
@@ -319,7 +337,8 @@ impl Play {
         for place in self.active.clone() {
             self.end(place).await?;
         }
-        let mut not_recovered = self.settled().await?;
+        let mut not_recovered = std::mem::take(&mut self.found);
+        not_recovered.extend(self.settled().await);
         self.last_look().await;
         if self.stage.controller.as_ref().is_some_and(Node::is_over) {
             not_recovered.push("the controller went down by itself".to_owned());
@@ -329,26 +348,37 @@ impl Play {
         Ok(Curtain { proofs, not_recovered })
     }
 
-    /// Has no more wakes started and waits until none is in progress; says what is left when that takes longer than any wake
-    /// may.
-    async fn settled(&mut self) -> anyhow::Result<Vec<String>> {
+    /// Has no more wakes started and waits until none is in progress; says what is left when none ends for as long as any wake
+    /// may take.
+    async fn settled(&mut self) -> Vec<String> {
         let clock = self.stage.live.clock().clone();
-        let watch = &mut self.stage.watch;
-        let gone = async {
+        let mut until = clock.now() + SETTLE;
+        let (mut is_told, mut fewest, mut quiet) = (false, usize::MAX, 0);
+        while quiet < 2 && clock.now() < until {
+            clock.sleep(LOOK_EVERY).await;
+            if !inject::is_in_line(self) {
+                inject::follow(self).await;
+            }
+            let watch = &mut self.stage.watch;
             // A controller that has just been started may not answer yet.
-            while watch.control().set_policy("mode", "forecast-only").await.is_err() {
-                clock.sleep(LOOK_EVERY).await;
+            is_told = is_told || watch.control().set_policy("mode", "forecast-only").await.is_ok();
+            let is_seen = is_told && watch.look().await.is_ok();
+            let left = left(&watch.seen);
+            quiet = if is_seen && left == 0 { quiet + 1 } else { 0 };
+            if is_seen && left < fewest {
+                // A long queue takes its time, as long as it moves.
+                (fewest, until) = (left, clock.now() + SETTLE);
             }
-            let mut quiet = 0;
-            while quiet < 2 {
-                clock.sleep(LOOK_EVERY).await;
-                let is_quiet = watch.look().await.is_ok() && left(&watch.seen) == 0;
-                quiet = if is_quiet { quiet + 1 } else { 0 };
-            }
-        };
-        let is_settled = clock.timeout(SETTLE, gone).await.is_some();
+        }
         let left = left(&self.stage.watch.seen);
-        Ok(if is_settled { Vec::new() } else { vec![format!("{left} wakes had no end yet")] })
+        let mut not_recovered = Vec::new();
+        if quiet < 2 {
+            not_recovered.push(format!("{left} wakes had no end yet"));
+        }
+        if !inject::is_in_line(self) {
+            not_recovered.push("the policy is not as it was".to_owned());
+        }
+        not_recovered
     }
 
     /// The hosts as they are in the end.

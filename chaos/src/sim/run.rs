@@ -108,4 +108,75 @@ mod tests {
         }
         assert_eq!(outcome.coverage["crashed"], 2);
     }
+
+    /// Plays and gives what was counted, by kind; everything must hold and be over.
+    fn holds(faults: Vec<Planned>) -> std::collections::BTreeMap<&'static str, u64> {
+        let outcome = played(&short(faults));
+        assert_eq!(outcome.verdict, Verdict::Held, "{}", outcome.render());
+        for proof in &outcome.faults {
+            assert!(proof.hits > 0 && !proof.on, "{proof:?}\n{}", outcome.render());
+        }
+        outcome.faults.iter().map(|proof| (proof.kind, proof.hits)).collect()
+    }
+
+    #[test]
+    fn those_who_run_it_change_stop_slip_and_ask_twice() {
+        let hits = holds(vec![
+            planned(
+                300,
+                900,
+                &[],
+                "controller.config_change",
+                &json!({"per_host_limit": 1, "cpu_limit": 0.4}),
+            ),
+            planned(400, 60, &[], "operator.fat_finger", &json!({"what": "cpu700"})),
+            planned(1_800, 600, &[], "operator.kill_switch", &json!({})),
+            planned(3_000, 300, &[], "controller.overload", &json!({"factor": 3.0})),
+            planned(3_600, 3_000, &[], "operator.double_run", &json!({})),
+        ]);
+        assert_eq!((hits["controller.config_change"], hits["operator.kill_switch"]), (2, 1));
+        assert_eq!(hits["operator.fat_finger"], 1);
+    }
+
+    #[test]
+    fn processes_that_die_again_and_again_or_are_there_twice_and_hosts_that_vanish() {
+        let hits = holds(vec![
+            planned(300, 300, &[0], "agent.crash_loop", &json!({})),
+            planned(900, 300, &[], "controller.crash_loop", &json!({})),
+            planned(1_500, 120, &[1], "agent.flapping", &json!({"every": "5s"})),
+            planned(2_400, 600, &[0], "host.loss", &json!({})),
+            planned(4_200, 300, &[1], "agent.clone", &json!({})),
+        ]);
+        assert!(hits["agent.crash_loop"] > 5 && hits["controller.crash_loop"] > 5, "{hits:?}");
+        assert!(hits["agent.flapping"] > 5 && hits["host.loss"] == 1, "{hits:?}");
+    }
+
+    #[test]
+    fn hosts_and_links_that_are_worse_than_usual() {
+        holds(vec![
+            planned(300, 1_800, &[0], "host.boot_cost", &json!({"factor": 2.0})),
+            planned(300, 1_800, &[1], "host.mem_io", &json!({"boot_factor": 2.0, "pressure": 0.1})),
+            planned(2_400, 300, &[1], "agent.frozen_load", &json!({"old_time": false})),
+            planned(2_400, 300, &[0], "agent.frozen_load", &json!({})),
+            planned(3_000, 600, &[], "link.loss", &json!({"share": 0.05})),
+            planned(3_000, 600, &[], "link.bandwidth", &json!({"rate_bytes_per_s": 4_000})),
+            planned(4_200, 300, &[], "link.half_open", &json!({})),
+        ]);
+    }
+
+    #[test]
+    fn stores_that_let_wait_answers_and_lines_that_are_odd() {
+        holds(vec![
+            planned(300, 60, &[], "store.hang", &json!({})),
+            planned(600, 300, &[], "store.slow", &json!({})),
+            planned(1_200, 300, &[], "store.busy", &json!({})),
+            planned(1_800, 600, &[], "endpoint.garbage", &json!({"share": 0.5, "body": "wrong_shape"})),
+            planned(2_400, 600, &[], "endpoint.slow_drip", &json!({})),
+            planned(3_000, 600, &[], "endpoint.late_up", &json!({})),
+            planned(300, 3_000, &[], "data.gap", &json!({"missing": "24h"})),
+            planned(300, 3_000, &[], "data.duplicate", &json!({})),
+            planned(300, 3_000, &[], "data.late", &json!({"by": "10m"})),
+            planned(300, 3_000, &[], "data.poison", &json!({"what": "invalid_utf8"})),
+        ]);
+    }
 }

@@ -137,15 +137,45 @@ fn weaker(what: &FaultKind) -> Option<FaultKind> {
         FaultKind::EndpointLostResponse(fault) => &mut fault.share,
         FaultKind::EndpointHalfOpen(fault) => &mut fault.share,
         FaultKind::EndpointNeverUp(fault) => &mut fault.share,
+        FaultKind::EndpointGarbage(fault) => &mut fault.share,
+        FaultKind::EndpointSlowDrip(fault) => &mut fault.share,
+        FaultKind::DataDuplicate(fault) => &mut fault.share,
+        FaultKind::DataLate(fault) => &mut fault.share,
+        FaultKind::DataPoison(fault) => &mut fault.share,
+        FaultKind::LinkLoss(fault) => &mut fault.share,
         FaultKind::HostStress(fault) => &mut fault.cpu,
         FaultKind::HostCpuNoise(fault) => {
             fault.high = fault.low + (fault.high - fault.low) / 2.0;
             let is_worth_it = fault.high - fault.low > 0.05;
             return is_worth_it.then_some(weaker);
         }
-        FaultKind::EndpointSlowWake(fault) => {
-            fault.factor = 1.0 + (fault.factor - 1.0) / 2.0;
-            let is_worth_it = fault.factor > 1.25;
+        FaultKind::EndpointSlowWake(fault) => return nearer(&mut fault.factor).then_some(weaker),
+        FaultKind::HostBootCost(fault) => return nearer(&mut fault.factor).then_some(weaker),
+        FaultKind::HostMemIo(fault) => return nearer(&mut fault.boot_factor).then_some(weaker),
+        FaultKind::ControllerOverload(fault) => return nearer(&mut fault.factor).then_some(weaker),
+        FaultKind::StoreSlow(fault) => {
+            fault.delay = Length::ms(fault.delay.as_ms() / 2);
+            let is_worth_it = fault.delay >= Length::ms(10);
+            return is_worth_it.then_some(weaker);
+        }
+        FaultKind::StoreBusy(fault) => {
+            fault.held = Length::ms(fault.held.as_ms() / 2);
+            let is_worth_it = fault.held >= Length::s(1);
+            return is_worth_it.then_some(weaker);
+        }
+        FaultKind::LinkBandwidth(fault) => {
+            fault.rate_bytes_per_s *= 2;
+            let is_worth_it = fault.rate_bytes_per_s <= 1_000_000;
+            return is_worth_it.then_some(weaker);
+        }
+        FaultKind::EndpointLateUp(fault) => {
+            fault.after_deadline = Length::ms(fault.after_deadline.as_ms() / 2);
+            let is_worth_it = fault.after_deadline >= Length::s(1);
+            return is_worth_it.then_some(weaker);
+        }
+        FaultKind::DataGap(fault) => {
+            fault.missing = Length::ms(fault.missing.as_ms() / 2);
+            let is_worth_it = fault.missing >= Length::h(1);
             return is_worth_it.then_some(weaker);
         }
         FaultKind::LinkLatency(fault) => {
@@ -159,6 +189,12 @@ fn weaker(what: &FaultKind) -> Option<FaultKind> {
     *strength /= 2.0;
     let is_worth_it = *strength > 0.05;
     is_worth_it.then_some(weaker)
+}
+
+/// Half as far from one time as much; whether that is worth trying.
+fn nearer(factor: &mut f64) -> bool {
+    *factor = 1.0 + (*factor - 1.0) / 2.0;
+    *factor > 1.25
 }
 
 fn smaller_worlds(plan: &Plan) -> Vec<Plan> {

@@ -1,6 +1,7 @@
 //! A simulated installation: a world, the real controller, a real agent for each host, and somebody who looks.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -14,8 +15,9 @@ use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{Plan, node::Node};
+use super::{Plan, Planned, inject::StoreGate, node::Node};
 use crate::{
+    experiment::catalogue::FaultKind,
     history::{Entry, Function, Header, Key, Kind, Recorder},
     net::{Exchange, InProcess, Ways},
     play::{
@@ -41,6 +43,8 @@ pub(super) const WATCH: &str = "watch";
 pub(super) const TAP: &str = crate::world::link::NAME;
 /// What agents call the endpoints of the world.
 const ENDPOINTS: &str = "world";
+/// Ends the name of a second agent of a host.
+const COPY: &str = "-copy";
 /// Stream of the seed that lines draw their lateness from.
 const LINES: u64 = 910;
 
@@ -54,6 +58,12 @@ pub(super) struct Stage {
     pub(super) controller: Option<Node>,
     pub(super) agents: Vec<Option<Node>>,
     pub(super) starts_at: Timestamp,
+    /// On the controller's way to its database.
+    pub(super) store: StoreGate,
+    /// Lines that are missing in the log of the days before.
+    pub(super) withheld_lines: u64,
+    /// Second agents of hosts.
+    copies: BTreeMap<usize, Node>,
     waits: Waits,
     reach: Reach,
     log: JoinHandle<std::io::Result<()>>,
@@ -85,6 +95,15 @@ fn play_spec(plan: &Plan) -> PlaySpec {
     }
 }
 
+/// How much of the log of the days before is missing.
+fn missing_s(plan: &Plan) -> i64 {
+    let missing_s = |planned: &Planned| match &planned.what {
+        FaultKind::DataGap(fault) => (fault.missing.as_ms() / 1_000) as i64,
+        _ => 0,
+    };
+    plan.faults.iter().map(missing_s).max().unwrap_or(0)
+}
+
 impl Stage {
     /// Writes the log of the days before, and starts everything.
     pub(super) async fn set(plan: &Plan, dir: &Path, waits: Waits) -> anyhow::Result<Self> {
@@ -94,7 +113,9 @@ impl Stage {
         let mut world = World::new(spec.world.clone())?;
         let access_log = dir.join("access.log");
         let mut log = AccessLog::create(&access_log)?;
-        log.back_fill(&mut world, starts_at.as_second()).context("failed to write the history of the log")?;
+        let withheld_lines = log
+            .back_fill_but(&mut world, starts_at.as_second(), missing_s(plan))
+            .context("failed to write the history of the log")?;
         let clock = Clock::scaled(starts_at, 1.0);
         let zone = spec.world.zone.clone();
         let header = Header::new("sim", plan.seed, "virtual", zone.iana_name().unwrap_or("UTC"));
@@ -117,7 +138,8 @@ impl Stage {
         let reach = Reach { link, token_file: data_dir.join("agent.token"), endpoints: ENDPOINTS.to_owned() };
         let log = tokio::spawn(log.keep(live.clone(), world_stop.clone()));
         let dir = dir.to_owned();
-        let started = start_controller(&spec, &dir, &live, &exchange, &waits).await?;
+        let store = StoreGate::default();
+        let started = start_controller(&spec, &dir, &live, &exchange, (&waits, &store)).await?;
         let control = Control::over(ways.channel(WATCH, CONTROLLER)?, &data_dir)?;
         let watch = Watch::new(control, recorder.clone());
         let mut stage = Self {
@@ -130,13 +152,16 @@ impl Stage {
             controller: Some(started),
             agents: Vec::new(),
             starts_at,
+            store,
+            withheld_lines,
+            copies: BTreeMap::new(),
             waits,
             reach,
             log,
             world_stop,
         };
         for host in 0..plan.hosts {
-            let agent = stage.agent(host).await?;
+            let agent = stage.agent(host, "").await?;
             stage.agents.push(Some(agent));
         }
         Ok(stage)
@@ -156,7 +181,8 @@ impl Stage {
     pub(super) async fn controller_starts(&mut self) -> anyhow::Result<()> {
         if self.controller.is_none() {
             self.note_node(Function::Restart, CONTROLLER);
-            let started = start_controller(&self.spec, &self.dir, &self.live, &self.exchange, &self.waits);
+            let ways = (&self.waits, &self.store);
+            let started = start_controller(&self.spec, &self.dir, &self.live, &self.exchange, ways);
             self.controller = Some(started.await?);
         }
         Ok(())
@@ -174,19 +200,41 @@ impl Stage {
     pub(super) async fn agent_starts(&mut self, host: usize) -> anyhow::Result<()> {
         if self.agents[host].is_none() {
             self.note_node(Function::Restart, &format!("agent-{}", host + 1));
-            self.agents[host] = Some(self.agent(host).await?);
+            self.agents[host] = Some(self.agent(host, "").await?);
         }
         Ok(())
     }
 
-    async fn agent(&self, host: usize) -> anyhow::Result<Node> {
-        let config = agents::config(&self.spec, &self.dir, &self.reach, host);
+    /// A second agent says it is this host's.
+    pub(super) async fn copy_starts(&mut self, host: usize) -> anyhow::Result<()> {
+        if !self.copies.contains_key(&host) {
+            let copy = self.agent(host, COPY).await?;
+            self.copies.insert(host, copy);
+        }
+        Ok(())
+    }
+
+    pub(super) async fn copy_dies(&mut self, host: usize) {
+        let Some(copy) = self.copies.remove(&host) else { return };
+        copy.crash().await;
+        self.exchange.cut(&format!("{}{COPY}", host_id(host)));
+    }
+
+    /// How often the second agent of a host has called the controller.
+    pub(super) fn copy_calls(&self, host: usize) -> u64 {
+        self.exchange.laid(&format!("{}{COPY}", host_id(host)))
+    }
+
+    /// What it keeps, and who it is on the exchange, ends in `suffix`.
+    async fn agent(&self, host: usize, suffix: &str) -> anyhow::Result<Node> {
+        let mut config = agents::config(&self.spec, &self.dir, &self.reach, host);
+        config.state_dir = Some(self.dir.join(format!("agent-{}{suffix}", host + 1)));
         let load = Box::new(HostLoad::new(self.live.clone(), host));
         // A new start draws anew: the time is in it.
         let seed = self.spec.world.seed ^ self.live.clock().now().as_second() as u64 ^ (host as u64) << 48;
         let seams = AgentSeams {
             waits: self.waits.clone(),
-            dial: Ways::Within(self.exchange.clone()).dial(host_id(host).as_str()),
+            dial: Ways::Within(self.exchange.clone()).dial(&format!("{}{suffix}", host_id(host))),
             carrier: Some(std::sync::Arc::new(InProcess::new(router(self.live.clone())))),
             ..AgentSeams::new(self.live.clock().clone(), load, seed)
         };
@@ -219,14 +267,17 @@ async fn start_controller(
     dir: &Path,
     live: &Live,
     exchange: &Exchange,
-    waits: &Waits,
+    (waits, store): (&Waits, &StoreGate),
 ) -> anyhow::Result<Node> {
     let config = controller::config(spec, &dir.join(CONTROLLER), &dir.join("access.log"));
     let clock = live.clock().clone();
     // Wakes of a later start have ids of their own.
     let seed = spec.world.seed ^ clock.now().as_second() as u64;
     let doors = Doors { http: exchange.listen(PAGES), grpc: exchange.listen(CONTROLLER) };
-    let seams = Seams { waits: waits.clone(), doors: Some(doors), ..Seams::new(clock, seed) };
+    let waits = waits.clone().behind(store.gate());
+    let seams = Seams { waits, doors: Some(doors), ..Seams::new(clock, seed) };
+    store.starting(true);
     let app = App::build(config, seams).await.context("failed to start the controller")?;
+    store.starting(false);
     Ok(Node::start(|stop| async move { app.run(stop).await.context("the controller failed") }))
 }

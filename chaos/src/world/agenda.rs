@@ -12,6 +12,8 @@ pub enum Due {
     Sleep(usize),
     /// Look whether a boot came to nothing.
     GiveUp(usize),
+    /// A boot that was held back begins.
+    Boot(usize),
     Noise,
 }
 

@@ -45,6 +45,13 @@ impl Boot {
         Self { demand_cores: stretched(&demand, slowdown.max(1.0)), progress_s: 0.0 }
     }
 
+    /// The same boot at so many times the CPU, in the same time.
+    #[must_use]
+    pub fn costing(mut self, factor: f64) -> Self {
+        self.demand_cores.iter_mut().for_each(|cores| *cores *= factor);
+        self
+    }
+
     /// Cores it wants now.
     pub fn demand_cores(&self) -> f64 {
         self.demand_cores.get(self.progress_s as usize).copied().unwrap_or(0.0)
@@ -118,5 +125,13 @@ mod tests {
         let alone_s = boot.wall_min_s();
         let took_s = 1 + std::iter::from_fn(|| (!boot.advance(0.5)).then_some(())).count();
         assert_eq!(took_s, 2 * alone_s);
+    }
+
+    #[test]
+    fn a_costly_boot_takes_its_time_and_more_work() {
+        let [cheap, costly] =
+            [1.0, 3.0].map(|factor| Boot::draw(&BootSpec::default(), 1.0, &mut stream(3, 0)).costing(factor));
+        assert_eq!(costly.wall_min_s(), cheap.wall_min_s());
+        assert!((costly.work_core_s() - 3.0 * cheap.work_core_s()).abs() < 1e-6);
     }
 }

@@ -8,7 +8,7 @@ use std::{io, net::SocketAddr};
 use axum::{
     Extension, Json, Router,
     extract::{Path, Query, State},
-    http::{HeaderMap, StatusCode, header::RETRY_AFTER},
+    http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -17,11 +17,11 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{CallEffect, Live, World};
+use super::{CallEffect, Live, World, odd};
 use crate::{
     experiment::catalogue::{
         FaultKind,
-        endpoint::{self, Cut, Endpoint, RetryAfter},
+        endpoint::{self, Cut, Endpoint},
     },
     history::{Entry, Function, Key, Kind},
     net::carrier::Withheld,
@@ -114,7 +114,14 @@ fn wake(live: &Live, through: Endpoint, instance: &str, caller: Caller, headers:
         hit(&world, lost, &response);
         return response;
     }
-    (status, Json(json!({"instance": instance, "state": state}))).into_response()
+    let answer = json!({"instance": instance, "state": state});
+    let drip = endpoint::SlowDrip::INFO.name;
+    if let Some(FaultKind::EndpointSlowDrip(fault)) = world.faults.meets_call(drip, through, host, index) {
+        let response = odd::dripped(live.clock().clone(), status, &answer, fault.rate_bytes_per_s);
+        hit(&world, drip, &response);
+        return response;
+    }
+    (status, Json(answer)).into_response()
 }
 
 /// What an endpoint is called in the history.
@@ -126,12 +133,13 @@ fn node(through: Endpoint) -> &'static str {
 }
 
 /// Faults of a call that then has no effect, in the order in which a call meets them.
-const WITHOUT_EFFECT: [&str; 5] = [
+const WITHOUT_EFFECT: [&str; 6] = [
     endpoint::Refused::INFO.name,
     endpoint::HalfOpen::INFO.name,
     endpoint::Reset::INFO.name,
     endpoint::Throttled429::INFO.name,
     endpoint::HttpError::INFO.name,
+    endpoint::Garbage::INFO.name,
 ];
 
 /// What a call gets that has no effect; `None` for a fault that is none of [`WITHOUT_EFFECT`].
@@ -140,7 +148,8 @@ fn without_effect(fault: &FaultKind) -> Option<Response> {
         FaultKind::EndpointRefused(_) => withheld(Withheld::Refused),
         FaultKind::EndpointHalfOpen(_) => withheld(Withheld::Silent),
         FaultKind::EndpointReset(_) => withheld(Withheld::Cut),
-        FaultKind::EndpointThrottled429(fault) => throttled(fault),
+        FaultKind::EndpointThrottled429(fault) => odd::throttled(fault),
+        FaultKind::EndpointGarbage(fault) => odd::garbage(fault),
         FaultKind::EndpointHttpError(fault) => {
             let status = StatusCode::from_u16(fault.status as u16);
             status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR).into_response()
@@ -153,25 +162,15 @@ fn withheld(what: Withheld) -> Response {
     (Extension(what), StatusCode::BAD_GATEWAY).into_response()
 }
 
-fn throttled(fault: &endpoint::Throttled429) -> Response {
-    let value = match fault.retry_after {
-        RetryAfter::Seconds => fault.retry_after_s.to_string(),
-        // Of a day long past, and in a form that HTTP knows.
-        RetryAfter::Date => "Mon, 02 Mar 2026 00:00:00 GMT".to_owned(),
-        RetryAfter::Malformed => "soon".to_owned(),
-        RetryAfter::Absurd => "31536000".to_owned(),
-        RetryAfter::Missing => return StatusCode::TOO_MANY_REQUESTS.into_response(),
-    };
-    (StatusCode::TOO_MANY_REQUESTS, [(RETRY_AFTER, value)]).into_response()
-}
-
 async fn instance_page(State(live): State<Live>, Path(instance): Path<String>) -> Response {
     let world = live.enter();
     let Some(index) = world.index_of(&instance) else { return StatusCode::NOT_FOUND.into_response() };
     let serving = world.instance(index).serving();
     let entry = Entry::new("instance", Kind::Ok, Function::Poll, key(&world, index));
     world.note(entry.value(json!({"serving": serving})));
-    if serving {
+    if world.is_lost(world.instance(index).host) {
+        withheld(Withheld::Silent)
+    } else if serving {
         (StatusCode::OK, format!("instance {instance}\n")).into_response()
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "hibernated\n").into_response()

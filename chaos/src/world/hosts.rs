@@ -71,6 +71,11 @@ impl Host {
         self.record.boots_at_once_max = self.record.boots_at_once_max.max(self.running.len());
     }
 
+    /// Its boots come to nothing.
+    pub fn lose_boots(&mut self) {
+        self.running.clear();
+    }
+
     /// One second: every boot advances, all at the same pace when they want more than the cores (processor sharing).
     /// Gives the instances whose boot is over.
     /// `noise_share` of the cores, 0-1, is used by something else besides the background.

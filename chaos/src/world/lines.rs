@@ -14,6 +14,7 @@ pub const WAKE_REQUEST_PATH: &str = "/hibernation/wake_request";
 
 const BROWSER: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
 const BOT: &str = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)";
+const MONITOR: &str = "Uptime-Kuma/1.23.16";
 const PATHS: [&str; 5] =
     ["/", "/login.do", "/nav_to.do?uri=home", "/api/now/table/task?limit=20", "/amb/connect"];
 
@@ -60,6 +61,17 @@ impl Lines {
             48 => self.push("10.9.9.9 - - [notadate] \"GET / HTTP/1.1\" 200"),
             _ => self.push("\u{fffd}\u{fffd} connection reset by peer"),
         }
+    }
+
+    /// A bot that visits whatever there is.
+    pub fn bot(&mut self, at_s: i64, instance: &str) {
+        let path = PATHS[self.rng.random_range(0..PATHS.len())];
+        self.line(at_s, 9_000, &format!("GET {path}"), 200, instance, BOT);
+    }
+
+    /// A monitor that looks whether an instance is up.
+    pub fn monitor(&mut self, at_s: i64, instance: &str) {
+        self.line(at_s, 9_002, "HEAD /", 200, instance, MONITOR);
     }
 
     fn line(&mut self, at_s: i64, user: usize, request: &str, status: u16, instance: &str, agent: &str) {

@@ -11,7 +11,7 @@ use futures::{
     future::BoxFuture,
     stream::{self, BoxStream},
 };
-use reveille_proto::waits::Waits;
+use reveille_proto::waits::{Asked, Waits};
 use sqlx::{
     Any, AnyConnection, AnyPool, Connection, Database, Describe, Either, Execute, Executor, SqlStr,
     Transaction,
@@ -87,7 +87,25 @@ impl Pool {
 
     /// Waits for `work`, unless the database is given up meanwhile: then it is dropped where it is.
     pub(super) async fn answered<T>(&self, work: impl Future<Output = T>) -> Result<T, sqlx::Error> {
+        self.answered_in_turn(Asked::Statement, work).await
+    }
+
+    /// As [`Pool::answered`], of a whole transaction.
+    pub(super) async fn finished<T>(&self, work: impl Future<Output = T>) -> Result<T, sqlx::Error> {
+        self.answered_in_turn(Asked::Transaction, work).await
+    }
+
+    async fn answered_in_turn<T>(
+        &self,
+        asked: Asked,
+        work: impl Future<Output = T>,
+    ) -> Result<T, sqlx::Error> {
         let mut given_up = self.given_up.subscribe();
+        tokio::select! {
+            biased;
+            () = self.waits.turn(asked) => {}
+            _ = given_up.changed() => return Err(no_answer()),
+        }
         let answered = async {
             tokio::select! {
                 biased;
@@ -124,8 +142,11 @@ impl<'p> Executor<'p> for &Pool {
         E: 'q + Execute<'q, Any>,
     {
         if self.waits.are_in_place() {
-            let (rows, waits) = (self.inner.fetch_many(query), self.waits.clone());
-            let all = async move { stream::iter(waits.until(rows.collect::<Vec<_>>()).await) };
+            let (rows, this) = (self.inner.fetch_many(query), self.clone());
+            let all = async move {
+                let rows = this.answered(rows.collect::<Vec<_>>()).await;
+                stream::iter(rows.unwrap_or_else(|error| vec![Err(error)]))
+            };
             return stream::once(all).flatten().boxed();
         }
         let state = (self.inner.fetch_many(query), self.given_up.subscribe());

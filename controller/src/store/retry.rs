@@ -46,6 +46,6 @@ impl Store {
 
     async fn once<T, E: From<StoreError>>(&self, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
         // A transaction is a large thing to carry around.
-        self.pool.answered(Box::pin(work)).await.during("finish a transaction")?
+        self.pool.finished(Box::pin(work)).await.during("finish a transaction")?
     }
 }

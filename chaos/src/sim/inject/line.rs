@@ -7,22 +7,22 @@ use crate::{
     experiment::{
         catalogue::{
             FaultKind,
-            link::{Direction, Latency, Ways},
+            link::{Direction, Ways},
         },
         file::Length,
     },
-    net::{Flow, Weather},
+    net::{Flow, Meeting, Weather},
     world::host_id,
 };
 
 /// Cuts every line of the hosts' agents. Gives after how many seconds they are cut again.
 pub(super) async fn cut(play: &mut Play, place: usize, after: Length) -> u32 {
     for host in play.hosts_of(place) {
-        let before = met(play, host);
+        let before = met(play, host, Meeting::Cut);
         play.stage.exchange.cut(host_id(host).as_str());
         // The lines notice when it is their turn.
         tokio::time::sleep(Duration::from_millis(1)).await;
-        play.count(place, met(play, host) > before);
+        play.count(place, met(play, host, Meeting::Cut) > before);
     }
     (after.as_ms() / 1_000).max(1) as u32
 }
@@ -30,14 +30,23 @@ pub(super) async fn cut(play: &mut Play, place: usize, after: Length) -> u32 {
 pub(super) fn turns(play: &mut Play, place: usize) {
     for host in play.hosts_of(place) {
         // What was met before is not this fault's doing.
-        let before = met(play, host);
+        let before = met(play, host, meeting(&play.planned(place).what));
         play.met_before.insert((place, host), before);
+        if matches!(play.planned(place).what, FaultKind::LinkHalfOpen(_)) {
+            play.stage.exchange.orphan(host_id(host).as_str());
+        }
         make(play, host);
     }
 }
 
 pub(super) fn clears(play: &Play, place: usize) {
     for host in play.hosts_of(place) {
+        let orphans = |planned: &&super::super::Planned| {
+            matches!(planned.what, FaultKind::LinkHalfOpen(_)) && planned.hits_host(host)
+        };
+        if !play.on_now().any(|planned| orphans(&planned)) {
+            play.stage.exchange.tell_orphans(host_id(host).as_str());
+        }
         make(play, host);
     }
 }
@@ -46,26 +55,51 @@ pub(super) fn hits(play: &Play, place: usize) -> Hits {
     if !play.is_on(place) {
         return play.counted(place);
     }
+    let how = meeting(&play.planned(place).what);
     let before = |host: usize| play.met_before.get(&(place, host)).copied().unwrap_or(0);
-    let hits = play.hosts_of(place).into_iter().map(|host| met(play, host) - before(host)).sum();
+    let hits = play.hosts_of(place).into_iter().map(|host| met(play, host, how) - before(host)).sum();
     Hits { hits, opportunities: hits }
 }
 
-fn met(play: &Play, host: usize) -> u64 {
-    play.stage.exchange.met(host_id(host).as_str())
+/// How a fault of a line is met.
+fn meeting(what: &FaultKind) -> Meeting {
+    match what {
+        FaultKind::LinkLatency(_) => Meeting::Late,
+        FaultKind::LinkBandwidth(_) => Meeting::Narrow,
+        FaultKind::LinkLoss(_) => Meeting::Lost,
+        FaultKind::LinkHalfOpen(_) => Meeting::Orphaned,
+        _ => Meeting::Held,
+    }
 }
 
-/// What all faults of a host's link that are on come to together: the worst of each direction.
+fn met(play: &Play, host: usize, how: Meeting) -> u64 {
+    play.stage.exchange.met(host_id(host).as_str(), how)
+}
+
+/// What all faults of a host's link that are on come to together: the worst of each kind in each direction.
 fn make(play: &Play, host: usize) {
     let mut now = Weather::default();
     for planned in play.on_now().filter(|planned| planned.hits_host(host)) {
         match &planned.what {
-            FaultKind::LinkPartition(_) => (now.there, now.back) = (Flow::Held, Flow::Held),
-            FaultKind::LinkOneWay(fault) => match fault.direction {
-                Direction::ToController => now.there = Flow::Held,
-                Direction::ToAgent => now.back = Flow::Held,
-            },
-            FaultKind::LinkLatency(fault) => late(&mut now, fault),
+            FaultKind::LinkPartition(_) => on_ways(&mut now, Ways::Both, |flow| flow.is_held = true),
+            FaultKind::LinkOneWay(fault) => {
+                let way = match fault.direction {
+                    Direction::ToController => Ways::ToController,
+                    Direction::ToAgent => Ways::ToAgent,
+                };
+                on_ways(&mut now, way, |flow| flow.is_held = true);
+            }
+            FaultKind::LinkLatency(fault) => on_ways(&mut now, fault.ways, |flow| {
+                flow.delay = flow.delay.max(fault.mean.into());
+                flow.jitter = flow.jitter.max(fault.jitter.into());
+            }),
+            FaultKind::LinkBandwidth(fault) => on_ways(&mut now, fault.ways, |flow| {
+                let rate = fault.rate_bytes_per_s;
+                flow.bytes_per_s = Some(flow.bytes_per_s.map_or(rate, |other| other.min(rate)));
+            }),
+            FaultKind::LinkLoss(fault) => {
+                on_ways(&mut now, Ways::Both, |flow| flow.loss = flow.loss.max(fault.share));
+            }
             _ => {}
         }
     }
@@ -74,16 +108,11 @@ fn make(play: &Play, host: usize) {
     });
 }
 
-fn late(now: &mut Weather, fault: &Latency) {
-    let flow = Flow::Late { delay: fault.mean.into(), jitter: fault.jitter.into() };
-    let (is_there, is_back) = match fault.ways {
-        Ways::ToController => (true, false),
-        Ways::ToAgent => (false, true),
-        Ways::Both => (true, true),
-    };
-    for (direction, is_hit) in [(&mut now.there, is_there), (&mut now.back, is_back)] {
-        if is_hit && *direction == Flow::Free {
-            *direction = flow;
-        }
+fn on_ways(now: &mut Weather, ways: Ways, change: impl Fn(&mut Flow)) {
+    if matches!(ways, Ways::ToController | Ways::Both) {
+        change(&mut now.there);
+    }
+    if matches!(ways, Ways::ToAgent | Ways::Both) {
+        change(&mut now.back);
     }
 }

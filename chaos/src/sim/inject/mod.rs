@@ -1,11 +1,26 @@
 //! What each fault does to a simulated installation when it begins, while it is on and when it is over: a file per layer.
 
+mod feed;
 mod line;
+mod load;
 mod node;
+mod operator;
+mod store;
 mod world;
 
 use super::play::Play;
 use crate::experiment::catalogue::FaultKind;
+
+pub(super) use operator::{follow, is_in_line};
+pub(super) use store::StoreGate;
+
+/// What faults keep from one step to the next.
+#[derive(Debug, Default)]
+pub(super) struct Own {
+    rushes: load::Rushes,
+    desk: operator::Desk,
+    locks: store::Locks,
+}
 
 /// How often a fault was met, and how often it could have been.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -16,20 +31,41 @@ pub(super) struct Hits {
 
 /// The fault in this place of the play begins. Says after how many seconds it wants its next step, if it wants one.
 pub(super) async fn on(play: &mut Play, place: usize) -> anyhow::Result<Option<u32>> {
-    if play.planned(place).is_of_world() {
+    let planned = play.planned(place);
+    if planned.is_of_world() {
         world::on(play, place);
+        return Ok(None);
+    }
+    if planned.is_weather() {
+        line::turns(play, place);
         return Ok(None);
     }
     Ok(match play.what(place) {
         FaultKind::AgentCrashRestart(fault) => Some(node::agents_die(play, place, fault.down).await),
-        FaultKind::ControllerCrash(fault) => Some(node::controller_dies(play, place, fault.down).await),
-        FaultKind::LinkReset(fault) => Some(line::cut(play, place, fault.after).await),
-        FaultKind::LinkPartition(_) | FaultKind::LinkOneWay(_) | FaultKind::LinkLatency(_) => {
-            line::turns(play, place);
+        FaultKind::AgentTwin(_) => {
+            node::copies_start(play, place).await?;
             None
         }
-        // A plan that has it is refused before it is played.
-        other => anyhow::bail!("{} cannot be simulated", other.info().name),
+        FaultKind::ControllerCrash(fault) => Some(node::controller_dies(play, place, fault.down).await),
+        FaultKind::HostLoss(fault) => {
+            node::hosts_vanish(play, place, fault.comes_back_empty).await;
+            None
+        }
+        FaultKind::ControllerOverload(fault) => load::rush(play, place, &fault),
+        FaultKind::ControllerConfigChange(_) | FaultKind::OperatorKillSwitch(_) => {
+            follow(play).await;
+            None
+        }
+        FaultKind::StoreHang(_) | FaultKind::StoreSlow(_) => {
+            store::turns(play, place);
+            None
+        }
+        FaultKind::DataGap(_) => {
+            feed::gap(play, place);
+            None
+        }
+        // What it does again and again it does from the beginning.
+        _ => step(play, place).await?,
     })
 }
 
@@ -40,26 +76,50 @@ pub(super) async fn step(play: &mut Play, place: usize) -> anyhow::Result<Option
             node::agents_start(play, place).await?;
             None
         }
+        FaultKind::AgentCrashLoop(fault) => Some(node::agents_turn(play, place, fault.up, fault.down).await?),
+        FaultKind::AgentFlapping(fault) => Some(line::cut(play, place, fault.every).await),
         FaultKind::ControllerCrash(_) => {
             play.stage.controller_starts().await?;
             None
         }
+        FaultKind::ControllerCrashLoop(fault) => {
+            Some(node::controller_turns(play, place, fault.up, fault.down).await?)
+        }
+        FaultKind::ControllerOverload(_) => load::rush_on(play, place),
         FaultKind::LinkReset(fault) => Some(line::cut(play, place, fault.after).await),
-        _ => None,
+        FaultKind::OperatorFatFinger(fault) => operator::slip(play, place, fault.what).await,
+        FaultKind::OperatorDoubleRun(_) => Some(load::at_once(play, place).await),
+        FaultKind::StoreBusy(fault) => Some(store::lock(play, place, &fault)),
+        // A plan that has it is refused before it is played.
+        other => anyhow::bail!("{} cannot be simulated", other.info().name),
     })
 }
 
 /// It is over.
 pub(super) async fn off(play: &mut Play, place: usize) -> anyhow::Result<()> {
-    if play.planned(place).is_of_world() {
+    let planned = play.planned(place);
+    if planned.is_of_world() {
         world::off(play, place);
         return Ok(());
     }
+    if planned.is_weather() {
+        line::clears(play, place);
+        return Ok(());
+    }
     match play.what(place) {
-        FaultKind::AgentCrashRestart(_) => node::agents_start(play, place).await?,
-        FaultKind::ControllerCrash(_) => play.stage.controller_starts().await?,
-        FaultKind::LinkPartition(_) | FaultKind::LinkOneWay(_) | FaultKind::LinkLatency(_) => {
-            line::clears(play, place);
+        FaultKind::AgentCrashRestart(_) | FaultKind::AgentCrashLoop(_) => {
+            node::agents_start(play, place).await?;
+        }
+        FaultKind::AgentTwin(_) => node::copies_end(play, place).await,
+        FaultKind::HostLoss(_) => node::hosts_return(play, place).await?,
+        FaultKind::ControllerCrash(_) | FaultKind::ControllerCrashLoop(_) => {
+            play.stage.controller_starts().await?;
+        }
+        FaultKind::ControllerConfigChange(_) | FaultKind::OperatorKillSwitch(_) => {
+            follow(play).await;
+        }
+        FaultKind::StoreHang(_) | FaultKind::StoreSlow(_) | FaultKind::StoreBusy(_) => {
+            store::clears(play, place);
         }
         _ => {}
     }
@@ -68,12 +128,17 @@ pub(super) async fn off(play: &mut Play, place: usize) -> anyhow::Result<()> {
 
 /// How often it was met so far.
 pub(super) fn hits(play: &Play, place: usize) -> Hits {
-    if play.planned(place).is_of_world() {
+    let planned = play.planned(place);
+    if planned.is_of_world() {
         return world::hits(play, place);
     }
-    match play.what(place) {
-        FaultKind::LinkPartition(_) | FaultKind::LinkOneWay(_) | FaultKind::LinkLatency(_) => {
-            line::hits(play, place)
+    if planned.is_weather() {
+        return line::hits(play, place);
+    }
+    match &planned.what {
+        FaultKind::AgentTwin(_) => node::copies_hits(play, place),
+        FaultKind::StoreHang(_) | FaultKind::StoreSlow(_) | FaultKind::StoreBusy(_) => {
+            store::hits(play, place)
         }
         _ => play.counted(place),
     }

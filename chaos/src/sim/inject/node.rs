@@ -1,9 +1,9 @@
-//! Controllers and agents that die where they stand.
+//! Controllers and agents that die where they stand, hosts that vanish, and agents that are there twice.
 
 use rand::RngExt as _;
 
-use super::super::play::Play;
-use crate::experiment::catalogue::Between;
+use super::{super::play::Play, Hits};
+use crate::experiment::catalogue::{Between, FaultKind};
 
 /// Gives after how many seconds they are started again.
 pub(super) async fn agents_die(play: &mut Play, place: usize, down: Between) -> u32 {
@@ -16,9 +16,86 @@ pub(super) async fn agents_die(play: &mut Play, place: usize, down: Between) -> 
 
 pub(super) async fn agents_start(play: &mut Play, place: usize) -> anyhow::Result<()> {
     for host in play.hosts_of(place) {
-        play.stage.agent_starts(host).await?;
+        if !is_lost(play, host) {
+            play.stage.agent_starts(host).await?;
+        }
     }
     Ok(())
+}
+
+/// Dies where it lives, and is started where it does not. Gives after how many seconds the other.
+pub(super) async fn agents_turn(
+    play: &mut Play,
+    place: usize,
+    up: Between,
+    down: Between,
+) -> anyhow::Result<u32> {
+    if play.hosts_of(place).into_iter().any(|host| play.stage.agents[host].is_some()) {
+        return Ok(agents_die(play, place, down).await.max(1));
+    }
+    agents_start(play, place).await?;
+    Ok(drawn_s(play, place, up).max(1))
+}
+
+/// As [`agents_turn`].
+pub(super) async fn controller_turns(
+    play: &mut Play,
+    place: usize,
+    up: Between,
+    down: Between,
+) -> anyhow::Result<u32> {
+    if play.stage.controller.is_some() {
+        return Ok(controller_dies(play, place, down).await.max(1));
+    }
+    play.stage.controller_starts().await?;
+    Ok(drawn_s(play, place, up).max(1))
+}
+
+pub(super) async fn hosts_vanish(play: &mut Play, place: usize, comes_back_empty: bool) {
+    for host in play.hosts_of(place) {
+        play.count(place, true);
+        play.stage.agent_dies(host).await;
+        play.stage.live.enter().lose_host(host, comes_back_empty);
+    }
+}
+
+pub(super) async fn hosts_return(play: &mut Play, place: usize) -> anyhow::Result<()> {
+    for host in play.hosts_of(place) {
+        if !is_lost(play, host) {
+            play.stage.live.enter().return_host(host);
+            play.stage.agent_starts(host).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether the host is gone, and nothing can be started on it.
+fn is_lost(play: &Play, host: usize) -> bool {
+    play.on_now().any(|planned| matches!(planned.what, FaultKind::HostLoss(_)) && planned.hits_host(host))
+}
+
+pub(super) async fn copies_start(play: &mut Play, place: usize) -> anyhow::Result<()> {
+    for host in play.hosts_of(place) {
+        let before = play.stage.copy_calls(host);
+        play.met_before.insert((place, host), before);
+        play.stage.copy_starts(host).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn copies_end(play: &mut Play, place: usize) {
+    for host in play.hosts_of(place) {
+        play.stage.copy_dies(host).await;
+    }
+}
+
+pub(super) fn copies_hits(play: &Play, place: usize) -> Hits {
+    if !play.is_on(place) {
+        return play.counted(place);
+    }
+    let before = |host: usize| play.met_before.get(&(place, host)).copied().unwrap_or(0);
+    let hits = play.hosts_of(place).into_iter().map(|host| play.stage.copy_calls(host) - before(host)).sum();
+    Hits { hits, opportunities: hits }
 }
 
 /// Gives after how many seconds it is started again.

@@ -1,9 +1,10 @@
 //! The world in whole seconds: who is where, what boots, what every host's CPU does.
 
+mod boots;
 mod noise;
 mod users;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rand::{RngExt, rngs::StdRng};
 use reveille_proto::InstanceId;
@@ -22,16 +23,11 @@ use super::{
     users::{User, UserRecord},
 };
 use crate::{
-    experiment::catalogue::{
-        FaultKind,
-        endpoint::{self, Endpoint},
-    },
+    experiment::catalogue::endpoint::Endpoint,
     fault::{Edge, Faults},
     history::{Entry, Function, Key, Kind, Recorder},
 };
 
-/// A platform takes an instance that does not come up for asleep again after this long.
-const BOOT_GIVEN_UP_S: i64 = 1_500;
 const NOISE_EVERY_S: std::ops::Range<i64> = 120..900;
 
 /// A look at the whole world.
@@ -51,6 +47,10 @@ pub struct World {
     /// Every second of every host counts; before, idle time is skipped.
     live: bool,
     hosts: Vec<Host>,
+    /// Hosts that are not there.
+    lost: BTreeSet<usize>,
+    /// Boots that are held back, by instance.
+    held_boots: BTreeMap<usize, Boot>,
     instances: Vec<Instance>,
     by_id: BTreeMap<InstanceId, usize>,
     users: Vec<User>,
@@ -79,6 +79,8 @@ impl World {
             now_s,
             live: false,
             hosts,
+            lost: BTreeSet::new(),
+            held_boots: BTreeMap::new(),
             instances,
             by_id,
             users,
@@ -144,15 +146,8 @@ impl World {
     /// Somebody calls a wake endpoint of an instance.
     pub fn call(&mut self, through: Endpoint, index: usize) -> CallEffect {
         let effect = self.instances[index].call(self.now_s);
-        let host = self.instances[index].host;
-        let never_up = endpoint::NeverUp::INFO.name;
-        if effect == CallEffect::Boots && self.faults.meets(never_up, host, index).is_some() {
-            self.note_instance(Function::FaultHit, index, json!({"kind": never_up}));
-            self.agenda.put(self.now_s + BOOT_GIVEN_UP_S, Due::GiveUp(index));
-        } else if effect == CallEffect::Boots {
-            let slowdown = self.slowdown(through, index);
-            let boot = Boot::draw(&self.spec.boot, slowdown, &mut self.rng);
-            self.hosts[host].begin_boot(index, boot);
+        if effect == CallEffect::Boots {
+            self.begin_boot(through, index);
         }
         effect
     }
@@ -172,19 +167,6 @@ impl World {
         self.recorder.as_ref().map(|recorder| recorder.record(entry))
     }
 
-    /// How much longer the boot of an instance that begins now takes.
-    fn slowdown(&mut self, through: Endpoint, index: usize) -> f64 {
-        let host = self.instances[index].host;
-        let kind = endpoint::SlowWake::INFO.name;
-        let Some(FaultKind::EndpointSlowWake(fault)) = self.faults.meets_call(kind, through, host, index)
-        else {
-            return 1.0;
-        };
-        let factor = fault.factor;
-        self.note_instance(Function::FaultHit, index, json!({"kind": kind}));
-        factor
-    }
-
     /// Tells which faults have begun and ended by now.
     pub fn follow_faults(&mut self) {
         for (kind, edge) in self.faults.follow(self.now_s) {
@@ -199,6 +181,7 @@ impl World {
             Due::Act(user) => self.act(user),
             Due::Sleep(instance) => self.maybe_sleep(instance),
             Due::GiveUp(instance) => self.give_up(instance),
+            Due::Boot(instance) => self.begin_held_boot(instance),
             Due::Noise => {
                 let instance = self.rng.random_range(0..self.instances.len().max(1));
                 if let Some(instance) = self.instances.get(instance) {
@@ -238,14 +221,6 @@ impl World {
             self.instances[instance].sleep();
         } else {
             self.expect_sleep(instance);
-        }
-    }
-
-    /// A boot that came to nothing; whoever waits for it asks again.
-    fn give_up(&mut self, instance: usize) {
-        if matches!(self.instances[instance].state, State::Booting { .. }) {
-            self.instances[instance].sleep();
-            self.ask_again(instance);
         }
     }
 
