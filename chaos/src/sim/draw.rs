@@ -133,7 +133,7 @@ const PEOPLE: &[Draw] = &[
         FaultKind::ControllerConfigChange(ConfigChange { per_host_limit, cpu_limit })
     }),
     (About::World, |_| FaultKind::OperatorKillSwitch(KillSwitch { unreachable: false })),
-    (About::World, |rng| FaultKind::OperatorFatFinger(FatFinger { what: Slip::Cpu700 })),
+    (About::World, |_| FaultKind::OperatorFatFinger(FatFinger { what: Slip::Cpu700 })),
     (About::World, |_| FaultKind::OperatorDoubleRun(DoubleRun::default())),
 ];
 

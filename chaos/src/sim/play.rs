@@ -238,12 +238,6 @@ impl Play {
         self.active.iter().copied().collect()
     }
 
-    /// Seconds since the start.
-    pub(super) fn now_s(&self) -> u32 {
-        let now_s = self.stage.live.clock().now().as_second() - self.stage.starts_at.as_second();
-        u32::try_from(now_s).unwrap_or(0)
-    }
-
     /// How many people are expected to ask.
     pub(super) fn asks_planned(&self) -> usize {
         self.asks.len()
