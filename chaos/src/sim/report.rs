@@ -190,8 +190,11 @@ impl SimOutcome {
 /// Whom a fault is about and how strong it is, as its plan says.
 fn about(planned: &Planned) -> String {
     let told = serde_json::to_value(planned.fault).unwrap_or_default();
-    let told = told.as_object().into_iter().flatten().filter(|(name, _)| *name != "kind");
+    let mut told: Vec<_> =
+        told.as_object().into_iter().flatten().filter(|(name, _)| *name != "kind").collect();
+    told.sort_by_key(|(name, _)| *name != "host");
     let mut parts: Vec<String> = told
+        .into_iter()
         .map(|(name, value)| match (name.as_str(), value.as_u64(), value.as_f64()) {
             ("host", Some(host), _) => host_id(host as usize).to_string(),
             ("up", ..) if value == true => "it is not heard".to_owned(),
