@@ -132,7 +132,7 @@ mod tests {
             planned(400, 60, &[], "operator.fat_finger", &json!({"what": "cpu700"})),
             planned(1_800, 600, &[], "operator.kill_switch", &json!({})),
             planned(3_000, 300, &[], "controller.overload", &json!({"factor": 3.0})),
-            planned(3_600, 3_000, &[], "operator.double_run", &json!({})),
+            planned(30, 6_600, &[], "operator.double_run", &json!({})),
         ]);
         assert_eq!((hits["controller.config_change"], hits["operator.kill_switch"]), (2, 1));
         assert_eq!(hits["operator.fat_finger"], 1);

@@ -110,6 +110,7 @@ fn most_kinds_of_the_catalogue_are_used() {
         CATALOGUE.iter().map(|info| info.name).filter(|name| !used.contains(name)).collect();
     // The toxics of a proxy, and what others stand for: a swarm draws them.
     let spare = [
+        "endpoint.refused",
         "endpoint.reset",
         "endpoint.half_open",
         "link.slow_close",

@@ -132,7 +132,14 @@ mod tests {
             .as_str()
             .expect("a path");
         let path = Path::new(manifest).with_file_name("src").join("schema.json");
-        serde_json::from_str(&std::fs::read_to_string(path).expect("readable")).expect("JSON")
+        let text = std::fs::read_to_string(path).expect("readable");
+        let mut schema: Value = serde_json::from_str(&text).expect("JSON");
+        // Languages, which are not written here, have a pattern with a bracket too many.
+        for of in ["run", "toolComponent"] {
+            let language = schema["definitions"][of]["properties"]["language"].as_object_mut();
+            language.expect("a property").remove("pattern").expect("a pattern");
+        }
+        schema
     }
 
     #[test]

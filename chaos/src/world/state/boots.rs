@@ -162,7 +162,8 @@ mod tests {
         let mut world = live();
         put(&mut world, "endpoint.late_up");
         let boots_s = boots_in(&mut world);
-        assert!((1_200..1_300).contains(&boots_s), "{boots_s}");
+        // Five minutes after the quarter of an hour it may take, to the second in which it was called.
+        assert!((1_199..1_300).contains(&boots_s), "{boots_s}");
         assert_eq!(world.faults.proofs()[0].hits, 1);
     }
 
