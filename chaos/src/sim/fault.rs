@@ -114,6 +114,10 @@ impl Planned {
                 | FaultKind::LinkPartition(_)
                 | FaultKind::LinkOneWay(_)
                 | FaultKind::LinkHalfOpen(_)
+                // Who comes back while it is on is not welcomed before it is over: a session is kept in the store.
+                | FaultKind::StoreHang(_)
+                | FaultKind::StoreSlow(_)
+                | FaultKind::StoreBusy(_)
         )
     }
 
