@@ -394,12 +394,11 @@ impl Entry {
             })
         };
         let inventory = self.starts.inventory();
-        let permit = match ask.instance {
-            Some(instance) => admit_one(inventory.class_of(instance)),
-            None => {
-                let answers = inventory.classes().map(|class| admit_one(Some(class)));
-                answers.reduce(Result::or).unwrap_or_else(|| admit_one(None))
-            }
+        let permit = if let Some(instance) = ask.instance {
+            admit_one(inventory.class_of(instance))
+        } else {
+            let answers = inventory.classes().map(|class| admit_one(Some(class)));
+            answers.reduce(Result::or).unwrap_or_else(|| admit_one(None))
         }?;
         let load = self.live.load.unwrap_or_default();
         Ok(Granted {
