@@ -78,7 +78,9 @@ pub fn check(events: &[Event]) -> Checked {
     let mut checked = Checked::new("S14", "with a place free, people wait at most 5 s and others 60 s");
     let exactness = Exactness::of(events);
     let mut settings = Settings::default();
-    events.iter().for_each(|event| settings.follow(event));
+    for event in events {
+        settings.follow(event);
+    }
     for wait in waits(events, f64::INFINITY) {
         let Some(over) = wait.over.filter(|_| wait.since.f != Function::Due) else { continue };
         checked.checked += 1;

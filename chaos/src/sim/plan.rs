@@ -222,7 +222,7 @@ mod tests {
     #[test]
     fn a_hundred_seeds_draw_every_kind_and_leave_every_kind_out() {
         let plans: Vec<Plan> = (0..100).map(Plan::swarm).collect();
-        let kinds = |plan: &Plan| plan.faults.iter().map(|planned| planned.kind()).collect::<BTreeSet<_>>();
+        let kinds = |plan: &Plan| plan.faults.iter().map(Planned::kind).collect::<BTreeSet<_>>();
         let drawn: BTreeSet<&str> = plans.iter().flat_map(kinds).collect();
         assert_eq!(drawn.len(), draw::kinds());
         for kind in drawn {

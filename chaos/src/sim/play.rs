@@ -323,7 +323,9 @@ impl Play {
         if told.is_empty() {
             tell(None);
         }
-        told.into_iter().for_each(|host| tell(Some(host)));
+        for host in told {
+            tell(Some(host));
+        }
     }
 
     /// Ends what is still on, waits until everything has settled, looks a last time and takes everything down.

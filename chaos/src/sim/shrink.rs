@@ -266,7 +266,7 @@ mod tests {
         };
         let shrunk = shrink(&busy(), &failure(), &mut fails, &|| true);
         assert!(shrunk.is_done);
-        let kinds: Vec<&str> = shrunk.to.faults.iter().map(|planned| planned.kind()).collect();
+        let kinds: Vec<&str> = shrunk.to.faults.iter().map(Planned::kind).collect();
         assert_eq!(kinds, ["endpoint.lost_response", "controller.crash"]);
         assert_eq!((shrunk.to.hosts, shrunk.to.instances), (1, 4));
         assert!(shrunk.to.faults.iter().all(|planned| planned.for_s < 2 * SHORTEST_S));

@@ -149,7 +149,7 @@ mod tests {
     }
 
     fn lines(bytes: &[u8]) -> u64 {
-        bytes.iter().filter(|byte| **byte == b'\n').count() as u64
+        bytes.split(|byte| *byte == b'\n').skip(1).count() as u64
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use jiff::Timestamp;
+use reveille_proto::clock::Clock;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
@@ -45,7 +45,8 @@ pub fn conduct(experiment: &Experiment, seed: u64, dir: &Path, replay: String) -
     let ours = experiment.reveille();
     anyhow::ensure!(ours.modes.contains(&RunMode::Sim), "{} has no simulation", ours.id);
     let frozen = plan::freeze(experiment, seed, &Evidence::default())?;
-    let (began, start) = (Instant::now(), Timestamp::now());
+    let clock = Clock::system();
+    let (began, start) = (Instant::now(), clock.now());
     let (run_dir, control_dir) = (dir.join("run"), dir.join("control"));
     for dir in [&run_dir, &control_dir] {
         std::fs::create_dir_all(dir).with_context(|| format!("failed to make {}", dir.display()))?;
@@ -95,7 +96,7 @@ pub fn conduct(experiment: &Experiment, seed: u64, dir: &Path, replay: String) -
         steady_states: steps.steady_states.clone(),
         run: steps.run.clone(),
         rollbacks: steps.rollbacks.clone(),
-        end: Timestamp::now(),
+        end: clock.now(),
         duration: began.elapsed().as_secs_f64(),
         reveille: Ours {
             id: ours.id.clone(),
@@ -206,7 +207,8 @@ async fn step(activity: &Activity, harness: &mut Harness) -> anyhow::Result<Step
 }
 
 async fn carried_out(activity: &Activity, harness: &mut Harness) -> anyhow::Result<(Step, Answer)> {
-    let (start, began) = (Timestamp::now(), Instant::now());
+    let clock = Clock::system();
+    let (start, began) = (clock.now(), Instant::now());
     let answer = match order_of(activity) {
         Ok(order) => harness.obey(&order).await?,
         Err(problem) => Answer { status: 400, body: super::Body::Json(json!({"error": problem})) },
@@ -219,7 +221,7 @@ async fn carried_out(activity: &Activity, harness: &mut Harness) -> anyhow::Resu
         status: "succeeded",
         tolerance_met: None,
         start,
-        end: Timestamp::now(),
+        end: clock.now(),
         duration: began.elapsed().as_secs_f64(),
     };
     Ok((step, answer))

@@ -100,7 +100,9 @@ impl Harness {
         let length_s = begins_s + world::seconds(ends.plus(ours.recovery.deadline));
         let span = (world::FIRST_ASK_S, length_s.saturating_sub(world::FIRST_ASK_S));
         let asks = world::asks(experiment, &plan, ours.world.workload.predicted, span);
-        asks.iter().for_each(|ask| play.expect_ask(ask.clone()));
+        for ask in &asks {
+            play.expect_ask(ask.clone());
+        }
         play.until(begins_s + world::seconds(first.unwrap_or_default())).await?;
         Ok(Self {
             play,
@@ -172,7 +174,9 @@ impl Harness {
         let length = world::seconds(faults.plus(ours.recovery.deadline)) - world::seconds(first);
         let for_s = length.max(1);
         let asks = world::asks(&self.experiment, &self.plan, ours.world.workload.manual, (from_s, for_s));
-        asks.iter().for_each(|ask| self.play.expect_ask(ask.clone()));
+        for ask in &asks {
+            self.play.expect_ask(ask.clone());
+        }
         self.asks.extend(asks);
         done(json!({"asks": self.asks.len()}))
     }

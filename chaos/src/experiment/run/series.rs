@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
     ops::Range,
     path::PathBuf,
     sync::{
@@ -183,16 +184,16 @@ impl Series {
         }
         let mut text = format!("{table}\n\n");
         for (id, names) in &self.never_seen {
-            text.push_str(&format!("{id}: never seen: {}\n", names.join(", ")));
+            writeln!(text, "{id}: never seen: {}", names.join(", ")).expect("text can be written to");
         }
         let counts = self.verdicts.iter().map(|(verdict, count)| format!("{count} {verdict}"));
-        text.push_str(&format!("{}\n", counts.collect::<Vec<_>>().join(", ")));
+        let counts = counts.collect::<Vec<_>>().join(", ");
+        writeln!(text, "{counts}").expect("text can be written to");
         if let Some(brier) = self.brier {
-            text.push_str(&format!(
-                "Brier score of the predictions: {brier:.3} (0 is best, 0.25 is a coin's)\n"
-            ));
+            writeln!(text, "Brier score of the predictions: {brier:.3} (0 is best, 0.25 is a coin's)")
+                .expect("text can be written to");
         }
-        text.push_str(&format!("verdict: {}\n", self.verdict.as_str()));
+        writeln!(text, "verdict: {}", self.verdict.as_str()).expect("text can be written to");
         text
     }
 }

@@ -118,16 +118,7 @@ impl<'a> Story<'a> {
                 );
             }
             Function::FaultOn => show("wake_in_flight_at_fault", !self.running.is_empty()),
-            Function::Restart => {
-                let node = event.text("node").unwrap_or_default();
-                let of_host = |number: &str| {
-                    self.running.values().any(|host| host.strip_prefix("host-") == Some(number))
-                };
-                match node.strip_prefix("agent-") {
-                    Some(number) => show("agent_restarted_in_flight", of_host(number)),
-                    None => show("controller_restarted_in_flight", !self.running.is_empty()),
-                }
-            }
+            Function::Restart => return self.shows_of_restart(event),
             Function::LeaseLost => drop(self.lost.insert(host)),
             Function::LeaseAcquire => show("session_rebuilt", self.lost.remove(host)),
             Function::ManualWake if event.kind == Kind::Ok && !wake.is_empty() => {
@@ -140,6 +131,31 @@ impl<'a> Story<'a> {
                 self.asked.insert(wake);
                 self.waiting.insert(wake);
             }
+            Function::ConfigSet | Function::Lever => return self.shows_of_settings(event),
+            _ => {}
+        }
+        shown
+    }
+
+    fn shows_of_restart(&self, event: &Event) -> Vec<&'static str> {
+        let node = event.text("node").unwrap_or_default();
+        let of_host =
+            |number: &str| self.running.values().any(|host| host.strip_prefix("host-") == Some(number));
+        let (name, is_shown) = match node.strip_prefix("agent-") {
+            Some(number) => ("agent_restarted_in_flight", of_host(number)),
+            None => ("controller_restarted_in_flight", !self.running.is_empty()),
+        };
+        if is_shown { vec![name] } else { Vec::new() }
+    }
+
+    fn shows_of_settings(&mut self, event: &Event) -> Vec<&'static str> {
+        let mut shown = Vec::new();
+        let mut show = |name: &'static str, is_shown: bool| {
+            if is_shown {
+                shown.push(name);
+            }
+        };
+        match event.f {
             Function::ConfigSet => {
                 show("config_refused", event.kind == Kind::Fail);
                 if let Some(limit) = event.number("host_wakes_max") {

@@ -35,7 +35,7 @@ async fn two_versions() -> Desk {
 
 #[tokio::test]
 async fn a_version_is_put_back_and_on_record() {
-    let desk = two_versions().await;
+    let desk = Box::pin(two_versions()).await;
     let served = desk.post("/v1/models/1/serve").await.ok(200);
     assert_eq!((&served["status"], &served["pinned"]), (&"serving".into(), &true.into()));
     let models = desk.get("/v1/models").await.ok(200);
@@ -50,7 +50,7 @@ async fn a_version_is_put_back_and_on_record() {
 
 #[tokio::test]
 async fn a_version_shows_what_it_weighs() {
-    let desk = two_versions().await;
+    let desk = Box::pin(two_versions()).await;
     let shown = desk.get("/v1/models/2").await.ok(200);
     assert_eq!((&shown["kind"], &shown["metrics"]["origin"]["from"]), (&"fitted".into(), &"embedded".into()));
     assert!(shown["detail"].as_str().unwrap().contains("less than 56 days"), "{shown}");

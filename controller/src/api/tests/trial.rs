@@ -76,7 +76,7 @@ async fn wished(desk: &Desk) -> (usize, usize) {
 
 #[tokio::test]
 async fn who_is_held_out_is_kept_asleep_and_written_down_once() {
-    let desk = morning(|_| {}).await;
+    let desk = Box::pin(morning(|_| {})).await;
     let mut plan = Plan::new(desk.app.shared().clone());
     plan.activate().await.unwrap();
     let draw = HoldOut { share: 0.5, salt: String::new() };
@@ -104,7 +104,7 @@ async fn who_is_held_out_is_kept_asleep_and_written_down_once() {
 
 #[tokio::test]
 async fn the_report_compares_both_arms_when_the_day_is_over() {
-    let desk = morning(|_| {}).await;
+    let desk = Box::pin(morning(|_| {})).await;
     let shared = desk.app.shared().clone();
     Plan::new(shared.clone()).activate().await.unwrap();
     ask(&desk, "today.log", &[at("02T09:20")]).await;
@@ -136,7 +136,7 @@ async fn plans_that_do_not_act_or_do_not_draw_are_no_part_of_the_trial() {
             config.policy.mode = mode;
             config.plan.hold_out_share = share;
         };
-        let desk = morning(change).await;
+        let desk = Box::pin(morning(change)).await;
         let shared = desk.app.shared().clone();
         Plan::new(shared.clone()).activate().await.unwrap();
         let (planned, _) = wished(&desk).await;
@@ -148,7 +148,7 @@ async fn plans_that_do_not_act_or_do_not_draw_are_no_part_of_the_trial() {
 
 #[tokio::test]
 async fn wishes_are_read_in_order_and_forgotten_in_time() {
-    let desk = morning(|_| {}).await;
+    let desk = Box::pin(morning(|_| {})).await;
     let shared = desk.app.shared().clone();
     Plan::new(shared.clone()).activate().await.unwrap();
     let all = || shared.store.wishes_between(at("02T08:30"), at("02T09:00"));
