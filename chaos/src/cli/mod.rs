@@ -3,6 +3,8 @@
 pub mod args;
 mod bench;
 mod experiment;
+#[cfg(feature = "planted")]
+pub mod planted;
 mod play;
 pub mod proxy;
 mod sandbox;
@@ -40,6 +42,8 @@ pub async fn main_with(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Sim(sim) => sim::sim(sim, args.output).await,
         Command::Shrink(shrink) => sim::shrink(shrink, args.output).await,
         Command::Replay(replay) => sim::replay(replay, args.output).await,
+        #[cfg(feature = "planted")]
+        Command::Planted(hunt) => planted::planted(hunt, args.output).await,
         Command::Templates => experiment::templates(args.output),
         Command::List(list) => experiment::list(&list, args.output),
         Command::Validate(validate) => experiment::validate(&validate, args.output),

@@ -30,3 +30,5 @@ pub const ONE_WAY: &str = "link.one_way";
 pub const LATENCY: &str = "link.latency";
 /// The line between an agent and the controller is cut.
 pub const RESET: &str = "link.reset";
+/// A command of an earlier session arrives once more, as from a controller that does not know that it was replaced.
+pub const STALE_COMMAND: &str = "link.stale_command";

@@ -1,4 +1,5 @@
-//! S14: nobody waits for a place that is free: people at most 5 s, forecasts at most 60 s.
+//! S14: nobody waits for a place that is free: people at most 5 s, forecasts at most 60 s. And nobody who asked waits behind
+//! a forecast.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,6 +43,9 @@ pub fn check(events: &[Event]) -> Checked {
                 waiting.entry(wake).or_insert(Waiting { since: event, host, is_persons });
             }
             Function::CommandSend | Function::Terminal if over.insert(wake) => {
+                if event.text("reason") == Some("REASON_FORECAST") && event.f == Function::CommandSend {
+                    overtaken(&mut checked, &waiting, event, &settings);
+                }
                 let Some(Waiting { since, host, is_persons }) = waiting.remove(wake) else { continue };
                 checked.checked += 1;
                 let (from_s, to_s) = (since.t_s(), event.t_s());
@@ -59,6 +63,24 @@ pub fn check(events: &[Event]) -> Checked {
         }
     }
     checked
+}
+
+/// A forecast that is sent while somebody who asked waits on the same host goes before them: there was a place.
+fn overtaken(
+    checked: &mut Checked,
+    waiting: &BTreeMap<&str, Waiting<'_>>,
+    event: &Event,
+    settings: &Settings,
+) {
+    let host = event.k.host.as_deref().unwrap_or_default();
+    for (wake, one) in waiting.iter().filter(|(_, one)| one.is_persons && one.host == host) {
+        let waited_s = event.t_s() - one.since.t_s();
+        if waited_s > PEOPLE_S_MAX + settings.transit_s {
+            let text =
+                format!("a forecast went first on {host} where wake {wake} had waited {waited_s:.1} s");
+            checked.violated(event, [one.since.i], text);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -96,6 +118,21 @@ mod tests {
         told.send(60.0, "h1", "a").terminal(62.0, "b", "expired");
         let checked = check(&told.0);
         assert_eq!((checked.checked, checked.violations.len()), (2, 1));
+    }
+
+    #[test]
+    fn a_forecast_that_goes_before_a_person_is_caught() {
+        let mut told = Told::default();
+        told.session(0.0, "h1", 1).session(0.0, "h2", 1);
+        asked(&mut told, 1.0, "a");
+        let gate = Key { host: Some("h1".into()), ..Key::default() };
+        told.add(1.0, Function::Gate, gate, json!({"free": false}));
+        for (t_s, host, wake) in [(3.0, "h1", "b"), (20.0, "h2", "c"), (30.0, "h1", "d")] {
+            let key = Key { wake: Some(wake.into()), host: Some(host.into()), ..Key::default() };
+            told.add(t_s, Function::CommandSend, key, json!({"reason": "REASON_FORECAST"}));
+        }
+        let texts: Vec<_> = check(&told.0).violations.into_iter().map(|one| one.text).collect();
+        assert_eq!(texts, ["a forecast went first on h1 where wake a had waited 29.0 s"]);
     }
 
     #[test]

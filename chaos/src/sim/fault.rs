@@ -65,6 +65,9 @@ pub enum Fault {
     /// Cut once, when the fault begins.
     #[serde(rename = "link.reset")]
     Reset { host: usize },
+    /// Once, when the fault begins.
+    #[serde(rename = "link.stale_command")]
+    StaleCommand { host: usize },
 }
 
 impl Fault {
@@ -85,6 +88,7 @@ impl Fault {
             Self::OneWay { .. } => kind::ONE_WAY,
             Self::Latency { .. } => kind::LATENCY,
             Self::Reset { .. } => kind::RESET,
+            Self::StaleCommand { .. } => kind::STALE_COMMAND,
         }
     }
 
@@ -97,7 +101,8 @@ impl Fault {
             | Self::Partition { host }
             | Self::OneWay { host, .. }
             | Self::Latency { host, .. }
-            | Self::Reset { host } => Some(host),
+            | Self::Reset { host }
+            | Self::StaleCommand { host } => Some(host),
             _ => None,
         }
     }
@@ -112,6 +117,7 @@ impl Fault {
                 | Self::OneWay { .. }
                 | Self::Latency { .. }
                 | Self::Reset { .. }
+                | Self::StaleCommand { .. }
         )
     }
 

@@ -136,7 +136,7 @@ impl Plan {
 /// A fault of random strength, in a world of so many hosts.
 type Draw = fn(&mut StdRng, usize) -> Fault;
 
-const DRAWS: [Draw; 15] = [
+const DRAWS: [Draw; 16] = [
     |rng, _| Fault::HttpError { share: share(rng) },
     |rng, _| Fault::Throttled { share: share(rng) },
     |rng, _| Fault::Refused { share: share(rng) },
@@ -155,6 +155,7 @@ const DRAWS: [Draw; 15] = [
         Fault::Latency { host, delay_ms, jitter_ms: rng.random_range(0..=delay_ms) }
     },
     |rng, hosts| Fault::Reset { host: rng.random_range(0..hosts) },
+    |rng, hosts| Fault::StaleCommand { host: rng.random_range(0..hosts) },
 ];
 
 fn share(rng: &mut StdRng) -> f64 {

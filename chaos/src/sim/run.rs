@@ -92,6 +92,7 @@ mod tests {
         faults.push(planned(1_500, 120, Fault::ControllerCrash {}));
         faults.push(planned(2_700, 90, Fault::AgentCrash { host: 0 }));
         faults.push(planned(3_600, 600, Fault::Partition { host: 0 }));
+        faults.push(planned(4_500, 20, Fault::StaleCommand { host: 0 }));
         faults.push(planned(5_400, 300, Fault::OneWay { host: 1, up: true }));
         let plan = short(faults);
         let outcome = played(&plan);

@@ -148,7 +148,8 @@ fn weaker(fault: Fault) -> Option<Fault> {
         | Fault::AgentCrash { .. }
         | Fault::ControllerCrash {}
         | Fault::Partition { .. }
-        | Fault::Reset { .. } => return None,
+        | Fault::Reset { .. }
+        | Fault::StaleCommand { .. } => return None,
     })
 }
 

@@ -18,6 +18,12 @@ pub(super) async fn cut(play: &mut Play, place: usize, host: usize) {
     play.count(place, met(play, host) > before);
 }
 
+/// An old command comes once more; before there were two sessions there is none.
+pub(super) fn repeat(play: &mut Play, place: usize, host: usize) {
+    let is_hit = play.stage.switch.repeat(host_id(host).as_str());
+    play.count(place, is_hit);
+}
+
 pub(super) fn turns(play: &mut Play, place: usize, host: usize) {
     // What was met before is not this fault's doing.
     let before = met(play, host);

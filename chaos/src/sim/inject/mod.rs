@@ -28,6 +28,7 @@ pub(super) async fn on(play: &mut Play, place: usize) -> anyhow::Result<()> {
         Fault::AgentCrash { host } => node::agent_dies(play, place, host).await,
         Fault::ControllerCrash {} => node::controller_dies(play, place).await,
         Fault::Reset { host } => line::cut(play, place, host).await,
+        Fault::StaleCommand { host } => line::repeat(play, place, host),
         Fault::Partition { host } | Fault::OneWay { host, .. } | Fault::Latency { host, .. } => {
             line::turns(play, place, host);
         }
@@ -43,7 +44,7 @@ pub(super) async fn off(play: &mut Play, place: usize) -> anyhow::Result<()> {
         Fault::Partition { host } | Fault::OneWay { host, .. } | Fault::Latency { host, .. } => {
             line::clears(play, place, host);
         }
-        Fault::Reset { .. } => {}
+        Fault::Reset { .. } | Fault::StaleCommand { .. } => {}
         _ => endpoint::off(play, place),
     }
     Ok(())
@@ -55,7 +56,10 @@ pub(super) fn hits(play: &Play, place: usize) -> Hits {
         Fault::Partition { host } | Fault::OneWay { host, .. } | Fault::Latency { host, .. } => {
             line::hits(play, place, host)
         }
-        Fault::AgentCrash { .. } | Fault::ControllerCrash {} | Fault::Reset { .. } => play.counted(place),
+        Fault::AgentCrash { .. }
+        | Fault::ControllerCrash {}
+        | Fault::Reset { .. }
+        | Fault::StaleCommand { .. } => play.counted(place),
         _ => endpoint::hits(play, place),
     }
 }

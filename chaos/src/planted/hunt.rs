@@ -1,0 +1,134 @@
+//! The hunt for planted defects: seeds are played until one shows the defect, then its plan is made small.
+
+use std::{
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use serde::Serialize;
+use tokio::time::Instant;
+
+use super::{
+    Defect,
+    kept::{Kept, play},
+};
+use crate::{
+    experiment::Verdict,
+    sim::{
+        Plan, SimOutcome,
+        shrink::{Failure, shrink},
+    },
+};
+
+/// What is looked for, and how long.
+#[derive(Debug, Clone)]
+pub struct HuntSpec {
+    pub defects: Vec<&'static Defect>,
+    /// Seeds after which a defect counts as not found.
+    pub seeds_max: u64,
+    /// Real time to make a plan small.
+    pub shrink: Duration,
+    /// Defects at a time.
+    pub jobs: usize,
+}
+
+/// What became of one defect.
+#[derive(Debug, Clone, Serialize)]
+pub struct Hunted {
+    #[serde(flatten)]
+    pub defect: &'static Defect,
+    pub found: Option<Kept>,
+    /// Of the seeds that did not show it, which other invariants were violated in how many.
+    pub else_violated: Vec<(&'static str, u64)>,
+    pub wall_s: f64,
+}
+
+/// All of them, in the order of the list.
+#[derive(Debug, Clone, Serialize)]
+pub struct Hunt {
+    pub defects: Vec<Hunted>,
+    pub wall_s: f64,
+}
+
+impl Hunt {
+    /// A proving ground that does not see every defect proves less than it says.
+    pub fn verdict(&self) -> Verdict {
+        let all = self.defects.iter().all(|hunted| hunted.found.is_some());
+        if all { Verdict::Held } else { Verdict::Inconclusive }
+    }
+}
+
+/// Hunts for each defect. `told` hears what became of each as soon as it is known.
+pub fn hunt(spec: &HuntSpec, told: &(dyn Fn(&Hunted) + Sync)) -> Hunt {
+    let began = Instant::now();
+    let (next, hunted) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let work = || {
+        loop {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            let Some(defect) = spec.defects.get(place) else { return };
+            let one = one(defect, spec);
+            told(&one);
+            hunted.lock().unwrap_or_else(PoisonError::into_inner).push((place, one));
+        }
+    };
+    thread::scope(|scope| (0..spec.jobs.max(1)).for_each(|_| drop(scope.spawn(work))));
+    let mut hunted = hunted.into_inner().unwrap_or_else(PoisonError::into_inner);
+    hunted.sort_by_key(|(place, _)| *place);
+    let defects = hunted.into_iter().map(|(_, one)| one).collect();
+    Hunt { defects, wall_s: began.elapsed().as_secs_f64() }
+}
+
+fn one(defect: &'static Defect, spec: &HuntSpec) -> Hunted {
+    let began = Instant::now();
+    let mut else_violated = std::collections::BTreeMap::new();
+    let found = (0..spec.seeds_max).find_map(|seed| {
+        let plan = Plan::swarm(seed);
+        // An installation that cannot be set up with the defect shows nothing of it.
+        let outcome = play(&plan, Some(defect)).ok()?;
+        for (id, _) in outcome.violations().filter(|(id, _)| *id != defect.invariant) {
+            *else_violated.entry(id).or_default() += 1;
+        }
+        let found = shown(defect, seed, &outcome)?;
+        holds(&plan).then_some(found)
+    });
+    let found = found.map(|found| smaller(defect, found, spec.shrink));
+    let else_violated = if found.is_some() { Vec::new() } else { else_violated.into_iter().collect() };
+    Hunted { defect, found, else_violated, wall_s: began.elapsed().as_secs_f64() }
+}
+
+/// The defect, where the outcome violates what it breaks.
+fn shown(defect: &Defect, seed: u64, outcome: &SimOutcome) -> Option<Kept> {
+    let (invariant, first) = outcome.violations().find(|(id, _)| *id == defect.invariant)?;
+    Some(Kept {
+        defect: defect.id.to_owned(),
+        invariant: invariant.to_owned(),
+        text: first.text.clone(),
+        seed,
+        seeds: seed + 1,
+        plan: outcome.plan.clone(),
+    })
+}
+
+/// Whether the plan holds without a defect: otherwise it shows something else.
+fn holds(plan: &Plan) -> bool {
+    play(plan, None).is_ok_and(|outcome| outcome.verdict == Verdict::Held)
+}
+
+fn smaller(defect: &'static Defect, found: Kept, budget: Duration) -> Kept {
+    let until = Instant::now() + budget;
+    let failure = Failure { verdict: Verdict::Violated, invariants: vec![defect.invariant] };
+    let mut smallest = found.clone();
+    let mut fails = |plan: &Plan| {
+        let shown = shown(defect, found.seed, &play(plan, Some(defect)).ok()?)?;
+        holds(plan).then(|| {
+            smallest = shown;
+            failure.clone()
+        })
+    };
+    shrink(&found.plan, &failure, &mut fails, &|| Instant::now() < until);
+    smallest
+}
