@@ -43,7 +43,9 @@ pub fn check(events: &[Event]) -> Checked {
                 waiting.entry(wake).or_insert(Waiting { since: event, host, is_persons });
             }
             Function::CommandSend | Function::Terminal if over.insert(wake) => {
-                if event.text("reason") == Some("REASON_FORECAST") && event.f == Function::CommandSend {
+                let is_persons = waiting.get(wake).is_some_and(|one| one.is_persons);
+                let is_forecast = event.text("reason") == Some("REASON_FORECAST") && !is_persons;
+                if is_forecast && event.f == Function::CommandSend {
                     overtaken(&mut checked, &waiting, event, &settings);
                 }
                 let Some(Waiting { since, host, is_persons }) = waiting.remove(wake) else { continue };
