@@ -24,15 +24,21 @@ macro_rules! planted {
 }
 
 #[cfg(feature = "planted")]
-pub use active::{Planted, is_planted, plant};
+pub use active::{Planted, is_planted, passed, plant};
 
 #[cfg(feature = "planted")]
 mod active {
-    use std::{cell::Cell, marker::PhantomData};
+    use std::{
+        cell::{Cell, RefCell},
+        collections::BTreeSet,
+        marker::PhantomData,
+    };
 
     thread_local! {
         /// Of a thread, as an installation is simulated on one: others may have another defect, or none, at the same time.
         static ACTIVE: Cell<Option<&'static str>> = const { Cell::new(None) };
+        /// Whose places were passed.
+        static PASSED: RefCell<BTreeSet<&'static str>> = const { RefCell::new(BTreeSet::new()) };
     }
 
     /// A defect is planted on this thread for as long as this lives.
@@ -50,8 +56,14 @@ mod active {
     }
 
     /// Whether it is planted on this thread.
-    pub fn is_planted(defect: &str) -> bool {
+    pub fn is_planted(defect: &'static str) -> bool {
+        PASSED.with_borrow_mut(|passed| _ = passed.insert(defect));
         ACTIVE.get() == Some(defect)
+    }
+
+    /// The defects whose places this thread has passed since this was asked last: the others would have made no difference.
+    pub fn passed() -> BTreeSet<&'static str> {
+        PASSED.take()
     }
 
     impl Drop for Planted {
@@ -80,5 +92,7 @@ mod tests {
         std::thread::scope(|scope| drop(scope.spawn(|| assert!(!planted!("a")))));
         drop(planted);
         assert!(!planted!("a"));
+        assert_eq!(super::passed().into_iter().collect::<Vec<_>>(), ["a", "b"]);
+        assert!(super::passed().is_empty());
     }
 }

@@ -34,7 +34,7 @@ impl HttpDriver {
 
     async fn call(&self, call: &Call) -> CallOutcome {
         let goes_on = |outcome: &CallOutcome| {
-            planted!("fallback-after-a-lost-answer") && matches!(outcome, CallOutcome::Unknown { .. })
+            matches!(outcome, CallOutcome::Unknown { .. }) && planted!("fallback-after-a-lost-answer")
         };
         let first = self.first.call(call).await;
         let (first, passed_over_until) = match first {

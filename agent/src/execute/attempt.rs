@@ -99,7 +99,7 @@ impl Attempt<'_> {
         if planted!("preflight-skipped") {
             return None;
         }
-        if planted!("preflight-of-the-attempt-before") && self.order.attempt > 1 {
+        if self.order.attempt > 1 && planted!("preflight-of-the-attempt-before") {
             return None;
         }
         let word = async {
@@ -131,7 +131,7 @@ impl Attempt<'_> {
     async fn call(&self) -> Ending {
         let called_at = self.now();
         let mut outcome = self.target.driver.call(&self.as_call()).await;
-        if planted!("called-again-after-a-lost-answer") && matches!(outcome, CallOutcome::Unknown { .. }) {
+        if matches!(outcome, CallOutcome::Unknown { .. }) && planted!("called-again-after-a-lost-answer") {
             outcome = self.target.driver.call(&self.as_call()).await;
         }
         let Order { wake, instance, .. } = self.order;

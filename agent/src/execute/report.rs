@@ -40,7 +40,7 @@ impl Reports {
 
     /// The result of an entry that is over, or how far it has come.
     pub(super) fn standing(&self, entry: &Entry, now: Timestamp) {
-        if planted!("result-told-once") && entry.ending.as_ref().is_some_and(|ending| ending.at < now) {
+        if entry.ending.as_ref().is_some_and(|ending| ending.at < now) && planted!("result-told-once") {
             return;
         }
         self.send(message(entry, now));

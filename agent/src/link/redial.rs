@@ -46,7 +46,7 @@ impl Link {
             if welcomed && lived_s >= SETTLED_S {
                 self.backoff.reset();
             }
-            if planted!("link-gives-up") && !welcomed {
+            if !welcomed && planted!("link-gives-up") {
                 std::future::pending::<()>().await;
             }
             let nobody_will = self.rota.turn(end.is_lasting());

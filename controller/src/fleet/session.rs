@@ -105,7 +105,7 @@ impl FleetService {
         let welcome = v1::Welcome {
             protocol_version: PROTOCOL_VERSION,
             controller_version: env!("CARGO_PKG_VERSION").into(),
-            epoch: session_epoch - u64::from(planted!("epoch-of-the-session-before") && hello.epoch > 0),
+            epoch: session_epoch - u64::from(hello.epoch > 0 && planted!("epoch-of-the-session-before")),
             configure: Some(commands::configure(
                 &self.shared.policy(),
                 self.shared.config.fleet.load_interval_ms,

@@ -12,7 +12,7 @@ const CERTAINTY_WORTH: SignedDuration = SignedDuration::from_mins(10);
 pub type Rank = (Priority, Timestamp, WakeId);
 
 pub fn rank(wake: &Wake) -> Rank {
-    if planted!("people-behind-forecasts") && wake.priority != Priority::Forecast {
+    if wake.priority != Priority::Forecast && planted!("people-behind-forecasts") {
         return (Priority::Forecast, Timestamp::MAX, wake.id);
     }
     (wake.priority, needed_by(wake), wake.id)

@@ -51,7 +51,7 @@ impl Store {
             Ok((line.wake.clone(), effects))
         });
         let stepped: Vec<Stepped> = stepped.collect();
-        let is_kept = |line: &Line| !(planted!("end-not-committed") && line.wake.state.ended().is_some());
+        let is_kept = |line: &Line| !(line.wake.state.ended().is_some() && planted!("end-not-committed"));
         let lines: Vec<Line> = lines.into_values().filter_map(Result::ok).filter(is_kept).collect();
         write(&mut tx, self.backend, &lines).await?;
         self.notify_of_ends(&mut tx, lines.iter().filter(|line| line.has_moved()).map(|line| &line.wake))

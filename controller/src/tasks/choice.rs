@@ -210,8 +210,8 @@ impl<'a> Rules<'a> {
         if let Some(instance) = self.shared.needs_first(&queued.wake) {
             return Err(Closed::Needs { instance });
         }
-        let is_retry = queued.wake.last_attempt > 0 && !planted!("retry-budget-ignored");
-        if is_retry && !self.retries.allows(self.now) {
+        let is_spent = queued.wake.last_attempt > 0 && !self.retries.allows(self.now);
+        if is_spent && !planted!("retry-budget-ignored") {
             return Err(Closed::RetriesSpent);
         }
         let max = self.policy.zone_wakes_max;

@@ -27,7 +27,7 @@ fn perform_after(shared: &Shared, wake: &Wake, effects: &[Effect], over: Over) {
     let now = shared.clock.now();
     shared.board.saw(wake, now);
     let is_starting = matches!(wake.state, State::Starting { .. });
-    let run = wake.state.run().filter(|_| !(planted!("permit-given-back-at-accepted") && is_starting));
+    let run = wake.state.run().filter(|_| !(is_starting && planted!("permit-given-back-at-accepted")));
     if let (None, Some(host)) = (run, &wake.last_host) {
         shared.fleet.ended(host, wake.id, over, now);
     }

@@ -70,7 +70,7 @@ pub fn admit(ask: &Admission<'_>) -> Result<Permit, Closed> {
         return Err(Closed::FleetFull { active: ask.fleet_active, max: limits.fleet_wakes_max });
     }
     let idle = Load { measured_at: ask.now, cores: 16.0, ..Load::default() };
-    let load = ask.load.or(planted!("no-load-is-idle").then_some(&idle)).ok_or(Closed::NoLoad)?;
+    let load = ask.load.or_else(|| planted!("no-load-is-idle").then_some(&idle)).ok_or(Closed::NoLoad)?;
     check_load(load, ask)?;
     let known = ask.outlook.filter(Outlook::is_known);
     let base = gate.limit(&limits, known.is_some());

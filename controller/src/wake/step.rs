@@ -72,7 +72,7 @@ fn dispatch(mut wake: Wake, event: &Event) -> Stepped {
         dispatched_at: *at,
         deadline_at: *deadline_at,
         journal_id: journal_id.clone(),
-        failures: if planted!("failures-forgotten") { 0 } else { failures },
+        failures: if failures > 0 && planted!("failures-forgotten") { 0 } else { failures },
         cancel_requested: false,
     };
     wake.last_host = Some(host.clone());
@@ -121,7 +121,7 @@ fn attempt_ended(
     rule: &RetryRule,
 ) -> (Wake, Vec<Effect>) {
     let Some(run) = wake.state.run().filter(|run| run.attempt == result.attempt).cloned() else {
-        if planted!("late-result-overwrites-the-end") && wake.state.ended().is_some() {
+        if wake.state.ended().is_some() && planted!("late-result-overwrites-the-end") {
             return end(wake, End::Woken, at, "serves");
         }
         // A repeated result, or one of an attempt already given up: acknowledged, and nothing changes.
