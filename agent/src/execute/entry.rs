@@ -1,7 +1,7 @@
 //! What is known of one wake, and what may be done about it.
 
 use jiff::Timestamp;
-use reveille_proto::{planted, v1};
+use reveille_proto::v1;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -88,8 +88,7 @@ impl Entry {
             }
             Record::Unknown { at, .. } => {
                 self.step(v1::Phase::Unknown, *at);
-                self.effect =
-                    if planted!("unknown-is-no-effect") { v1::Effect::None } else { v1::Effect::Unknown };
+                self.effect = v1::Effect::Unknown;
             }
             Record::Done { ending, .. } => {
                 self.step(v1::Phase::Done, ending.at);

@@ -6,7 +6,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use reveille_proto::{HostId, WakeId, edge::AttemptResult, planted, points::Step};
+use reveille_proto::{HostId, WakeId, edge::AttemptResult, points::Step};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
@@ -100,15 +100,14 @@ fn reconnected(
     (journal_id, epoch): (&str, u64),
     now: Timestamp,
 ) -> Vec<Word> {
-    let known = if !wakes.is_empty() && planted!("permits-forgotten-at-reconnect") { &[] } else { wakes };
-    let permits = by_host(known).remove(host).unwrap_or_default();
+    let permits = by_host(wakes).remove(host).unwrap_or_default();
     shared.fleet.begin(host, epoch, &permits, now);
     shared.signals.dispatch.notify_one();
     let word = |wake: &Wake| {
         let event = Event::Reconnected { epoch, journal_id: journal_id.to_owned(), at: now };
         Word { host: host.clone(), wake: wake.id, event, result: None }
     };
-    wakes.iter().filter(|_| !planted!("not-sent-again-after-reconnect")).map(word).collect()
+    wakes.iter().map(word).collect()
 }
 
 /// An agent may have been away, or this controller dead, when a wake was ended without it: it is told to stop now.

@@ -181,9 +181,7 @@ fn reconnected(mut wake: Wake, epoch: u64, journal_id: &str) -> (Wake, Vec<Effec
         return (wake, Vec::new());
     };
     let look_only = run.journal_id != journal_id;
-    if !planted!("sent-again-under-the-old-epoch") {
-        run.epoch = epoch;
-    }
+    run.epoch = epoch;
     let mut effects = vec![Effect::SendWake { look_only }];
     if run.cancel_requested {
         effects.push(Effect::SendCancel);
@@ -254,7 +252,7 @@ fn tick(
 ) -> (Wake, Vec<Effect>) {
     let grace = SignedDuration::from_secs(rule.deadline_grace_s.into());
     match &wake.state {
-        State::Queued { .. } if at >= wake.expires_at && !planted!("queued-never-expires") => {
+        State::Queued { .. } if at >= wake.expires_at => {
             let last = held_by.unwrap_or(&wake.detail);
             let detail = format!("not started in time; last: {last}");
             end(wake, End::Expired, at, detail)
