@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::{
     Defect,
-    kept::{Kept, play, shown},
+    kept::{Kept, play},
 };
 use crate::{
     experiment::Verdict,
@@ -116,23 +116,29 @@ fn one(defect: &'static Defect, spec: &HuntSpec, sound: &Sound) -> Hunted {
     let mut seeds = (0..spec.seeds_max).filter(|seed| sound.passes(defect, *seed));
     let found = seeds.find_map(|seed| {
         let plan = Plan::swarm(seed);
-        let outcome = play(&plan, Some(defect));
-        let others = outcome.iter().flat_map(SimOutcome::violations);
-        for (id, _) in others.filter(|(id, _)| *id != defect.invariant) {
+        // An installation that cannot be set up with the defect shows nothing of it.
+        let outcome = play(&plan, Some(defect)).ok()?;
+        for (id, _) in outcome.violations().filter(|(id, _)| *id != defect.invariant) {
             *else_violated.entry(id).or_default() += 1;
         }
-        found(defect, seed, plan, &outcome)
+        shown(defect, seed, &outcome)
     });
     let found = found.map(|found| smaller(defect, found, spec.shrink));
     let else_violated = if found.is_some() { Vec::new() } else { else_violated.into_iter().collect() };
     Hunted { defect, found, else_violated, wall_s: began.elapsed().as_secs_f64() }
 }
 
-/// The defect, where the play of the plan shows it.
-fn found(defect: &Defect, seed: u64, plan: Plan, outcome: &anyhow::Result<SimOutcome>) -> Option<Kept> {
-    let text = shown(defect, outcome)?;
-    let (defect, invariant) = (defect.id.to_owned(), defect.invariant.to_owned());
-    Some(Kept { defect, invariant, text, seed, seeds: seed + 1, plan })
+/// The defect, where the outcome violates what it breaks.
+fn shown(defect: &Defect, seed: u64, outcome: &SimOutcome) -> Option<Kept> {
+    let (invariant, first) = outcome.violations().find(|(id, _)| *id == defect.invariant)?;
+    Some(Kept {
+        defect: defect.id.to_owned(),
+        invariant: invariant.to_owned(),
+        text: first.text.clone(),
+        seed,
+        seeds: seed + 1,
+        plan: outcome.plan.clone(),
+    })
 }
 
 /// Whether the plan holds without a defect: otherwise it shows something else.
@@ -140,19 +146,19 @@ fn holds(plan: &Plan) -> bool {
     play(plan, None).is_ok_and(|outcome| outcome.verdict == Verdict::Held)
 }
 
-fn smaller(defect: &'static Defect, first: Kept, budget: Duration) -> Kept {
+fn smaller(defect: &'static Defect, found: Kept, budget: Duration) -> Kept {
     let failure = Failure { verdict: Verdict::Violated, invariants: vec![defect.invariant] };
-    let mut smallest = first.clone();
+    let mut smallest = found.clone();
     let mut fails = |plan: &Plan| {
-        let found = found(defect, first.seed, plan.clone(), &play(plan, Some(defect)))?;
+        let shown = shown(defect, found.seed, &play(plan, Some(defect)).ok()?)?;
         holds(plan).then(|| {
-            smallest = found;
+            smallest = shown;
             failure.clone()
         })
     };
     // First without what comes later: nothing makes all that follows as quick.
-    let mut short = SHORTER_S.into_iter().map(|played_s| cut(&first.plan, played_s));
-    let plan = short.find(|plan| fails(plan).is_some()).unwrap_or_else(|| first.plan.clone());
+    let mut short = SHORTER_S.into_iter().map(|played_s| cut(&found.plan, played_s));
+    let plan = short.find(|plan| fails(plan).is_some()).unwrap_or_else(|| found.plan.clone());
     let until = Instant::now() + budget;
     shrink(&plan, &failure, &mut fails, &|| Instant::now() < until);
     smallest

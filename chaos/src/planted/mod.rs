@@ -11,4 +11,4 @@ pub mod kept;
 #[cfg(feature = "planted")]
 pub mod report;
 
-pub use defects::{DEFECTS, Defect, STANDS_STILL};
+pub use defects::{DEFECTS, Defect};

@@ -20,7 +20,7 @@ use crate::history::History;
 pub fn run(plan: &Plan, dir: &Path) -> anyhow::Result<SimOutcome> {
     rustls::crypto::ring::default_provider().install_default().ok();
     let began = Instant::now();
-    let ended = room::within(|waits| play(plan, dir, waits)).context("the play came to no end")??;
+    let ended = room::within(|waits| play(plan, dir, waits)).context("failed to make a runtime")??;
     let history = dir.join("history.jsonl");
     let bytes = std::fs::read(&history).with_context(|| format!("failed to read {}", history.display()))?;
     let events = History::read(&history)?;

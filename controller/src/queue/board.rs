@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use reveille_proto::{HostId, InstanceId, WakeId, planted};
+use reveille_proto::{HostId, InstanceId, WakeId};
 
 use super::{Rank, rank};
 use crate::wake::{Priority, State, Wake};
@@ -97,7 +97,7 @@ impl Board {
     pub fn ripen(&mut self, now: Timestamp) -> BTreeSet<HostId> {
         let mut hosts = BTreeSet::new();
         while let Some((at, id)) = self.waiting.first().copied() {
-            if at > now || planted!("what-waits-never-ripens") {
+            if at > now {
                 break;
             }
             self.waiting.pop_first();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use reveille_proto::{WakeId, planted};
+use reveille_proto::WakeId;
 use sqlx::AssertSqlSafe;
 
 use super::{
@@ -51,8 +51,7 @@ impl Store {
             Ok((line.wake.clone(), effects))
         });
         let stepped: Vec<Stepped> = stepped.collect();
-        let is_kept = |line: &Line| !(line.wake.state.ended().is_some() && planted!("end-not-committed"));
-        let lines: Vec<Line> = lines.into_values().filter_map(Result::ok).filter(is_kept).collect();
+        let lines: Vec<Line> = lines.into_values().filter_map(Result::ok).collect();
         write(&mut tx, self.backend, &lines).await?;
         self.notify_of_ends(&mut tx, lines.iter().filter(|line| line.has_moved()).map(|line| &line.wake))
             .await?;
