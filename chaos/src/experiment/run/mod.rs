@@ -1,7 +1,7 @@
 //! Runs an experiment file: the steady state, the method, the steady state again, the rollbacks, and what it comes to.
 //!
 //! The steps are those of the file, in the order Chaos Toolkit takes them. [`Harness`] carries them out, whoever gives them:
-//! [`conduct`] in this process, or a client over HTTP.
+//! [`conduct()`] in this process, or a client over HTTP.
 
 mod conduct;
 mod grade;
