@@ -85,7 +85,8 @@ impl SimOutcome {
     }
 }
 
-fn fingerprint(bytes: &[u8]) -> String {
+/// SHA-256 in hexadecimal.
+pub(crate) fn fingerprint(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(64);
     for byte in Sha256::digest(bytes) {
         write!(text, "{byte:02x}").expect("text can be written to");

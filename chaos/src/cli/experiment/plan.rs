@@ -38,7 +38,7 @@ pub(in crate::cli) fn plan(args: &PlanArgs, output: Output) -> anyhow::Result<Ve
 }
 
 /// A file of that name, else the template.
-fn read(path: &Path) -> Result<Experiment, ReadError> {
+pub(super) fn read(path: &Path) -> Result<Experiment, ReadError> {
     let template = path.to_str().filter(|_| !path.exists()).and_then(template::find);
     template.map_or_else(|| read_file(path), |template| Ok(template.read()?))
 }

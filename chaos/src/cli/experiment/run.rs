@@ -4,7 +4,7 @@ use std::{num::NonZero, path::Path, thread};
 
 use anyhow::Context as _;
 
-use super::files::complain;
+use super::{files::complain, plan::read};
 use crate::{
     cli::{
         args::{Output, RunArgs},
@@ -13,7 +13,7 @@ use crate::{
     },
     experiment::{
         Verdict,
-        file::{Experiment, ReadError, read_file},
+        file::{Experiment, ReadError},
         run::{SeriesSpec, runs_in_a_simulation, series},
         template,
     },
@@ -29,7 +29,7 @@ pub(in crate::cli) async fn run(args: RunArgs, output: Output) -> anyhow::Result
             experiments.extend(library()?);
             continue;
         }
-        match read(name) {
+        match read(Path::new(name)) {
             Ok(experiment) => experiments.push((name.clone(), experiment)),
             Err(ReadError::Invalid(invalid)) => {
                 complain(&invalid);
@@ -58,13 +58,6 @@ pub(in crate::cli) async fn run(args: RunArgs, output: Output) -> anyhow::Result
     let ran = ran??;
     tell(output, &ran, || ran.render())?;
     Ok(ran.verdict)
-}
-
-/// A file of that name, else the template.
-fn read(name: &str) -> Result<Experiment, ReadError> {
-    let path = Path::new(name);
-    let template = (!path.exists()).then(|| template::find(name)).flatten();
-    template.map_or_else(|| read_file(path), |template| Ok(template.read()?))
 }
 
 /// Tells on standard error which templates are left out.

@@ -5,7 +5,6 @@ use std::path::Path;
 use anyhow::Context as _;
 use reveille_proto::clock::Clock;
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
 use super::{
@@ -21,7 +20,7 @@ use crate::{
     },
     history::History,
     oracle::{self, Checked},
-    sim::{play::Curtain, room},
+    sim::{outcome::fingerprint, play::Curtain, room},
 };
 
 /// Invariants that must have had something to judge.
@@ -105,7 +104,7 @@ pub fn conduct(experiment: &Experiment, seed: u64, dir: &Path, replay: String) -
             verdict,
             why,
             plan_sha256: frozen.plan_sha256.clone(),
-            history_sha256: hex(&Sha256::digest(&bytes)),
+            history_sha256: fingerprint(&bytes),
             spans,
             confidence: ours.hypothesis.confidence,
             brier: hypothesis.map(|came_true| brier(ours.hypothesis.confidence, came_true)),
@@ -120,14 +119,6 @@ pub fn conduct(experiment: &Experiment, seed: u64, dir: &Path, replay: String) -
         },
     };
     Ok(Conducted { journal, history })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("text can be written to");
-        text
-    })
 }
 
 /// What was carried out.

@@ -169,7 +169,11 @@ impl Series {
             }
         }
         let worst = runs.iter().map(|run| run.verdict).max_by_key(|verdict| gravity(*verdict));
-        let verdict = worst.unwrap_or(Verdict::Inconclusive);
+        let verdict = match worst.unwrap_or(Verdict::Inconclusive) {
+            // What the file wants to have been seen was not: nothing is proved.
+            Verdict::Held | Verdict::Deviated if !never_seen.is_empty() => Verdict::Inconclusive,
+            worst => worst,
+        };
         Self { runs, verdicts, brier, never_seen, verdict }
     }
 
