@@ -104,6 +104,8 @@ pub struct HostLimits {
     pub fleet_wakes_max: u32,
 }
 
+/// No host starts more at once: a larger number is a slip of the finger.
+const HOST_WAKES_MAX: u32 = 256;
 /// What the cap of a host is where the policy names none.
 const WAKES_PER_CORE: f64 = 2.0;
 
@@ -172,6 +174,10 @@ impl Policy {
         }
         if !(0.01..=12.0).contains(&self.idle_budget_h) {
             return Err(("idle_budget_h", "must be within 0.01..=12 hours per instance and day".into()));
+        }
+        if self.host_wakes_max > HOST_WAKES_MAX {
+            let problem = format!("must be within 0..={HOST_WAKES_MAX} wakes at once; 0 is two per core");
+            return Err(("host_wakes_max", problem));
         }
         for (key, value) in [
             ("fleet_wakes_max", self.fleet_wakes_max),
@@ -293,6 +299,8 @@ mod tests {
         assert!(error.to_string().contains("cpu_ceiling_percent"), "{error}");
         assert!(Policy::default().set("cpu_ceiling_percent", "150").is_err());
         assert!(Policy::default().set("host_wakes_max", "-1").is_err());
+        let error = Policy::default().set("host_wakes_max", "400").expect_err("too many").to_string();
+        assert!(error.contains("within 0..=256"), "{error}");
         assert!(Policy::default().set("mode", "attack").is_err());
     }
 }

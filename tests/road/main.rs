@@ -12,6 +12,7 @@ mod notify;
 mod points;
 mod readme;
 mod sandbox;
+mod served;
 mod toolkit;
 mod toxiproxy;
 

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The versions the format was made for.
-const PACKAGES: [&str; 2] = ["chaostoolkit==1.19.0", "chaostoolkit-lib==1.44.0"];
+pub(crate) const PACKAGES: [&str; 2] = ["chaostoolkit==1.19.0", "chaostoolkit-lib==1.44.0"];
 
 fn validate(toolkit: &Python, file: &Path) -> Result<(), String> {
     toolkit.run("chaos", &["--no-version-check", "validate"], file)

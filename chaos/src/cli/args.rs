@@ -4,7 +4,7 @@ use std::{ops::Range, path::PathBuf};
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
-pub use super::experiment::args::{ExpandArgs, ListArgs, PlanArgs, ValidateArgs};
+pub use super::experiment::args::{ExpandArgs, ListArgs, PlanArgs, ServeArgs, ValidateArgs};
 use super::proxy::ProxyArgs;
 use crate::{fleet::DatabaseChoice, points::CourseDatabase, world::spec::PLAYED_DAYS_MAX};
 
@@ -31,6 +31,8 @@ pub enum Command {
     Demo(DemoArgs),
     /// Runs experiments; or, without any, plays the same world with a fault and asserts the invariants.
     Run(RunArgs),
+    /// Runs one experiment in a simulation, as a client takes its steps over HTTP: the stock Chaos Toolkit, say.
+    Serve(ServeArgs),
     /// Plays mornings of small installations under a clock that leaps, with random faults, one for each seed.
     Sim(SimArgs),
     /// Plays the morning of one seed again and tells what happened.

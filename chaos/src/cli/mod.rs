@@ -40,6 +40,7 @@ pub async fn main_with(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Demo(demo) => play::demo(demo, args.output).await,
         Command::Run(run) if run.experiments.is_empty() => play::run(run, args.output).await,
         Command::Run(run) => experiment::run(run, args.output).await,
+        Command::Serve(serve) => experiment::serve(serve, args.output).await,
         Command::Sim(sim) => sim::sim(sim, args.output).await,
         Command::Corpus(corpus) => sim::corpus(corpus, args.output).await,
         Command::Shrink(shrink) => sim::shrink(shrink, args.output).await,

@@ -5,6 +5,7 @@ pub mod catalogue;
 pub mod file;
 pub mod plan;
 pub mod run;
+pub mod serve;
 pub mod template;
 
 mod verdict;

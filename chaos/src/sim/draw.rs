@@ -133,7 +133,9 @@ const PEOPLE: &[Draw] = &[
         FaultKind::ControllerConfigChange(ConfigChange { per_host_limit, cpu_limit })
     }),
     (About::World, |_| FaultKind::OperatorKillSwitch(KillSwitch { unreachable: false })),
-    (About::World, |_| FaultKind::OperatorFatFinger(FatFinger { what: Slip::Cpu700 })),
+    (About::World, |rng| {
+        FaultKind::OperatorFatFinger(FatFinger { what: pick(rng, &[Slip::Cpu700, Slip::Limit400]) })
+    }),
     (About::World, |_| FaultKind::OperatorDoubleRun(DoubleRun::default())),
 ];
 

@@ -1,7 +1,7 @@
 //! Python packages in an environment of their own, in a directory that goes with the test.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Output},
 };
 
@@ -28,9 +28,13 @@ impl Python {
         self.dir.path()
     }
 
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
+        self.dir().join("environment/bin").join(name)
+    }
+
     /// Runs a program of the packages on a file.
     pub(crate) fn run(&self, program: &str, args: &[&str], file: &Path) -> Result<(), String> {
-        let mut command = Command::new(self.dir().join("environment/bin").join(program));
+        let mut command = Command::new(self.program(program));
         command.current_dir(self.dir()).args(args).arg(file);
         end_well(&mut command).map(drop)
     }

@@ -1,6 +1,6 @@
 //! What may be said to the commands about experiments.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Args as ClapArgs;
 
@@ -43,6 +43,24 @@ pub struct PlanArgs {
     /// Also write the plan to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct ServeArgs {
+    /// The experiment: a file, or a template by its name or id.
+    pub file: PathBuf,
+    /// Same seed, same installation, people and faults.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Where the API listens. It asks nobody who they are: keep it on loopback.
+    #[arg(long, default_value = "127.0.0.1:8475")]
+    pub listen: SocketAddr,
+    /// The client is taken for gone after so many seconds without a request.
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub patience_s: u64,
+    /// Write our journal of the run to this directory.
+    #[arg(long, value_name = "DIR")]
+    pub journals: Option<PathBuf>,
 }
 
 fn setting(text: &str) -> Result<(String, String), String> {

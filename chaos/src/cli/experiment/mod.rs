@@ -1,4 +1,4 @@
-//! `templates`, `list`, `validate`, `expand`, `plan` and `run`: all that can be done with an experiment.
+//! `templates`, `list`, `validate`, `expand`, `plan`, `run` and `serve`: all that can be done with an experiment.
 
 pub(super) mod args;
 mod expand;
@@ -6,10 +6,12 @@ mod files;
 mod list;
 mod plan;
 mod run;
+mod serve;
 mod validate;
 
 pub(super) use expand::expand;
 pub(super) use list::{list, templates};
 pub(super) use plan::plan;
 pub(super) use run::run;
+pub(super) use serve::serve;
 pub(super) use validate::validate;

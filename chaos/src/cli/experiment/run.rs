@@ -48,6 +48,7 @@ pub(in crate::cli) async fn run(args: RunArgs, output: Output) -> anyhow::Result
         seeds,
         jobs: args.jobs.map_or(cores, usize::from),
         journals: args.journals,
+        keep: args.world.keep,
     };
     let all = spec.experiments.len() as u64 * (spec.seeds.end - spec.seeds.start);
     let bar = progress(all, "{elapsed_precise} {bar:30} run {pos} of {len}, {per_sec}, {eta} left");

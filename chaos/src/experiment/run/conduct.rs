@@ -4,18 +4,19 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use reveille_proto::clock::Clock;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{
-    Answer, Graded, Harness, Journal, Order, Spans, Step, brier, grade, guard,
-    journal::{Ours, SteadyState, SteadyStates},
-    sight, tolerance,
+    Graded, Harness, Journal, Spans, brier, grade, guard,
+    journal::{Ours, SteadyState},
+    sight,
+    steps::{self, Steps},
 };
 use crate::{
     experiment::{
         Judgement, Verdict,
-        file::{Activity, Experiment, Provider, RunMode},
+        file::{Experiment, RunMode},
         plan::{self, Evidence},
     },
     history::History,
@@ -25,8 +26,6 @@ use crate::{
 
 /// Invariants that must have had something to judge.
 const REQUIRED: [&str; 3] = ["S2", "S3", "S4"];
-/// What stands before the path in the address of a step.
-const ADDRESS: &str = "${harness_url}";
 
 /// A run and its history.
 #[derive(Debug)]
@@ -40,6 +39,17 @@ pub struct Conducted {
 /// # Errors
 /// When the experiment has no simulation, its targets cannot be resolved, or the installation cannot be set up.
 pub fn conduct(experiment: &Experiment, seed: u64, dir: &Path, replay: String) -> anyhow::Result<Conducted> {
+    conduct_by(experiment, seed, dir, replay, async |harness| steps::carry_out(experiment, harness).await)
+}
+
+/// The same, with steps that `direct` gives.
+pub(super) fn conduct_by(
+    experiment: &Experiment,
+    seed: u64,
+    dir: &Path,
+    replay: String,
+    direct: impl AsyncFnOnce(&mut Harness) -> anyhow::Result<Steps>,
+) -> anyhow::Result<Conducted> {
     rustls::crypto::ring::default_provider().install_default().ok();
     let ours = experiment.reveille();
     anyhow::ensure!(ours.modes.contains(&RunMode::Sim), "{} has no simulation", ours.id);
@@ -52,7 +62,7 @@ pub fn conduct(experiment: &Experiment, seed: u64, dir: &Path, replay: String) -
     }
     let played = room::within(|waits| async {
         let mut harness = Harness::set(experiment, &frozen, &run_dir, waits).await?;
-        let steps = steps(experiment, &mut harness).await?;
+        let steps = direct(&mut harness).await?;
         let proofs = harness.proofs();
         let control = harness.control_plan();
         let (curtain, spans) = harness.over().await?;
@@ -119,112 +129,6 @@ pub fn conduct(experiment: &Experiment, seed: u64, dir: &Path, replay: String) -
         },
     };
     Ok(Conducted { journal, history })
-}
-
-/// What was carried out.
-#[derive(Debug, Clone, Default)]
-struct Steps {
-    steady_states: SteadyStates,
-    run: Vec<Step>,
-    rollbacks: Vec<Step>,
-    /// Probes of which nothing was known.
-    unknown: Vec<String>,
-}
-
-impl Steps {
-    fn is_met(state: Option<&SteadyState>) -> bool {
-        state.is_some_and(|state| state.steady_state_met)
-    }
-
-    fn is_deviated(&self) -> bool {
-        Self::is_met(self.steady_states.before.as_ref()) && !Self::is_met(self.steady_states.after.as_ref())
-    }
-
-    fn status(&self, is_aborted: bool) -> &'static str {
-        if is_aborted {
-            "aborted"
-        } else if Self::is_met(self.steady_states.before.as_ref()) {
-            "completed"
-        } else {
-            "failed"
-        }
-    }
-}
-
-async fn steps(experiment: &Experiment, harness: &mut Harness) -> anyhow::Result<Steps> {
-    let mut steps = Steps::default();
-    let before = steady_state(experiment, harness, &mut steps.unknown).await?;
-    let is_met = before.steady_state_met;
-    steps.steady_states.before = Some(before);
-    if is_met {
-        for activity in &experiment.method {
-            steps.run.push(step(activity, harness).await?);
-        }
-        // What is not known before is not looked for twice.
-        steps.unknown.clear();
-        steps.steady_states.after = Some(steady_state(experiment, harness, &mut steps.unknown).await?);
-    }
-    for activity in &experiment.rollbacks {
-        steps.rollbacks.push(step(activity, harness).await?);
-    }
-    Ok(steps)
-}
-
-/// Stops at the first probe that is not met, as Chaos Toolkit does.
-async fn steady_state(
-    experiment: &Experiment,
-    harness: &mut Harness,
-    unknown: &mut Vec<String>,
-) -> anyhow::Result<SteadyState> {
-    let mut state = SteadyState { steady_state_met: true, probes: Vec::new() };
-    for probe in &experiment.steady_state.probes {
-        let (mut step, answer) = carried_out(probe, harness).await?;
-        let met = probe.tolerance.as_ref().and_then(|tolerance| tolerance::met(tolerance, &answer));
-        if met.is_none() {
-            unknown.push(probe.name.clone());
-        }
-        step.tolerance_met = Some(met == Some(true));
-        state.probes.push(step);
-        if met != Some(true) {
-            state.steady_state_met = false;
-            break;
-        }
-    }
-    Ok(state)
-}
-
-async fn step(activity: &Activity, harness: &mut Harness) -> anyhow::Result<Step> {
-    Ok(carried_out(activity, harness).await?.0)
-}
-
-async fn carried_out(activity: &Activity, harness: &mut Harness) -> anyhow::Result<(Step, Answer)> {
-    let clock = Clock::system();
-    let (start, began) = (clock.now(), Instant::now());
-    let answer = match order_of(activity) {
-        Ok(order) => harness.obey(&order).await?,
-        Err(problem) => Answer { status: 400, body: super::Body::Json(json!({"error": problem})) },
-    };
-    let output = json!({"status": answer.status, "body": answer.body.value()});
-    let step = Step {
-        activity: activity.clone(),
-        output,
-        // An answer is an answer, whatever it says.
-        status: "succeeded",
-        tolerance_met: None,
-        start,
-        end: clock.now(),
-        duration: began.elapsed().as_secs_f64(),
-    };
-    Ok((step, answer))
-}
-
-fn order_of(activity: &Activity) -> Result<Order, String> {
-    let Provider::Http { url, method, arguments, .. } = &activity.provider else {
-        return Err("a simulation starts no processes".to_owned());
-    };
-    let target = url.strip_prefix(ADDRESS).ok_or_else(|| format!("`{url}` is not of the harness"))?;
-    let body = arguments.clone().unwrap_or(Value::Null);
-    Order::of(method.as_deref().unwrap_or("GET"), target, &body).map_err(|error| error.to_string())
 }
 
 /// In words, each fault that was not met as often as its proof asks.

@@ -45,7 +45,7 @@ pub struct SteadyStates {
     pub during: Vec<SteadyState>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct SteadyState {
     pub steady_state_met: bool,
     pub probes: Vec<Step>,

@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     ops::Range,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -34,6 +34,8 @@ pub struct SeriesSpec {
     pub jobs: usize,
     /// Journals are written to this directory.
     pub journals: Option<PathBuf>,
+    /// What each run wrote, its history and that of its control among it, is kept in this directory.
+    pub keep: Option<PathBuf>,
 }
 
 /// One run, in short.
@@ -49,6 +51,33 @@ pub struct Run {
     pub wall_s: f64,
     /// The command that does it again.
     pub replay: String,
+}
+
+impl Run {
+    pub fn of(journal: &Journal) -> Self {
+        let ours = &journal.reveille;
+        Self {
+            id: ours.id.clone(),
+            seed: ours.seed,
+            verdict: ours.verdict,
+            why: ours.why.clone(),
+            predictions: ours.predictions.clone(),
+            brier: ours.brier,
+            simulated_s: ours.simulated_s,
+            wall_s: journal.duration,
+            replay: ours.replay.clone(),
+        }
+    }
+
+    /// The verdict and everything that speaks against it.
+    pub fn render(&self) -> String {
+        let Self { id, seed, verdict, .. } = self;
+        let mut text = format!("{id} with seed {seed}: {}\n", verdict.as_str());
+        for why in &self.why {
+            writeln!(text, "  {why}").expect("text can be written to");
+        }
+        text
+    }
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -78,7 +107,7 @@ pub fn series(spec: &SeriesSpec, told: &(dyn Fn(u64) + Sync)) -> anyhow::Result<
             let place = next.fetch_add(1, Ordering::Relaxed);
             work.get(place).map(|work| (place, work))
         } {
-            let (run, journal) = run_one(name, experiment, *seed);
+            let (run, journal) = run_one(name, experiment, *seed, spec.keep.as_deref());
             if let Some(journal) = journal {
                 let seen = journal.reveille.coverage.iter().filter(|(_, times)| times.is_some_and(|n| n > 0));
                 let seen = seen.map(|(name, _)| name.clone());
@@ -105,27 +134,22 @@ fn locked<T>(of: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn run_one(name: &str, experiment: &Experiment, seed: u64) -> (Run, Option<Journal>) {
+fn run_one(name: &str, experiment: &Experiment, seed: u64, keep: Option<&Path>) -> (Run, Option<Journal>) {
     let ours = experiment.reveille();
     let replay = format!("reveille-chaos run {name} --seeds {seed}..{}", seed + 1);
-    let conducted = room::directory()
-        .context("failed to make a directory")
-        .and_then(|dir| conduct(experiment, seed, dir.path(), replay.clone()));
+    let conducted = match keep {
+        Some(keep) => {
+            let dir = keep.join(format!("{}-{seed}", ours.id));
+            conduct(experiment, seed, &dir, replay.clone())
+        }
+        None => room::directory()
+            .context("failed to make a directory")
+            .and_then(|dir| conduct(experiment, seed, dir.path(), replay.clone())),
+    };
     match conducted {
         Ok(conducted) => {
             let journal = conducted.journal;
-            let run = Run {
-                id: ours.id.clone(),
-                seed,
-                verdict: journal.reveille.verdict,
-                why: journal.reveille.why.clone(),
-                predictions: journal.reveille.predictions.clone(),
-                brier: journal.reveille.brier,
-                simulated_s: journal.reveille.simulated_s,
-                wall_s: journal.duration,
-                replay,
-            };
-            (run, Some(journal))
+            (Run::of(&journal), Some(journal))
         }
         Err(error) => {
             let run = Run {
@@ -144,7 +168,11 @@ fn run_one(name: &str, experiment: &Experiment, seed: u64) -> (Run, Option<Journ
     }
 }
 
-fn write(dir: &std::path::Path, journal: &Journal) -> anyhow::Result<()> {
+/// Writes a journal to `dir`, under its experiment and seed.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write(dir: &Path, journal: &Journal) -> anyhow::Result<()> {
     std::fs::create_dir_all(dir).with_context(|| format!("failed to make {}", dir.display()))?;
     let path = dir.join(format!("{}-{}.json", journal.reveille.id, journal.reveille.seed));
     let text = serde_json::to_string_pretty(journal)? + "\n";

@@ -1,6 +1,6 @@
 //! Hosts and instances.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use reveille_proto::{HostId, InstanceId};
@@ -15,6 +15,7 @@ use crate::{
     policy::Policy,
     store::{HostRow, InstanceRow},
     throttle::HostGate,
+    wake::Priority,
 };
 
 /// A controller that was not seen for so long is not there.
@@ -28,6 +29,17 @@ struct Yard<'a> {
     now: Timestamp,
     /// The controllers that are there.
     there: Vec<String>,
+}
+
+impl Yard<'_> {
+    /// Whose turn is next on a host, of those whose time has come.
+    fn next_on(&self, host: &HostId) -> Option<(InstanceId, Priority)> {
+        let shared = &self.control.shared;
+        let board = shared.board.lock();
+        let next =
+            shared.fleet.by_owner(|in_progress| board.next_of(host, in_progress, &BTreeSet::new()).cloned());
+        next.map(|queued| (queued.wake.instance, queued.wake.priority))
+    }
 }
 
 impl Control {
@@ -72,10 +84,12 @@ fn host_view(row: HostRow, live: Option<&LiveHost>, active: u32, yard: &Yard<'_>
     let gate = live.map_or(&fresh, |live| &live.gate);
     let limits =
         live.map_or_else(|| yard.policy.on_host(row.cores, None, None), |live| live.limits(yard.policy));
+    // Classes of instances differ in what they cost: the gate is that of who waits first, or of the cheapest.
+    let next = yard.next_on(&row.host);
     let asked = yard.control.shared.fleet.ask(&Ask {
         host: &row.host,
-        instance: None,
-        is_for_person: true,
+        instance: next.as_ref().map(|(instance, _)| instance),
+        is_for_person: next.as_ref().is_none_or(|(_, priority)| *priority != Priority::Forecast),
         fleet_active: yard.fleet_active,
         policy: yard.policy,
         now: yard.now,
