@@ -209,6 +209,15 @@ pub struct RunArgs {
     /// For experiments: write a journal of each run to this directory.
     #[arg(long, value_name = "DIR", requires = "experiments")]
     pub journals: Option<PathBuf>,
+    /// For experiments: only those with this tag; with several, those with all of them.
+    #[arg(long, value_name = "TAG", requires = "experiments")]
+    pub tag: Vec<String>,
+    /// For experiments: begin no further run after so many seconds.
+    #[arg(long, value_name = "SECONDS", requires = "experiments", value_parser = clap::value_parser!(u64).range(1..))]
+    pub budget_s: Option<u64>,
+    /// For experiments: write a `JUnit` report for CI.
+    #[arg(long, value_name = "FILE", requires = "experiments")]
+    pub junit: Option<PathBuf>,
     #[command(flatten)]
     pub world: WorldArgs,
     /// Hours to play from midnight on.

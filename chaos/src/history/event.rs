@@ -74,6 +74,8 @@ pub enum Function {
     ModelPublish,
     SessionSeen,
     ManualWake,
+    /// Somebody looked at wakes and hosts through the API: `ms` until all was answered.
+    ApiCall,
     FaultOn,
     FaultHit,
     FaultOff,

@@ -7,7 +7,7 @@ use super::{
     streams::up_ratio,
 };
 use crate::{
-    history::{Event, Function},
+    history::{Event, Function, Kind},
     oracle::{
         Settings, s1_slots, s2_fail_closed, s3_preflight, s4_one_effect, s6_epochs, s14_waiting, s15_attempts,
     },
@@ -70,6 +70,11 @@ pub fn measure(name: &str, events: &[Event], span: (f64, f64)) -> Option<f64> {
             last.or_else(|| Some(held_after_the_end(events, to_s) as f64))
         }
         "agent_stream_up_ratio" => up_ratio(events, span),
+        "api_p99_ms" => percentile(answered(events, span).0, 99),
+        "api_error_ratio" => {
+            let (in_ms, failed) = answered(events, span);
+            ratio(failed, in_ms.len() + failed)
+        }
         "probe_age_s" => {
             let samples =
                 events.iter().filter(|event| event.f == Function::LoadSample && event.t_s() <= to_s);
@@ -182,11 +187,23 @@ fn ratio(part: usize, whole: usize) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }
 
-/// The smallest value that 95 % are not above.
-fn p95(mut values: Vec<f64>) -> Option<f64> {
+fn p95(values: Vec<f64>) -> Option<f64> {
+    percentile(values, 95)
+}
+
+/// The smallest value that so many percent are not above.
+fn percentile(mut values: Vec<f64>, percent: usize) -> Option<f64> {
     values.sort_by(f64::total_cmp);
-    let rank = (0.95 * values.len() as f64).ceil() as usize;
+    let rank = (percent * values.len()).div_ceil(100);
     values.get(rank.checked_sub(1)?).copied()
+}
+
+/// Milliseconds until each look through the API was answered, and how many were not.
+fn answered(events: &[Event], (from_s, to_s): (f64, f64)) -> (Vec<f64>, usize) {
+    let looks = events.iter().filter(|event| event.f == Function::ApiCall);
+    let looks = looks.filter(|event| (from_s..to_s).contains(&event.t_s()));
+    let (answered, failed): (Vec<&Event>, Vec<&Event>) = looks.partition(|event| event.kind == Kind::Ok);
+    (answered.into_iter().filter_map(|event| event.number("ms")).collect(), failed.len())
 }
 
 #[cfg(test)]
@@ -194,7 +211,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::history::{Key, Kind};
+    use crate::history::Key;
 
     #[derive(Default)]
     struct Told(Vec<Event>);
@@ -272,6 +289,18 @@ mod tests {
         assert_eq!((told.of("duplicate_effects"), told.of("wake_success_ratio")), (Some(1.0), Some(0.5)));
         told.0.last_mut().expect("there are some").kind = Kind::Fail;
         assert_eq!(told.of("endpoint_error_ratio"), Some(0.5));
+    }
+
+    #[test]
+    fn looks_through_the_api_are_timed_and_those_without_an_answer_counted() {
+        let mut told = Told::default();
+        for n in 0..200 {
+            told.add(n, Function::ApiCall, "", json!({"ms": n}));
+        }
+        assert_eq!((told.of("api_p99_ms"), told.of("api_error_ratio")), (Some(197.0), Some(0.0)));
+        told.add(300, Function::ApiCall, "", json!({"ms": 5_000})).kind = Kind::Fail;
+        assert_eq!(told.of("api_p99_ms"), Some(197.0));
+        assert!(told.of("api_error_ratio").is_some_and(|ratio| (ratio - 1.0 / 201.0).abs() < 1e-12));
     }
 
     #[test]

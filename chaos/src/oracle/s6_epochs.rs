@@ -11,7 +11,8 @@ pub fn check(events: &[Event]) -> Checked {
     let mut checked =
         Checked::new("S6", "nothing of a lower epoch after a higher one, one session per epoch");
     let mut sessions: BTreeMap<&str, &Event> = BTreeMap::new();
-    let mut taken: BTreeMap<&str, &Event> = BTreeMap::new();
+    // Two agents may claim one host, each with a journal of its own: one does not know what the other took.
+    let mut taken: BTreeMap<(&str, u64), &Event> = BTreeMap::new();
     for event in events {
         let host = event.k.host.as_deref().unwrap_or_default();
         match event.f {
@@ -29,7 +30,8 @@ pub fn check(events: &[Event]) -> Checked {
             }
             Function::CommandAck => {
                 checked.checked += 1;
-                let before = *taken.entry(host).or_insert(event);
+                let agent = (host, event.number("journal").unwrap_or_default() as u64);
+                let before = *taken.entry(agent).or_insert(event);
                 if before.epoch > event.epoch {
                     let text = format!(
                         "{host} took a command of epoch {} after one of epoch {}",
@@ -37,7 +39,7 @@ pub fn check(events: &[Event]) -> Checked {
                     );
                     checked.violated(event, [before.i], text);
                 } else {
-                    taken.insert(host, event);
+                    taken.insert(agent, event);
                 }
             }
             _ => {}
@@ -69,6 +71,17 @@ mod tests {
     #[test]
     fn an_old_command_that_was_taken_is_caught() {
         let texts = told(&[(CommandAck, "h1", 4), (CommandAck, "h1", 5), (CommandAck, "h1", 4)]);
+        assert_eq!(texts, ["h1 took a command of epoch 4 after one of epoch 5"]);
+    }
+
+    #[test]
+    fn what_one_of_two_agents_took_binds_only_itself() {
+        let mut told = Told::default();
+        for (journal, epoch) in [(1, 4), (2, 5), (1, 4), (2, 4)] {
+            let key = Key { host: Some("h1".into()), ..Key::default() };
+            told.add(1.0, CommandAck, key, json!({"journal": journal})).epoch(epoch);
+        }
+        let texts: Vec<_> = check(&told.0).violations.into_iter().map(|one| one.text).collect();
         assert_eq!(texts, ["h1 took a command of epoch 4 after one of epoch 5"]);
     }
 

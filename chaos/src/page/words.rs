@@ -72,6 +72,7 @@ pub fn sentence(event: &Event) -> String {
         | Function::Lever
         | Function::Ingest
         | Function::ModelPublish
+        | Function::ApiCall
         | Function::SessionSeen => other(event),
     }
 }

@@ -7,7 +7,7 @@ use rand::{RngExt, rngs::StdRng};
 use serde::{Deserialize, Serialize};
 
 use super::{Planned, draw};
-use crate::world::{boot::BootSpec, stream};
+use crate::world::{BackgroundSpec, boot::BootSpec, stream};
 
 /// Hours in which people come to work.
 const START_HOURS: std::ops::RangeInclusive<u32> = 7..=9;
@@ -32,6 +32,9 @@ pub struct Plan {
     /// In percent.
     #[serde(default = "default_ceiling")]
     pub cpu_ceiling_percent: f64,
+    /// Share of a host's CPU that everything but boots uses: on average, and at most.
+    #[serde(default = "default_background")]
+    pub background: (f64, f64),
     /// Mean CPU of a boot, in core-seconds, and how long one takes at least.
     #[serde(default = "default_boot_core_s")]
     pub boot_core_s: f64,
@@ -79,6 +82,7 @@ impl Plan {
             host_wakes_max: rng.random_range(1..=4),
             cores: default_cores(),
             cpu_ceiling_percent: default_ceiling(),
+            background: default_background(),
             boot_core_s: default_boot_core_s(),
             boot_s: default_boot_s(),
             boot_cores_max: default_boot_cores_max(),
@@ -110,6 +114,11 @@ fn default_cores() -> f64 {
 
 fn default_ceiling() -> f64 {
     70.0
+}
+
+fn default_background() -> (f64, f64) {
+    let BackgroundSpec { mean_share, share_max, .. } = BackgroundSpec::default();
+    (mean_share, share_max)
 }
 
 fn default_boot_core_s() -> f64 {

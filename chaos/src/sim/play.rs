@@ -35,6 +35,8 @@ const SETTLE: Duration = Duration::from_secs(1_800);
 const STREAM: u64 = 920;
 /// As long as whoever looks waits for an answer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+/// What a gate says that could not be looked at.
+const UNSEEN: &str = "it could not be looked at";
 
 pub(crate) struct Play {
     pub(super) stage: Stage,
@@ -279,28 +281,58 @@ impl Play {
         }
     }
 
-    /// A controller that is down cannot be looked at.
-    async fn look(&mut self) {
+    /// Says whether the controller was seen: one that is down cannot be looked at.
+    async fn look(&mut self) -> bool {
         let looked = async {
             self.stage.watch.look().await?;
             self.stage.watch.control().hosts().await
         };
-        let hosts = match tokio::time::timeout(PATIENCE, looked).await {
+        let began = tokio::time::Instant::now();
+        let looked = tokio::time::timeout(PATIENCE, looked).await;
+        // Of virtual time: what the controller computes takes none, what it waits for does.
+        let (kind, ms) = if matches!(looked, Ok(Ok(_))) {
+            (Kind::Ok, began.elapsed().as_millis() as u64)
+        } else {
+            (Kind::Fail, PATIENCE.as_millis() as u64)
+        };
+        let called = Entry::new("operator", kind, Function::ApiCall, Key::default());
+        self.stage.recorder.record(called.value(json!({"ms": ms})));
+        let hosts = match looked {
             Ok(Ok(hosts)) => hosts,
-            Ok(Err(error)) => return tracing::debug!(%error, "the controller could not be looked at"),
-            Err(_) => return tracing::debug!("the controller does not answer"),
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "the controller could not be looked at");
+                self.gates_are_unknown();
+                return false;
+            }
+            Err(_) => {
+                tracing::debug!("the controller does not answer");
+                self.gates_are_unknown();
+                return false;
+            }
         };
         for host in hosts {
-            // A figure in the reason may be another at every look.
-            let reason: String = host.gate.chars().filter(|c| !c.is_ascii_digit()).collect();
-            if self.gates.get(&host.host_id) == Some(&reason) {
-                continue;
-            }
-            let key = Key { host: Some(host.host_id.clone()), ..Key::default() };
-            let value = json!({"free": host.gate == "open", "gate": host.gate});
-            self.stage.recorder.record(Entry::new("controller", Kind::Ok, Function::Gate, key).value(value));
-            self.gates.insert(host.host_id, reason);
+            self.gate(host.host_id, &host.gate);
         }
+        true
+    }
+
+    /// Nobody can be blamed for what nobody can see: a gate that cannot be looked at counts as closed.
+    fn gates_are_unknown(&mut self) {
+        for host in self.gates.keys().cloned().collect::<Vec<_>>() {
+            self.gate(host, UNSEEN);
+        }
+    }
+
+    fn gate(&mut self, host: String, gate: &str) {
+        // A figure in the reason may be another at every look.
+        let reason: String = gate.chars().filter(|c| !c.is_ascii_digit()).collect();
+        if self.gates.get(&host) == Some(&reason) {
+            return;
+        }
+        let key = Key { host: Some(host.clone()), ..Key::default() };
+        let value = json!({"free": gate == "open", "gate": gate});
+        self.stage.recorder.record(Entry::new("controller", Kind::Ok, Function::Gate, key).value(value));
+        self.gates.insert(host, reason);
     }
 
     /// The judges give a host that is cut off the time it is: until the last fault that does it is over. What the world does,
@@ -355,11 +387,12 @@ impl Play {
             if !inject::is_in_line(self) {
                 inject::follow(self).await;
             }
-            let watch = &mut self.stage.watch;
             // A controller that has just been started may not answer yet.
-            is_told = is_told || watch.control().set_policy("mode", "forecast-only").await.is_ok();
-            let is_seen = is_told && watch.look().await.is_ok();
-            let left = left(&watch.seen);
+            let control = self.stage.watch.control();
+            is_told = is_told || control.set_policy("mode", "forecast-only").await.is_ok();
+            // Whoever waits now is judged as before: gates are looked at as well.
+            let is_seen = is_told && self.look().await;
+            let left = left(&self.stage.watch.seen);
             quiet = if is_seen && left == 0 { quiet + 1 } else { 0 };
             if is_seen && left < fewest {
                 // A long queue takes its time, as long as it moves.

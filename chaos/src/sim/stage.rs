@@ -28,7 +28,10 @@ use crate::{
         load::HostLoad,
         watch::Watch,
     },
-    world::{AccessLog, Live, Switch, Tap, World, WorldSpec, boot::BootSpec, host_id, router, stream},
+    world::{
+        AccessLog, BackgroundSpec, Live, Switch, Tap, World, WorldSpec, boot::BootSpec, host_id, router,
+        stream,
+    },
 };
 
 /// What the controller is called.
@@ -82,6 +85,11 @@ fn play_spec(plan: &Plan) -> PlaySpec {
             work_core_s: plan.boot_core_s,
             wall_min_s: plan.boot_s as usize,
             cores_max: plan.boot_cores_max.clone(),
+        },
+        background: BackgroundSpec {
+            mean_share: plan.background.0,
+            share_max: plan.background.1,
+            ..BackgroundSpec::default()
         },
         ..WorldSpec::default()
     };

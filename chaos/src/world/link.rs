@@ -5,10 +5,11 @@
 //! the controller counts: what it sees too many of really was too much.
 
 use std::{
+    collections::BTreeMap,
     io,
     net::SocketAddr,
     pin::Pin,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use reveille_proto::v1::{
@@ -42,6 +43,24 @@ pub struct Tap {
     controller: Channel,
     recorder: Recorder,
     switch: Switch,
+    journals: Journals,
+}
+
+/// The journals that agents of each host said they have, in the order in which they first did: two agents may claim one host.
+#[derive(Debug, Clone, Default)]
+struct Journals(Arc<Mutex<BTreeMap<String, Vec<String>>>>);
+
+impl Journals {
+    /// Which of its host's journals it is, from 1.
+    fn number(&self, host: &str, journal: &str) -> usize {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_host = known.entry(host.to_owned()).or_default();
+        let place = of_host.iter().position(|known| known == journal);
+        place.unwrap_or_else(|| {
+            of_host.push(journal.to_owned());
+            of_host.len() - 1
+        }) + 1
+    }
 }
 
 impl Tap {
@@ -73,7 +92,8 @@ impl Tap {
         (recorder, switch): (Recorder, Switch),
         stop: CancellationToken,
     ) -> io::Result<String> {
-        let tap = Self { controller: ways.channel(NAME, controller)?, recorder, switch };
+        let controller = ways.channel(NAME, controller)?;
+        let tap = Self { controller, recorder, switch, journals: Journals::default() };
         let (authority, door) = ways.open(NAME).await?;
         let server = Server::builder().add_service(FleetServer::new(tap));
         let serving = server.serve_with_incoming_shutdown(door.calls(), stop.cancelled_owned());
@@ -99,6 +119,8 @@ impl Fleet for Tap {
         let watch = Arc::new(Watch {
             recorder,
             host: OnceLock::new(),
+            journals: self.journals.clone(),
+            journal: OnceLock::new(),
             welcomed: OnceLock::new(),
             session: self.switch.session(),
         });
@@ -135,6 +157,9 @@ impl Fleet for Tap {
 struct Watch {
     recorder: Recorder,
     host: OnceLock<String>,
+    journals: Journals,
+    /// Which of its host's.
+    journal: OnceLock<usize>,
     welcomed: OnceLock<()>,
     session: Passage,
 }
@@ -170,6 +195,7 @@ impl Watch {
         match &message.kind {
             Some(agent_message::Kind::Hello(hello)) => {
                 drop(self.host.set(hello.host_id.clone()));
+                self.journal.set(self.journals.number(&hello.host_id, &hello.journal_id)).ok();
                 self.session.is_of(&hello.host_id);
             }
             Some(
@@ -182,7 +208,8 @@ impl Watch {
             }
             Some(agent_message::Kind::Ack(ack)) => {
                 let key = self.wake_key(&ack.wake_id, ack.attempt);
-                self.note_at(ack.epoch, Kind::Ok, Function::CommandAck, key, json!(null));
+                let value = json!({"journal": self.journal.get()});
+                self.note_at(ack.epoch, Kind::Ok, Function::CommandAck, key, value);
             }
             Some(agent_message::Kind::Progress(progress)) => {
                 let key = self.wake_key(&progress.wake_id, progress.attempt);

@@ -40,6 +40,9 @@ pub struct PlanArgs {
     /// What held before (`{"held": {"0": 20}, "approved": false}`); without it only the first rung is open.
     #[arg(long, value_name = "FILE")]
     pub evidence: Option<PathBuf>,
+    /// Take what held before from the journals in this directory, as `run --journals` writes them.
+    #[arg(long, value_name = "DIR", conflicts_with = "evidence")]
+    pub journals: Option<PathBuf>,
     /// Also write the plan to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,

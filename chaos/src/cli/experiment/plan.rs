@@ -27,7 +27,10 @@ pub(in crate::cli) fn plan(args: &PlanArgs, output: Output) -> anyhow::Result<Ve
             return Ok(Verdict::InvalidFile);
         }
     };
-    let evidence = args.evidence.as_deref().map(evidence).transpose()?.unwrap_or_default();
+    let evidence = match &args.journals {
+        Some(dir) => Evidence::of_journals(&experiment, dir)?,
+        None => args.evidence.as_deref().map(evidence).transpose()?.unwrap_or_default(),
+    };
     let plan = freeze(&experiment, args.seed, &evidence)?;
     if let Some(path) = &args.out {
         let json = serde_json::to_string_pretty(&plan)? + "\n";

@@ -1,6 +1,6 @@
 //! `run` with experiments.
 
-use std::{num::NonZero, path::Path, thread};
+use std::{num::NonZero, path::Path, thread, time::Duration};
 
 use anyhow::Context as _;
 
@@ -17,6 +17,7 @@ use crate::{
         run::{SeriesSpec, runs_in_a_simulation, series},
         template,
     },
+    sim::written::{Cases, junit::junit},
 };
 
 /// What stands for every template that a simulation can run.
@@ -41,6 +42,8 @@ pub(in crate::cli) async fn run(args: RunArgs, output: Output) -> anyhow::Result
             }
         }
     }
+    experiments.retain(|(_, experiment)| args.tag.iter().all(|tag| experiment.tags.contains(tag)));
+    anyhow::ensure!(!experiments.is_empty(), "no experiment has the tags {}", args.tag.join(", "));
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
     let seeds = args.seeds.unwrap_or(args.world.seed..args.world.seed + 1);
     let spec = SeriesSpec {
@@ -49,6 +52,7 @@ pub(in crate::cli) async fn run(args: RunArgs, output: Output) -> anyhow::Result
         jobs: args.jobs.map_or(cores, usize::from),
         journals: args.journals,
         keep: args.world.keep,
+        budget: args.budget_s.map(Duration::from_secs),
     };
     let all = spec.experiments.len() as u64 * (spec.seeds.end - spec.seeds.start);
     let bar = progress(all, "{elapsed_precise} {bar:30} run {pos} of {len}, {per_sec}, {eta} left");
@@ -57,6 +61,10 @@ pub(in crate::cli) async fn run(args: RunArgs, output: Output) -> anyhow::Result
     let ran = tokio::task::spawn_blocking(work).await.context("the series panicked");
     bar.finish_and_clear();
     let ran = ran??;
+    if let Some(path) = &args.junit {
+        let xml = junit(&Cases::from(&ran)).context("failed to make the JUnit report")?;
+        std::fs::write(path, xml).with_context(|| format!("failed to write {}", path.display()))?;
+    }
     tell(output, &ran, || ran.render())?;
     Ok(ran.verdict)
 }

@@ -22,6 +22,8 @@ pub struct Fleet {
     pub hosts: u64,
     pub instances_per_host: u64,
     pub cores: u64,
+    /// Share of a host's CPU that everything but boots uses on average, 0 to 0.6; in spikes it uses up to 0.15 more.
+    pub background: f64,
     pub boot: Boot,
     /// Name, value and the share of the instances that has it: `{tier: {vip: 0.05}}`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -30,7 +32,14 @@ pub struct Fleet {
 
 impl Default for Fleet {
     fn default() -> Self {
-        Self { hosts: 4, instances_per_host: 60, cores: 8, boot: Boot::default(), labels: BTreeMap::new() }
+        Self {
+            hosts: 4,
+            instances_per_host: 60,
+            cores: 8,
+            background: 0.1,
+            boot: Boot::default(),
+            labels: BTreeMap::new(),
+        }
     }
 }
 

@@ -1,12 +1,14 @@
 //! From an experiment to a plan: who exactly is hit, frozen and hashed before anything is touched.
 
 mod draw;
+mod evidence;
 mod freeze;
 mod reach;
 mod resolve;
 mod rung;
 mod table;
 
+pub use evidence::EvidenceError;
 pub use freeze::{FORMAT, FrozenFault, FrozenTarget, Plan, freeze};
 pub use reach::{Reach, widest};
 pub use resolve::{PlanError, Resolved, resolve};

@@ -111,6 +111,7 @@ pub(super) fn conduct_by(
             id: ours.id.clone(),
             mode: RunMode::Sim.name(),
             seed,
+            rung: frozen.unlocked.rung,
             verdict,
             why,
             plan_sha256: frozen.plan_sha256.clone(),

@@ -71,6 +71,8 @@ pub struct Ours {
     pub id: String,
     pub mode: &'static str,
     pub seed: u64,
+    /// Of the ladder.
+    pub rung: u64,
     pub verdict: Verdict,
     /// In words, everything that speaks against it.
     pub why: Vec<String>,

@@ -10,6 +10,7 @@ use std::{
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     thread,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context as _;
@@ -23,7 +24,10 @@ use crate::{
         Verdict,
         file::{Experiment, RunMode},
     },
-    sim::room,
+    sim::{
+        room,
+        written::{Case, Cases},
+    },
 };
 
 #[derive(Debug, Clone)]
@@ -36,6 +40,8 @@ pub struct SeriesSpec {
     pub journals: Option<PathBuf>,
     /// What each run wrote, its history and that of its control among it, is kept in this directory.
     pub keep: Option<PathBuf>,
+    /// No run is begun after this real time; the first is in any case.
+    pub budget: Option<Duration>,
 }
 
 /// One run, in short.
@@ -83,6 +89,9 @@ impl Run {
 #[derive(Debug, Clone, Serialize)]
 pub struct Series {
     pub runs: Vec<Run>,
+    /// Runs that did not fit into the budget.
+    pub left_out: u64,
+    pub wall_s: f64,
     /// By verdict, how many.
     pub verdicts: BTreeMap<&'static str, u64>,
     /// Mean over the runs whose hypothesis is known to have held or not.
@@ -97,15 +106,22 @@ pub struct Series {
 /// # Errors
 /// When a journal cannot be written; an experiment that cannot be run is a run that ended with an error.
 pub fn series(spec: &SeriesSpec, told: &(dyn Fn(u64) + Sync)) -> anyhow::Result<Series> {
-    let work: Vec<_> =
-        spec.experiments.iter().flat_map(|one| spec.seeds.clone().map(move |seed| (one, seed))).collect();
+    let began = Instant::now();
+    // Every experiment once, then every one again: where time is short, few seeds of all say more than many of few.
+    let experiments = || spec.experiments.iter().enumerate();
+    let work: Vec<_> = spec
+        .seeds
+        .clone()
+        .flat_map(|seed| experiments().map(move |(place, one)| (place, one, seed)))
+        .collect();
+    let is_time_up = |place: usize| place > 0 && spec.budget.is_some_and(|budget| began.elapsed() >= budget);
     let (next, done) = (AtomicUsize::new(0), AtomicU64::new(0));
     let (runs, failed) = (Mutex::new(Vec::new()), Mutex::new(None));
     let shown: Mutex<BTreeMap<String, BTreeSet<String>>> = Mutex::default();
     let one = || {
-        while let Some((place, ((name, experiment), seed))) = {
-            let place = next.fetch_add(1, Ordering::Relaxed);
-            work.get(place).map(|work| (place, work))
+        while let Some((place, (name, experiment), seed)) = {
+            let next = next.fetch_add(1, Ordering::Relaxed);
+            work.get(next).filter(|_| !is_time_up(next))
         } {
             let (run, journal) = run_one(name, experiment, *seed, spec.keep.as_deref());
             if let Some(journal) = journal {
@@ -116,7 +132,7 @@ pub fn series(spec: &SeriesSpec, told: &(dyn Fn(u64) + Sync)) -> anyhow::Result<
                     locked(&failed).get_or_insert(error);
                 }
             }
-            locked(&runs).push((place, run));
+            locked(&runs).push((*place, run));
             told(done.fetch_add(1, Ordering::Relaxed) + 1);
         }
     };
@@ -125,9 +141,11 @@ pub fn series(spec: &SeriesSpec, told: &(dyn Fn(u64) + Sync)) -> anyhow::Result<
         return Err(error);
     }
     let mut runs = runs.into_inner().unwrap_or_else(PoisonError::into_inner);
-    runs.sort_by_key(|(place, _)| *place);
+    runs.sort_by_key(|(place, run)| (*place, run.seed));
+    let left_out = (work.len() - runs.len()) as u64;
     let shown = shown.into_inner().unwrap_or_else(PoisonError::into_inner);
-    Ok(Series::of(runs.into_iter().map(|(_, run)| run).collect(), spec, &shown))
+    let series = Series::of(runs.into_iter().map(|(_, run)| run).collect(), spec, &shown);
+    Ok(Series { left_out, wall_s: began.elapsed().as_secs_f64(), ..series })
 }
 
 fn locked<T>(of: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -202,7 +220,7 @@ impl Series {
             Verdict::Held | Verdict::Deviated if !never_seen.is_empty() => Verdict::Inconclusive,
             worst => worst,
         };
-        Self { runs, verdicts, brier, never_seen, verdict }
+        Self { runs, left_out: 0, wall_s: 0.0, verdicts, brier, never_seen, verdict }
     }
 
     pub fn render(&self) -> String {
@@ -221,12 +239,42 @@ impl Series {
         let counts = self.verdicts.iter().map(|(verdict, count)| format!("{count} {verdict}"));
         let counts = counts.collect::<Vec<_>>().join(", ");
         writeln!(text, "{counts}").expect("text can be written to");
+        if self.left_out > 0 {
+            writeln!(text, "{} runs did not fit into the time", self.left_out)
+                .expect("text can be written to");
+        }
         if let Some(brier) = self.brier {
             writeln!(text, "Brier score of the predictions: {brier:.3} (0 is best, 0.25 is a coin's)")
                 .expect("text can be written to");
         }
         writeln!(text, "verdict: {}", self.verdict.as_str()).expect("text can be written to");
         text
+    }
+}
+
+impl From<&Series> for Cases {
+    fn from(series: &Series) -> Self {
+        let case = |run: &Run| Case {
+            name: format!("{} seed {}", run.id, run.seed),
+            verdict: run.verdict,
+            wall_s: run.wall_s,
+            why: run.why.clone(),
+            violated: BTreeMap::new(),
+            replay: run.replay.clone(),
+            plan: None,
+        };
+        let mut cases: Vec<Case> = series.runs.iter().map(case).collect();
+        cases.extend(series.never_seen.iter().map(|(id, names)| Case {
+            name: format!("{id} saw what it wants to have seen"),
+            verdict: Verdict::Inconclusive,
+            wall_s: 0.0,
+            why: vec![format!("never seen: {}", names.join(", "))],
+            violated: BTreeMap::new(),
+            replay: format!("reveille-chaos run {id}"),
+            plan: None,
+        }));
+        let suite = "reveille-chaos run";
+        Self { suite, wall_s: series.wall_s, cases, rules: BTreeMap::new() }
     }
 }
 

@@ -17,7 +17,9 @@ const STREAM: u64 = 940;
 /// Nobody asks before everything has been started.
 pub(super) const FIRST_ASK_S: u32 = 120;
 /// How many times its mean a boot may use at its peak.
-const PEAKS: [f64; 3] = [1.3, 1.6, 2.0];
+const PEAKS: [f64; 3] = [1.1, 1.25, 1.4];
+/// How much above its mean the background may go.
+const SPIKE: f64 = 0.15;
 
 /// The installation, with nobody who asks and no fault.
 pub(super) fn of(experiment: &Experiment, seed: u64) -> Result<Plan, String> {
@@ -34,6 +36,7 @@ pub(super) fn of(experiment: &Experiment, seed: u64) -> Result<Plan, String> {
         host_wakes_max: controller.per_host_limit as u32,
         cores: fleet.cores as f64,
         cpu_ceiling_percent: 100.0 * controller.cpu_limit,
+        background: (fleet.background, fleet.background + SPIKE),
         boot_core_s,
         boot_s: boot_s as u32,
         boot_cores_max: PEAKS.map(|peak| peak * fleet.boot.cpu_per_boot * fleet.cores as f64).to_vec(),

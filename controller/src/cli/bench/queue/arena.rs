@@ -48,7 +48,6 @@ fn config(dir: &std::path::Path, database: Option<&DatabaseUrl>) -> Config {
     config.store.data_dir = Some(dir.to_owned());
     config.store.database_url = database.cloned();
     config.policy.mode = Mode::Act;
-    config.policy.host_wakes_max = 1_000_000;
     config.policy.fleet_wakes_max = 100_000_000;
     config.policy.host_places_for_people = 0;
     config.throttle.limit_start = 1_000_000;
@@ -169,7 +168,8 @@ fn hello(host: &HostId, first: u32, each: u32) -> Hello {
         host: host.clone(),
         host_class: String::new(),
         zone: String::new(),
-        cores: 16.0,
+        // Two for each core may be in progress: here, all of them.
+        cores: f64::from(each),
         journal_id: format!("journal-{host}"),
         inventory: (first..first + each).map(item).collect(),
         unfinished: Vec::new(),

@@ -1,0 +1,124 @@
+//! What earlier runs proved, read from their journals: nobody writes it down by hand.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+use serde_json::Value;
+use thiserror::Error;
+
+use super::Evidence;
+use crate::experiment::{Verdict, file::Experiment};
+
+#[derive(Debug, Error)]
+pub enum EvidenceError {
+    #[error("failed to read {path}", path = path.display())]
+    Io {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("{path} is no journal of a run", path = path.display())]
+    NoJournal {
+        path: PathBuf,
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+/// Of a journal, what counts.
+#[derive(Deserialize)]
+struct Told {
+    experiment: Value,
+    reveille: Ours,
+}
+
+#[derive(Deserialize)]
+struct Ours {
+    id: String,
+    seed: u64,
+    rung: u64,
+    verdict: String,
+}
+
+impl Evidence {
+    /// Of the journals (`*.json`) in `dir`: a rung has held as often as there are seeds with which this very experiment held on
+    /// it. What was changed since is another experiment, and proves nothing of this one; neither does a seed that also did
+    /// not hold.
+    ///
+    /// # Errors
+    /// When the directory or a journal cannot be read.
+    pub fn of_journals(experiment: &Experiment, dir: &Path) -> Result<Self, EvidenceError> {
+        let io = |path: &Path| {
+            let path = path.to_owned();
+            move |source| EvidenceError::Io { path, source }
+        };
+        let this = serde_json::to_value(experiment)
+            .map_err(|source| EvidenceError::NoJournal { path: dir.to_owned(), source })?;
+        let id = &experiment.reveille().id;
+        let (mut held, mut not): (BTreeMap<u64, BTreeSet<u64>>, BTreeSet<(u64, u64)>) = Default::default();
+        for entry in fs::read_dir(dir).map_err(io(dir))? {
+            let path = entry.map_err(io(dir))?.path();
+            if path.extension().is_none_or(|extension| extension != "json") {
+                continue;
+            }
+            let text = fs::read_to_string(&path).map_err(io(&path))?;
+            let told: Told = serde_json::from_str(&text)
+                .map_err(|source| EvidenceError::NoJournal { path: path.clone(), source })?;
+            let Ours { seed, rung, verdict, .. } = told.reveille;
+            if told.reveille.id != *id || told.experiment != this {
+                continue;
+            }
+            if verdict == Verdict::Held.as_str() {
+                held.entry(rung).or_default().insert(seed);
+            } else {
+                not.insert((rung, seed));
+            }
+        }
+        let count = |(rung, seeds): (u64, BTreeSet<u64>)| {
+            (rung, seeds.into_iter().filter(|seed| !not.contains(&(rung, *seed))).count() as u64)
+        };
+        Ok(Self { held: held.into_iter().map(count).collect(), approved: false })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::experiment::template;
+
+    #[test]
+    fn only_seeds_with_which_this_very_experiment_held_count() {
+        let experiment = template::find("EP-02").expect("is there").read().expect("is valid");
+        let this = serde_json::to_value(&experiment).expect("serializable");
+        let mut changed = this.clone();
+        changed["title"] = json!("another claim");
+        let dir = TempDir::new().expect("a directory");
+        let journals = [
+            (&this, "EP-02", 1, "held"),
+            (&this, "EP-02", 1, "held"),
+            (&this, "EP-02", 2, "held"),
+            (&this, "EP-02", 3, "violated"),
+            (&this, "EP-02", 4, "held"),
+            (&this, "EP-02", 4, "deviated"),
+            (&this, "EP-03", 5, "held"),
+            (&changed, "EP-02", 6, "held"),
+        ];
+        for (n, (experiment, id, seed, verdict)) in journals.into_iter().enumerate() {
+            let ours = json!({"id": id, "seed": seed, "rung": 0, "verdict": verdict});
+            let journal = json!({"experiment": experiment, "reveille": ours});
+            fs::write(dir.path().join(format!("{n}.json")), journal.to_string()).expect("writable");
+        }
+        let evidence = Evidence::of_journals(&experiment, dir.path()).expect("readable");
+        assert_eq!(evidence, Evidence { held: [(0, 2)].into(), approved: false });
+        fs::write(dir.path().join("x.json"), "{}").expect("writable");
+        let error = Evidence::of_journals(&experiment, dir.path()).expect_err("it is none");
+        assert!(error.to_string().ends_with("x.json is no journal of a run"), "{error}");
+    }
+}
