@@ -19,6 +19,7 @@ pub mod metric;
 pub mod net;
 pub mod oracle;
 pub mod page;
+pub mod planted;
 pub mod play;
 pub mod points;
 pub mod proxy;

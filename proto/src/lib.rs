@@ -7,6 +7,7 @@ pub mod clock;
 pub mod codec;
 pub mod edge;
 pub mod ids;
+pub mod planted;
 pub mod points;
 pub mod waits;
 

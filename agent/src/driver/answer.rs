@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use reqwest::Response;
+use reveille_proto::planted;
 
 use super::{
     CallOutcome,
@@ -49,8 +50,10 @@ impl Answer {
     ) -> Self {
         let response = match sent {
             Ok(response) => response,
-            Err(Unanswered { sent: false, problem }) => return Self::NotReached { problem },
-            Err(Unanswered { sent: true, problem }) => return Self::Lost { problem },
+            Err(Unanswered { sent, problem }) if !sent || planted!("lost-answer-counts-as-not-sent") => {
+                return Self::NotReached { problem };
+            }
+            Err(Unanswered { problem, .. }) => return Self::Lost { problem },
         };
         let status = response.status().as_u16();
         if endpoint.expect.status.iter().any(|range| range.holds(status)) {

@@ -5,6 +5,7 @@ use std::{sync::OnceLock, time::Duration};
 use jiff::{SignedDuration, Timestamp};
 use reveille_proto::{
     edge::ENDPOINT_REFUSED,
+    planted,
     points::Step,
     v1::{Effect, Observed, Outcome},
 };
@@ -54,7 +55,9 @@ impl Attempt<'_> {
             biased;
             () = cancel.cancelled() => self.cancelled().await,
             ending = work => ending,
-            () = self.inner.clock.sleep_until(self.order.deadline) => self.timed_out().await,
+            () = self.inner.clock.sleep_until(self.order.deadline), if !planted!("deadline-ignored") => {
+                self.timed_out().await
+            }
         }
     }
 
@@ -93,6 +96,12 @@ impl Attempt<'_> {
 
     /// How it ends without a call; `None` when it is to be called.
     async fn preflight(&self) -> Option<Ending> {
+        if planted!("preflight-skipped") {
+            return None;
+        }
+        if self.order.attempt > 1 && planted!("preflight-of-the-attempt-before") {
+            return None;
+        }
         let word = async {
             match &self.target.platform {
                 None => None,
@@ -121,7 +130,10 @@ impl Attempt<'_> {
 
     async fn call(&self) -> Ending {
         let called_at = self.now();
-        let outcome = self.target.driver.call(&self.as_call()).await;
+        let mut outcome = self.target.driver.call(&self.as_call()).await;
+        if matches!(outcome, CallOutcome::Unknown { .. }) && planted!("called-again-after-a-lost-answer") {
+            outcome = self.target.driver.call(&self.as_call()).await;
+        }
         let Order { wake, instance, .. } = self.order;
         self.inner.points.pass(Step::Called, outcome.name(), Some(*wake), Some(instance));
         info!(wake_id = %self.order.wake, instance_id = %self.order.instance, ?outcome, "the endpoint was called");
@@ -134,6 +146,9 @@ impl Attempt<'_> {
         match outcome {
             CallOutcome::Accepted => {
                 self.note(|wake, attempt, at| Record::Accepted { wake, attempt, at }).await;
+                if planted!("woken-at-accepted") {
+                    return self.ended(Outcome::Woken, self.effect());
+                }
                 self.wait().await
             }
             CallOutcome::Unknown { detail } => {
@@ -211,7 +226,7 @@ impl Attempt<'_> {
     }
 
     async fn looks_awake(&self) -> bool {
-        self.target.probe.look().await.is_ok()
+        self.target.probe.look().await.is_ok() || planted!("any-answer-is-serving")
     }
 
     /// Tells journal, book and controller; a journal that fails here costs no more than a look after a crash.

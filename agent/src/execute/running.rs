@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use reveille_proto::{HostId, InstanceId, WakeId, clock::Clock, points::Points, v1};
+use reveille_proto::{HostId, InstanceId, WakeId, clock::Clock, planted, points::Points, v1};
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, info, warn};
@@ -234,6 +234,9 @@ pub(super) struct Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
+        if planted!("place-never-given-back") {
+            return;
+        }
         let mut state = self.inner.state();
         state.active.remove(&self.wake);
         self.inner.tally.end(self.wake);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rand::RngExt;
+use reveille_proto::planted;
 
 /// A fleet whose controller restarts comes back over so long: no second of it may bring more than about a third.
 const BASE_MS: u64 = 3000;
@@ -25,7 +26,8 @@ impl Backoff {
 
     /// Anything between nothing and the present bound.
     pub fn next(&mut self, rng: &mut impl RngExt) -> Duration {
-        let bound_ms = BASE_MS.saturating_mul(1 << self.failures.min(30)).min(self.cap_ms);
+        let cap_ms = if planted!("backoff-without-cap") { u64::MAX } else { self.cap_ms };
+        let bound_ms = BASE_MS.saturating_mul(1 << self.failures.min(30)).min(cap_ms);
         self.failures = self.failures.saturating_add(1);
         Duration::from_millis(rng.random_range(0..=bound_ms))
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
+use reveille_proto::planted;
 use tracing::{error, warn};
 
 use super::{Session, SessionError, backoff::Backoff, rota::Rota};
@@ -44,6 +45,9 @@ impl Link {
             let lived_s = self.session.clock.now().duration_since(began).as_secs();
             if welcomed && lived_s >= SETTLED_S {
                 self.backoff.reset();
+            }
+            if !welcomed && planted!("link-gives-up") {
+                std::future::pending::<()>().await;
             }
             let nobody_will = self.rota.turn(end.is_lasting());
             let wait = if nobody_will { self.slow() } else { self.backoff.next(&mut self.rng) };

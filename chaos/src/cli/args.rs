@@ -41,6 +41,9 @@ pub enum Command {
     Corpus(CorpusArgs),
     /// Makes the plan of a seed that does not hold smaller, as long as it fails in the same way.
     Shrink(ShrinkArgs),
+    /// Plants defects in the programs, one after the other, and looks whether the simulation finds them.
+    #[cfg(feature = "planted")]
+    Planted(super::planted::PlantedArgs),
     /// Shows the templates this program comes with.
     Templates,
     /// Shows the experiments below a directory.

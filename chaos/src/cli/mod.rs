@@ -5,6 +5,8 @@ mod bench;
 #[cfg(test)]
 mod ci_jobs;
 mod experiment;
+#[cfg(feature = "planted")]
+pub mod planted;
 mod play;
 pub mod proxy;
 mod sandbox;
@@ -45,6 +47,8 @@ pub async fn main_with(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Corpus(corpus) => sim::corpus(corpus, args.output).await,
         Command::Shrink(shrink) => sim::shrink(shrink, args.output).await,
         Command::Replay(replay) => sim::replay(replay, args.output).await,
+        #[cfg(feature = "planted")]
+        Command::Planted(hunt) => planted::planted(hunt, args.output).await,
         Command::Templates => experiment::templates(args.output),
         Command::List(list) => experiment::list(&list, args.output),
         Command::Validate(validate) => experiment::validate(&validate, args.output),

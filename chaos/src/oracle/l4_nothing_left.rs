@@ -1,5 +1,7 @@
 //! L4: when everything is over nothing is left: no permit, no open wake, nothing in an agent's hands, and every host is there.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::{Checked, snapshot::Snapshot};
 use crate::history::{Event, Function};
 
@@ -27,6 +29,7 @@ pub fn check(events: &[Event]) -> Checked {
             }
         }
     }
+    in_hand(&mut checked, events);
     for snapshot in Snapshot::last(events) {
         checked.checked += 1;
         if snapshot.end().is_none() {
@@ -36,6 +39,27 @@ pub fn check(events: &[Event]) -> Checked {
         }
     }
     checked
+}
+
+/// Whatever an agent says to have in hand when nothing of its host was sent or told since, where somebody looked at the end.
+fn in_hand(checked: &mut Checked, events: &[Event]) {
+    let (mut newest, mut looked_at) = (BTreeMap::<&str, &Event>::new(), BTreeSet::new());
+    for event in events {
+        let Some(host) = event.k.host.as_deref() else { continue };
+        match event.f {
+            Function::LoadSample => drop(newest.insert(host, event)),
+            Function::CommandSend | Function::SlotRelease => drop(newest.remove(host)),
+            Function::Gate if event.flag("last") == Some(true) => drop(looked_at.insert(host)),
+            _ => {}
+        }
+    }
+    for (host, event) in newest.into_iter().filter(|(host, _)| looked_at.contains(host)) {
+        let Some(active) = event.number("active_wakes") else { continue };
+        checked.checked += 1;
+        if active != 0.0 {
+            checked.violated(event, [], format!("the agent of {host} has {active} wakes in hand at the end"));
+        }
+    }
 }
 
 #[cfg(test)]
@@ -61,6 +85,20 @@ mod tests {
     #[test]
     fn nothing_left_is_held() {
         assert_eq!(texts(0, true, &[], Some("woken")), [""; 0]);
+    }
+
+    #[test]
+    fn a_wake_that_its_agent_cannot_let_go_of_is_caught() {
+        let key = || Key { host: Some("h1".into()), ..Key::default() };
+        let mut told = Told::default();
+        told.send(1.0, "h1", "a");
+        told.add(2.0, Function::LoadSample, key(), json!({"cpu_percent": 1.0, "active_wakes": 1}));
+        assert!(check(&told.0).violations.is_empty(), "nobody looked at the end");
+        told.add(3.0, Function::Gate, key(), json!({"last": true, "active_wakes": 0, "connected": true}));
+        let texts: Vec<_> = check(&told.0).violations.into_iter().map(|one| one.text).collect();
+        assert_eq!(texts, ["the agent of h1 has 1 wakes in hand at the end"]);
+        told.release(4.0, "h1", "a");
+        assert!(check(&told.0).violations.is_empty(), "it has said nothing since");
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub mod s6_epochs;
 pub mod s6_one_leader;
 pub mod s7_lever;
 pub mod s8_schedule;
+mod seen;
 mod sessions;
 mod settings;
 pub mod snapshot;

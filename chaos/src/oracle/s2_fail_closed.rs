@@ -1,4 +1,4 @@
-//! S2: nothing is granted on a host whose newest known load is at or above the ceiling, or too old, or missing.
+//! S2: nothing is granted on a host whose newest known load is at or above the ceiling, too old, missing, or frozen.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -13,6 +13,27 @@ struct Sample {
     i: u64,
     t_s: f64,
     cpu_percent: f64,
+    /// For how long it had been the same to the last bit.
+    frozen_s: f64,
+}
+
+/// Since when the measured CPU of a host is the same, by the time at which it was measured.
+#[derive(Default)]
+struct Frozen {
+    cpu_percent: f64,
+    since_ms: Option<f64>,
+}
+
+impl Frozen {
+    /// For how long, with this sample. What is at an end of the scale may well stay there.
+    fn for_s(&mut self, event: &Event, cpu_percent: f64) -> f64 {
+        let at_ms = event.number("measured_at_ms").unwrap_or_default();
+        let is_same =
+            cpu_percent.to_bits() == self.cpu_percent.to_bits() && cpu_percent > 0.0 && cpu_percent < 100.0;
+        let since_ms = self.since_ms.filter(|_| is_same).unwrap_or(at_ms);
+        (self.cpu_percent, self.since_ms) = (cpu_percent, Some(since_ms));
+        (at_ms - since_ms) / 1000.0
+    }
 }
 
 /// Joins each grant with the samples before it. The decision may have been taken on any sample that was the newest within
@@ -25,6 +46,7 @@ pub fn check(events: &[Event]) -> Checked {
     let exactness = Exactness::of(events);
     let mut granted = BTreeSet::new();
     let mut samples: BTreeMap<&str, VecDeque<Sample>> = BTreeMap::new();
+    let mut frozen: BTreeMap<&str, Frozen> = BTreeMap::new();
     for event in events {
         settings.follow(event);
         let host = event.k.host.as_deref().unwrap_or_default();
@@ -32,11 +54,14 @@ pub fn check(events: &[Event]) -> Checked {
         match event.f {
             Function::LoadSample => {
                 let cpu_percent = event.number("cpu_percent").unwrap_or(f64::NAN);
-                known.push_back(Sample { i: event.i, t_s: event.t_s(), cpu_percent });
+                let frozen_s = frozen.entry(host).or_default().for_s(event, cpu_percent);
+                known.push_back(Sample { i: event.i, t_s: event.t_s(), cpu_percent, frozen_s });
                 if known.len() > SAMPLES_MAX {
                     known.pop_front();
                 }
             }
+            // Another session knows nothing of what was measured before.
+            Function::LeaseAcquire => _ = frozen.remove(host),
             Function::SlotGrant if event.flag("look_only") != Some(true) => {
                 if !granted.insert((event.k.wake.as_deref(), event.k.attempt)) {
                     continue;
@@ -68,8 +93,12 @@ fn forbidden(known: &[&Sample], now_s: f64, settings: &Settings) -> Option<Strin
     if age_s > settings.load_freshness_s + settings.transit_s {
         return Some(format!("its newest load is {age_s:.1} s old"));
     }
-    let low = known.iter().any(|sample| sample.cpu_percent < settings.cpu_ceiling_percent);
-    (!low).then(|| format!("its newest load is {:.1} %", newest.cpu_percent))
+    let is_low = |sample: &&&Sample| sample.cpu_percent < settings.cpu_ceiling_percent;
+    if !known.iter().any(|sample| is_low(&sample)) {
+        return Some(format!("its newest load is {:.1} %", newest.cpu_percent));
+    }
+    let is_measured = known.iter().filter(is_low).any(|sample| sample.frozen_s < settings.load_frozen_s);
+    (!is_measured).then(|| format!("its load has been the same for {:.0} s", newest.frozen_s))
 }
 
 #[cfg(test)]
@@ -97,6 +126,23 @@ mod tests {
         told.load(40.0, "h1", f64::NAN).grant(42.0, "h1", "c");
         told.load(43.0, "h2", 10.0).grant(43.5, "h1", "d");
         assert_eq!(check(&told.0).violations.len(), 4);
+    }
+
+    #[test]
+    fn a_load_that_nobody_measures_any_more_is_caught() {
+        let mut told = Told::with(Settings { load_frozen_s: 120.0, ..Settings::default() });
+        let mut load = |t_s: f64, cpu_percent: f64| {
+            let key = crate::history::Key { host: Some("h1".into()), ..crate::history::Key::default() };
+            let value = serde_json::json!({"cpu_percent": cpu_percent, "measured_at_ms": t_s * 1000.0});
+            told.add(t_s, Function::LoadSample, key, value);
+        };
+        (0..=12).for_each(|n| load(f64::from(n) * 10.0, 40.0));
+        told.grant(121.0, "h1", "a");
+        let checked = check(&told.0);
+        assert_eq!(checked.violations.len(), 1);
+        assert_eq!(checked.violations[0].text, "grant on h1 although its load has been the same for 120 s");
+        told.session(122.0, "h1", 2).load(123.0, "h1", 40.0).grant(124.0, "h1", "b");
+        assert_eq!(check(&told.0).violations.len(), 1, "a new session begins anew");
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! S5: every started wake has exactly one end, of a known kind, and nothing after it changes it.
+//! S5: every started wake has exactly one end, of a known kind, nothing after it changes it, and it is true.
 
 use std::collections::BTreeMap;
 
-use super::Checked;
+use super::{Checked, seen};
 use crate::history::{Event, Function};
 
 /// The ends a wake may have.
@@ -39,6 +39,7 @@ pub fn check(events: &[Event]) -> Checked {
             _ => {}
         }
     }
+    seen::check(&mut checked, events);
     // A run that was stopped left its wakes to be: what became of them nobody looked at.
     let stopped =
         events.iter().any(|event| event.f == Function::Lever && event.text("run") == Some("stopped"));

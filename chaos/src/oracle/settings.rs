@@ -12,6 +12,8 @@ pub struct Settings {
     pub cpu_ceiling_percent: f64,
     /// A load sample older than this opens no gate.
     pub load_freshness_s: f64,
+    /// A load that has been the same to the last bit for so long opens no gate.
+    pub load_frozen_s: f64,
     /// A preflight older than this allows no call.
     pub preflight_age_max_s: f64,
     /// Seconds of the run's clock that a message may be on its way between what is observed and where it is decided:
@@ -35,6 +37,7 @@ impl Default for Settings {
             host_wakes_max: 8,
             cpu_ceiling_percent: 70.0,
             load_freshness_s: 30.0,
+            load_frozen_s: f64::INFINITY,
             preflight_age_max_s: 30.0,
             transit_s: 0.0,
             gates_every_s: 0.0,
@@ -53,6 +56,7 @@ impl Settings {
             "host_wakes_max": self.host_wakes_max,
             "cpu_ceiling_percent": self.cpu_ceiling_percent,
             "load_freshness_s": self.load_freshness_s,
+            "load_frozen_s": self.load_frozen_s,
             "preflight_age_max_s": self.preflight_age_max_s,
             "transit_s": self.transit_s,
             "gates_every_s": self.gates_every_s,
@@ -81,6 +85,7 @@ impl Settings {
         let fields = [
             ("cpu_ceiling_percent", &mut self.cpu_ceiling_percent),
             ("load_freshness_s", &mut self.load_freshness_s),
+            ("load_frozen_s", &mut self.load_frozen_s),
             ("preflight_age_max_s", &mut self.preflight_age_max_s),
             ("transit_s", &mut self.transit_s),
             ("gates_every_s", &mut self.gates_every_s),

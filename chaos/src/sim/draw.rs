@@ -116,6 +116,7 @@ const LINKS: &[Draw] = &[
     }),
     (About::Host, |rng| FaultKind::LinkReset(Reset { after: seconds(rng, 5, 600) })),
     (About::Host, |_| FaultKind::LinkHalfOpen(link::HalfOpen {})),
+    (About::Host, |_| FaultKind::LinkStaleCommand(link::StaleCommand {})),
     (About::Host, |rng| {
         let rate_bytes_per_s = rng.random_range(200..20_000);
         FaultKind::LinkBandwidth(Bandwidth { rate_bytes_per_s, ..Bandwidth::default() })

@@ -154,6 +154,7 @@ impl Planned {
             | FaultKind::ControllerConfigChange(_)
             | FaultKind::ControllerOverload(_)
             | FaultKind::LinkReset(_)
+            | FaultKind::LinkStaleCommand(_)
             | FaultKind::HostLoss(_)
             | FaultKind::StoreHang(_)
             | FaultKind::StoreSlow(_)

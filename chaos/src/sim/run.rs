@@ -98,6 +98,7 @@ mod tests {
         faults.push(planned(1_500, 300, &[], "controller.crash", &json!({"down": "2m"})));
         faults.push(planned(2_700, 90, &[0], "agent.crash_restart", &json!({})));
         faults.push(planned(3_600, 600, &[0], "link.partition", &json!({})));
+        faults.push(planned(4_500, 20, &[0], "link.stale_command", &json!({})));
         faults.push(planned(5_400, 300, &[1], "link.one_way", &json!({"direction": "to_controller"})));
         let plan = short(faults);
         let outcome = played(&plan);

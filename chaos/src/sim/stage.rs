@@ -9,7 +9,10 @@ use std::{
 use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
 use reveille_agent::app::{Agent, Seams as AgentSeams};
-use reveille_controller::app::{App, Doors, Seams};
+use reveille_controller::{
+    app::{App, Doors, Seams},
+    throttle::ThrottleRule,
+};
 use reveille_proto::{clock::Clock, waits::Waits};
 use serde_json::json;
 use tokio::task::JoinHandle;
@@ -57,6 +60,8 @@ pub(super) struct Stage {
     pub(super) live: Live,
     pub(super) recorder: Recorder,
     pub(super) exchange: Exchange,
+    /// What the tap between agents and controller does.
+    pub(super) switch: Switch,
     pub(super) watch: Watch,
     pub(super) controller: Option<Node>,
     pub(super) agents: Vec<Option<Node>>,
@@ -132,6 +137,7 @@ impl Stage {
         let settings = crate::oracle::Settings {
             began_ms: starts_at.as_millisecond(),
             gates_every_s: LOOK_EVERY.as_secs_f64(),
+            load_frozen_s: f64::from(ThrottleRule::default().load_frozen_s),
             ..spec.settings()
         };
         recorder.record(settings.entry());
@@ -140,8 +146,9 @@ impl Stage {
         let world_stop = CancellationToken::new();
         let exchange = Exchange::new(stream(plan.seed, LINES));
         let ways = Ways::Within(exchange.clone());
-        let switch = (recorder.clone(), Switch::default());
-        let link = Tap::open(&ways, CONTROLLER, switch, world_stop.clone()).await?;
+        let switch = Switch::default();
+        let seen = (recorder.clone(), switch.clone());
+        let link = Tap::open(&ways, CONTROLLER, seen, world_stop.clone()).await?;
         let data_dir = dir.join(CONTROLLER);
         let reach = Reach { link, token_file: data_dir.join("agent.token"), endpoints: ENDPOINTS.to_owned() };
         let log = tokio::spawn(log.keep(live.clone(), world_stop.clone()));
@@ -156,6 +163,7 @@ impl Stage {
             live,
             recorder,
             exchange,
+            switch,
             watch,
             controller: Some(started),
             agents: Vec::new(),

@@ -170,11 +170,21 @@ async fn downwards(
     hand_on: mpsc::Sender<Result<ControllerMessage, Status>>,
     watch: Arc<Watch>,
 ) {
+    let mut repeated = 0;
     loop {
         let message = tokio::select! {
             biased;
             () = watch.session.cut() => break,
             () = hand_on.closed() => break,
+            command = watch.session.stale(repeated) => {
+                repeated += 1;
+                // It is not the controller's word: nothing was granted with it.
+                let kind = Some(controller_message::Kind::Wake(command));
+                if hand_on.send(Ok(ControllerMessage { kind })).await.is_err() {
+                    break;
+                }
+                continue;
+            }
             message = from_controller.next() => message,
         };
         let Some(message) = message else { break };
@@ -203,7 +213,11 @@ impl Watch {
                 | agent_message::Kind::Result(WakeResult { wake_id, .. }),
             ) if self.session.is_muted(wake_id) => return false,
             Some(agent_message::Kind::Load(load)) => {
-                let value = json!({"cpu_percent": load.cpu_percent, "measured_at_ms": load.measured_at_ms});
+                let value = json!({
+                    "cpu_percent": load.cpu_percent,
+                    "measured_at_ms": load.measured_at_ms,
+                    "active_wakes": load.active_wakes,
+                });
                 self.note(Kind::Ok, Function::LoadSample, self.key(), value);
             }
             Some(agent_message::Kind::Ack(ack)) => {
@@ -246,6 +260,7 @@ impl Watch {
     fn downward(&self, message: &ControllerMessage) {
         match &message.kind {
             Some(controller_message::Kind::Wake(wake)) => {
+                self.session.commanded(wake);
                 let key = Key {
                     instance: Some(wake.instance_id.clone()),
                     idem: Some(wake.idempotency_key.clone()),

@@ -1,11 +1,12 @@
-//! What a tap does to the sessions that pass it: cuts those of a host, keeps them cut, and withholds the agents' words of
-//! a wake.
+//! What a tap does to the sessions that pass it: cuts those of a host, keeps them cut, withholds the agents' words of a wake,
+//! and says a command of an earlier session once more.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, OnceLock},
 };
 
+use reveille_proto::v1::Wake;
 use tokio::sync::watch;
 
 #[derive(Debug, Clone, Default)]
@@ -14,6 +15,12 @@ struct Set {
     cuts: BTreeMap<String, u64>,
     held: BTreeSet<String>,
     muted: BTreeSet<String>,
+    /// The last command of each host.
+    commands: BTreeMap<String, Wake>,
+    /// The same when its present session began: it is of an earlier one.
+    stale: BTreeMap<String, Wake>,
+    /// How often the stale command of a host was to be said once more.
+    repeats: BTreeMap<String, u64>,
 }
 
 /// Cheap to clone; every clone is the same switch. Nothing is cut by default.
@@ -50,6 +57,16 @@ impl Switch {
         self.0.send_modify(|set| _ = set.muted.remove(wake));
     }
 
+    /// The agent of the host hears the last command of an earlier session once more, as from a controller that does not know
+    /// that it was replaced. Says whether there is one.
+    pub fn repeat(&self, host: &str) -> bool {
+        self.0.send_if_modified(|set| {
+            let is_known = set.stale.contains_key(host);
+            *set.repeats.entry(host.to_owned()).or_default() += u64::from(is_known);
+            is_known
+        })
+    }
+
     /// A session that begins.
     pub(super) fn session(&self) -> Passage {
         Passage { switch: self.clone(), at: Arc::default() }
@@ -60,8 +77,8 @@ impl Switch {
 #[derive(Debug, Clone)]
 pub(super) struct Passage {
     switch: Switch,
-    /// The host, once it is known, and how often it had been cut before.
-    at: Arc<OnceLock<(String, u64)>>,
+    /// The host, once it is known, how often it had been cut before, and how often commands had been repeated.
+    at: Arc<OnceLock<(String, u64, u64)>>,
 }
 
 impl Passage {
@@ -70,16 +87,46 @@ impl Passage {
     }
 
     pub(super) fn is_of(&self, host: &str) {
-        let cuts = self.switch.0.borrow().cuts.get(host).copied().unwrap_or(0);
-        self.at.set((host.to_owned(), cuts)).ok();
+        let times = |times: &BTreeMap<String, u64>| times.get(host).copied().unwrap_or(0);
         // Whoever waits for a cut looks again, now that the host is known.
-        self.switch.0.send_modify(|_| {});
+        self.switch.0.send_modify(|set| {
+            self.at.set((host.to_owned(), times(&set.cuts), times(&set.repeats))).ok();
+            if let Some(command) = set.commands.get(host) {
+                set.stale.insert(host.to_owned(), command.clone());
+            }
+        });
     }
 
     fn is_cut(&self, set: &Set) -> bool {
-        self.at.get().is_some_and(|(host, before)| {
+        self.at.get().is_some_and(|(host, before, _)| {
             set.held.contains(host) || set.cuts.get(host).is_some_and(|cuts| cuts > before)
         })
+    }
+
+    /// A command passed.
+    pub(super) fn commanded(&self, command: &Wake) {
+        let Some((host, ..)) = self.at.get() else { return };
+        // Nobody waits for it.
+        self.switch.0.send_if_modified(|set| {
+            set.commands.insert(host.clone(), command.clone());
+            false
+        });
+    }
+
+    /// Returns with a command of an earlier session once it is to be said for the `said + 1`-th time in this one.
+    pub(super) async fn stale(&self, said: u64) -> Wake {
+        let mut changes = self.switch.0.subscribe();
+        let times = |set: &Set| {
+            let (host, _, before) = self.at.get()?;
+            set.repeats.get(host).filter(|times| **times > before + said)?;
+            set.stale.get(host).cloned()
+        };
+        // The switch lives as long as this does.
+        let command = changes.wait_for(|set| times(set).is_some()).await.ok().and_then(|set| times(&set));
+        match command {
+            Some(command) => command,
+            None => std::future::pending().await,
+        }
     }
 
     pub(super) fn is_cut_now(&self) -> bool {
@@ -124,6 +171,22 @@ mod tests {
         assert!(is_cut(&unknown).await);
         switch.release("h1");
         assert!(!is_cut(&unknown).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_a_command_of_an_earlier_session_is_said_once_more() {
+        let switch = Switch::default();
+        let first = switch.session();
+        first.is_of("h1");
+        first.commanded(&Wake { epoch: 1, ..Wake::default() });
+        assert!(!switch.repeat("h1"), "it is the session's own");
+        let second = switch.session();
+        second.is_of("h1");
+        second.commanded(&Wake { epoch: 2, ..Wake::default() });
+        assert!(switch.repeat("h1") && !switch.repeat("h2"));
+        assert_eq!(second.stale(0).await.epoch, 1);
+        let again = tokio::time::timeout(Duration::from_millis(1), second.stale(1)).await;
+        assert!(again.is_err(), "once");
     }
 
     #[test]

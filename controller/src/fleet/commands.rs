@@ -3,6 +3,7 @@
 use reveille_proto::{
     HostId, WakeId,
     edge::AttemptResult,
+    planted,
     v1::{self, controller_message::Kind},
 };
 
@@ -52,7 +53,11 @@ impl Registry {
             instance_id: wake.instance.to_string(),
             reason: wake.reason.to_wire().into(),
             deadline_ms: run.deadline_at.as_millisecond(),
-            idempotency_key: wake.id.to_string(),
+            idempotency_key: if planted!("key-of-the-attempt") {
+                format!("{}-{}", wake.id, run.attempt)
+            } else {
+                wake.id.to_string()
+            },
             look_only,
         };
         self.send_with(&run.host, |live| {

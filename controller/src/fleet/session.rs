@@ -9,7 +9,7 @@ use futures::{Stream, StreamExt, stream};
 use reveille_proto::{
     HostId, PROTOCOL_VERSION, PROTOCOL_VERSION_MIN, WakeId,
     edge::{AttemptResult, FieldError, Hello, LoadReport, Phase, Progress},
-    protocol_compatible,
+    planted, protocol_compatible,
     v1::{self, agent_message::Kind as Up, controller_message::Kind as Down},
 };
 use tokio::sync::mpsc::{self, UnboundedSender};
@@ -105,7 +105,7 @@ impl FleetService {
         let welcome = v1::Welcome {
             protocol_version: PROTOCOL_VERSION,
             controller_version: env!("CARGO_PKG_VERSION").into(),
-            epoch: session_epoch,
+            epoch: session_epoch - u64::from(hello.epoch > 0 && planted!("epoch-of-the-session-before")),
             configure: Some(commands::configure(
                 &self.shared.policy(),
                 self.shared.config.fleet.load_interval_ms,

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use reveille_proto::{InstanceId, WakeId, edge::LoadReport};
+use reveille_proto::{InstanceId, WakeId, edge::LoadReport, planted};
 
 use super::inventory::Inventory;
 use crate::throttle::{ClassName, Curves, Measurement, Pace, Running};
@@ -85,6 +85,13 @@ impl Starts {
         self.running.insert(wake, permitted);
     }
 
+    fn take(&mut self, wake: WakeId) -> Option<Permitted> {
+        if planted!("permit-never-given-back") {
+            return self.running.get(&wake).cloned();
+        }
+        self.running.remove(&wake)
+    }
+
     /// A permit is given back, and is what is returned; `None` when there was none.
     pub(super) fn ended(
         &mut self,
@@ -93,7 +100,7 @@ impl Starts {
         now: Timestamp,
         curves: &mut Curves,
     ) -> Option<Permitted> {
-        let permitted = self.running.remove(&wake)?;
+        let permitted = self.take(wake)?;
         self.over.insert(wake, now);
         self.settling.push((now, Running { since: permitted.since }));
         if over == Over::Served {
@@ -123,7 +130,7 @@ impl Starts {
             .map(|(wake, _)| *wake)
             .collect();
         for wake in lost {
-            self.running.remove(&wake);
+            self.take(wake);
             self.pace.forget(&wake);
         }
         for (wake, permitted) in stored {

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 
 use jiff::{SignedDuration, Timestamp};
+use reveille_proto::planted;
 
 /// What is looked at.
 const SPAN: SignedDuration = SignedDuration::from_mins(1);
@@ -31,7 +32,8 @@ impl RetryBudget {
 
     /// An attempt was sent; `attempt` counts from 1.
     pub fn sent(&mut self, attempt: u32, now: Timestamp) {
-        if attempt > 1 { self.retries.push_back(now) } else { self.firsts.push_back(now) }
+        let is_retry = attempt > 1 && !planted!("retries-count-as-firsts");
+        if is_retry { self.retries.push_back(now) } else { self.firsts.push_back(now) }
     }
 
     fn forget(&mut self, now: Timestamp) {

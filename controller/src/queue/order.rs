@@ -1,7 +1,7 @@
 //! Who goes first.
 
 use jiff::{SignedDuration, Timestamp};
-use reveille_proto::WakeId;
+use reveille_proto::{WakeId, planted};
 
 use crate::wake::{Priority, Wake};
 
@@ -12,6 +12,9 @@ const CERTAINTY_WORTH: SignedDuration = SignedDuration::from_mins(10);
 pub type Rank = (Priority, Timestamp, WakeId);
 
 pub fn rank(wake: &Wake) -> Rank {
+    if wake.priority != Priority::Forecast && planted!("people-behind-forecasts") {
+        return (Priority::Forecast, Timestamp::MAX, wake.id);
+    }
     (wake.priority, needed_by(wake), wake.id)
 }
 

@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
-use reveille_proto::HostId;
+use reveille_proto::{HostId, planted};
 use tokio::task::JoinSet;
 use tracing::{debug, info, warn};
 
@@ -58,8 +58,9 @@ impl Dispatch {
             let Some(generation) = self.shared.fleet.generation(host) else { return false };
             let denied = self.denied.get(*host);
             denied.is_none_or(|(before, count, at)| {
-                (*before, *count) != (generation, board.ready_on(host))
-                    || now.duration_since(*at) >= ASK_AGAIN
+                !planted!("denied-host-never-asked-again")
+                    && ((*before, *count) != (generation, board.ready_on(host))
+                        || now.duration_since(*at) >= ASK_AGAIN)
             })
         };
         board.hosts().filter(may_start).cloned().collect()

@@ -2,6 +2,7 @@
 
 use reveille_proto::{
     edge::{AttemptResult, ENDPOINT_REFUSED},
+    planted,
     points::Step,
 };
 
@@ -25,7 +26,9 @@ pub(super) fn perform_result(shared: &Shared, wake: &Wake, effects: &[Effect], r
 fn perform_after(shared: &Shared, wake: &Wake, effects: &[Effect], over: Over) {
     let now = shared.clock.now();
     shared.board.saw(wake, now);
-    if let (None, Some(host)) = (wake.state.run(), &wake.last_host) {
+    let is_starting = matches!(wake.state, State::Starting { .. });
+    let run = wake.state.run().filter(|_| !(is_starting && planted!("permit-given-back-at-accepted")));
+    if let (None, Some(host)) = (run, &wake.last_host) {
         shared.fleet.ended(host, wake.id, over, now);
     }
     for effect in effects {

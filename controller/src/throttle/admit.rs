@@ -6,7 +6,7 @@
 //! two a wake may count twice for a while; that errs on the side of the ceiling.
 
 use jiff::{SignedDuration, Timestamp};
-use reveille_proto::{WakeId, edge::Load};
+use reveille_proto::{WakeId, edge::Load, planted};
 
 use super::{Closed, HostGate, Pace, Room, StartCurve, ThrottleRule, gate::pressures};
 use crate::policy::HostLimits;
@@ -69,13 +69,14 @@ pub fn admit(ask: &Admission<'_>) -> Result<Permit, Closed> {
     if ask.fleet_active >= limits.fleet_wakes_max {
         return Err(Closed::FleetFull { active: ask.fleet_active, max: limits.fleet_wakes_max });
     }
-    let load = ask.load.ok_or(Closed::NoLoad)?;
+    let idle = Load { measured_at: ask.now, cores: 16.0, ..Load::default() };
+    let load = ask.load.or_else(|| planted!("no-load-is-idle").then_some(&idle)).ok_or(Closed::NoLoad)?;
     check_load(load, ask)?;
     let known = ask.outlook.filter(Outlook::is_known);
     let base = gate.limit(&limits, known.is_some());
     let limit = limit_for(base, ask);
     let active = ask.running.len() as u32;
-    if active >= limit {
+    if active >= limit + u32::from(planted!("limit-off-by-one")) {
         let is_kept = !ask.is_for_person && active < base;
         return Err(if is_kept {
             Closed::KeptForPeople { active, limit: base }
@@ -96,7 +97,8 @@ pub fn admit(ask: &Admission<'_>) -> Result<Permit, Closed> {
 fn limit_for(base: u32, ask: &Admission<'_>) -> u32 {
     let HostLimits { wakes_max, places_for_people, .. } = ask.limits;
     if ask.is_for_person {
-        base.saturating_add(places_for_people).min(wakes_max)
+        let cap = if planted!("kept-place-beyond-the-cap") { u32::MAX } else { wakes_max };
+        base.saturating_add(places_for_people).min(cap)
     } else {
         base.min(wakes_max.saturating_sub(places_for_people).max(1))
     }
@@ -164,14 +166,14 @@ fn check_load(load: &Load, ask: &Admission<'_>) -> Result<(), Closed> {
     let Admission { limits, rule, now, .. } = *ask;
     let freshness = SignedDuration::from_secs(rule.load_freshness_s.into());
     let age = now.duration_since(load.measured_at);
-    if age >= freshness {
+    if age >= freshness && !planted!("gate-open-on-stale-load") {
         return Err(Closed::StaleLoad { age_s: age.as_secs() });
     }
     if age <= -freshness {
         return Err(Closed::FutureLoad);
     }
     let for_s = ask.frozen_since.map_or(0, |since| load.measured_at.duration_since(since).as_secs());
-    if for_s >= i64::from(rule.load_frozen_s) {
+    if for_s >= i64::from(rule.load_frozen_s) && !planted!("frozen-load-accepted") {
         return Err(Closed::FrozenLoad { for_s });
     }
     // Written so that an absurd load (not a number) closes.

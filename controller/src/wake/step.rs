@@ -1,7 +1,10 @@
 //! `step(wake, event) -> (wake, effects)`: the only place where a wake changes.
 
 use jiff::{SignedDuration, Timestamp};
-use reveille_proto::edge::{self, AttemptResult, Outcome, Phase};
+use reveille_proto::{
+    edge::{self, AttemptResult, Outcome, Phase},
+    planted,
+};
 
 use super::{Effect, End, Endpoint, Event, Illegal, Priority, Run, State, Wake};
 use crate::queue;
@@ -69,7 +72,7 @@ fn dispatch(mut wake: Wake, event: &Event) -> Stepped {
         dispatched_at: *at,
         deadline_at: *deadline_at,
         journal_id: journal_id.clone(),
-        failures,
+        failures: if failures > 0 && planted!("failures-forgotten") { 0 } else { failures },
         cancel_requested: false,
     };
     wake.last_host = Some(host.clone());
@@ -118,6 +121,9 @@ fn attempt_ended(
     rule: &RetryRule,
 ) -> (Wake, Vec<Effect>) {
     let Some(run) = wake.state.run().filter(|run| run.attempt == result.attempt).cloned() else {
+        if wake.state.ended().is_some() && planted!("late-result-overwrites-the-end") {
+            return end(wake, End::Woken, at, "serves");
+        }
         // A repeated result, or one of an attempt already given up: acknowledged, and nothing changes.
         return (wake, Vec::new());
     };
@@ -155,7 +161,7 @@ fn again_or_end(
     }
     let failures = run.failures + u32::from(otherwise == End::Failed);
     let safe = result.retryable && result.effect == edge::Effect::None;
-    if !safe || failures >= rule.attempts_max {
+    if !safe || (failures >= rule.attempts_max && !planted!("attempts-unbounded")) {
         return end(wake, otherwise, at, &*result.detail);
     }
     let wait = queue::backoff(rule, failures.max(1), result.retry_after_s, jitter);
@@ -189,7 +195,7 @@ fn join(mut wake: Wake, by: &str, at: Timestamp, expires_at: Timestamp) -> Stepp
         State::Queued { not_before, failures, .. } => {
             // A person does not wait for a forecast's time, nor for a forecast's expiry; but an endpoint that failed
             // is left alone as long as without the person.
-            if *failures == 0 {
+            if *failures == 0 && !planted!("join-keeps-the-time-of-the-forecast") {
                 *not_before = (*not_before).min(at);
             }
             wake.due_at = wake.due_at.min(at);
@@ -246,7 +252,7 @@ fn tick(
 ) -> (Wake, Vec<Effect>) {
     let grace = SignedDuration::from_secs(rule.deadline_grace_s.into());
     match &wake.state {
-        State::Queued { .. } if at >= wake.expires_at => {
+        State::Queued { .. } if at >= wake.expires_at && !planted!("queued-never-expires") => {
             let last = held_by.unwrap_or(&wake.detail);
             let detail = format!("not started in time; last: {last}");
             end(wake, End::Expired, at, detail)

@@ -90,7 +90,7 @@ kinds! {
         LinkLatency(Latency), LinkBandwidth(Bandwidth), LinkSlowClose(SlowClose), LinkTimeout(Timeout),
         LinkReset(Reset), LinkSlicer(Slicer), LinkLimit(Limit), LinkLoss(Loss), LinkPartition(Partition),
         LinkOneWay(OneWay), LinkHalfOpen(HalfOpen), LinkDuplicate(Duplicate), LinkReorder(Reorder),
-        LinkTls(Tls),
+        LinkStaleCommand(StaleCommand), LinkTls(Tls),
     }
     agent {
         AgentCrashRestart(CrashRestart), AgentCrashLoop(CrashLoop), AgentPause(Pause), AgentTwin(Twin),

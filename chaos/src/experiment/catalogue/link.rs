@@ -1,7 +1,7 @@
 //! Faults of the link between an agent and the controller. Each end counts what passes, so both can prove it.
 //! An agent has one link, so an agent as the target means its link.
 
-use super::kind::{EVERYWHERE, REAL};
+use super::kind::{EVERYWHERE, REAL, SIMULATED};
 use crate::experiment::file::Length;
 
 choices! {
@@ -123,6 +123,11 @@ faults! {
     /// The peer is gone and no FIN tells of it.
     HalfOpen = "link.half_open",
     modes: EVERYWHERE, targets: [Link, Agent], hit: "a message sent to nobody",
+    {}
+
+    /// A command of an earlier session arrives once more, as from a controller that does not know that it was replaced.
+    StaleCommand = "link.stale_command",
+    modes: SIMULATED, targets: [Link, Agent], hit: "a command of an earlier session that was said once more",
     {}
 
     /// Messages arrive twice.

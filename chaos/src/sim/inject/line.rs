@@ -27,6 +27,14 @@ pub(super) async fn cut(play: &mut Play, place: usize, after: Length) -> u32 {
     (after.as_ms() / 1_000).max(1) as u32
 }
 
+/// An old command comes once more; before there were two sessions there is none.
+pub(super) fn repeat(play: &mut Play, place: usize) {
+    for host in play.hosts_of(place) {
+        let is_hit = play.stage.switch.repeat(host_id(host).as_str());
+        play.count(place, is_hit);
+    }
+}
+
 pub(super) fn turns(play: &mut Play, place: usize) {
     for host in play.hosts_of(place) {
         // What was met before is not this fault's doing.

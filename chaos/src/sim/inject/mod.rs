@@ -60,6 +60,10 @@ pub(super) async fn on(play: &mut Play, place: usize) -> anyhow::Result<Option<u
             store::turns(play, place);
             None
         }
+        FaultKind::LinkStaleCommand(_) => {
+            line::repeat(play, place);
+            None
+        }
         FaultKind::DataGap(_) => {
             feed::gap(play, place);
             None
