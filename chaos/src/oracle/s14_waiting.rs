@@ -56,7 +56,8 @@ pub(crate) fn waits(events: &[Event], to_s: f64) -> Vec<Wait<'_>> {
             _ => None,
         };
         if let Some((is_persons, from_s)) = begins.filter(|_| !over.contains(wake)) {
-            let wait = Wait { wake, host, is_persons, since: event, over: None, open_s: 0.0, overtaken_by: None };
+            let wait =
+                Wait { wake, host, is_persons, since: event, over: None, open_s: 0.0, overtaken_by: None };
             match waiting.get_mut(wake) {
                 // Somebody asked for what a forecast had queued: from then on a person waits.
                 Some(known) if is_persons && !known.0.is_persons => *known = (wait, from_s),
@@ -69,7 +70,8 @@ pub(crate) fn waits(events: &[Event], to_s: f64) -> Vec<Wait<'_>> {
         if is_first && !is_persons && event.text("reason") == Some("REASON_FORECAST") {
             // There was a place, and who asked was there before.
             let on_host = waiting.values_mut().filter(|(wait, _)| wait.is_persons && wait.host == host);
-            for (wait, _) in on_host.filter(|(_, from_s)| event.t_s() - from_s > PEOPLE_S_MAX + settings.transit_s)
+            for (wait, _) in
+                on_host.filter(|(_, from_s)| event.t_s() - from_s > PEOPLE_S_MAX + settings.transit_s)
             {
                 wait.overtaken_by.get_or_insert(event);
             }
@@ -98,7 +100,8 @@ pub fn check(events: &[Event]) -> Checked {
         if let Some(event) = wait.overtaken_by {
             let (wake, host) = (wait.wake, wait.host);
             let waited_s = event.t_s() - wait.since.t_s();
-            let text = format!("a forecast went first on {host} where wake {wake} had waited {waited_s:.1} s");
+            let text =
+                format!("a forecast went first on {host} where wake {wake} had waited {waited_s:.1} s");
             checked.violated(event, [wait.since.i], text);
         }
         let Some(over) = wait.over.filter(|_| wait.since.f != Function::Due) else { continue };

@@ -134,6 +134,11 @@ impl Planned {
         )
     }
 
+    /// Whether messages of the links of its hosts come twice, or in another order.
+    pub fn is_muddle(&self) -> bool {
+        matches!(self.what, FaultKind::LinkDuplicate(_) | FaultKind::LinkReorder(_))
+    }
+
     /// Whether a simulation knows how to do it.
     pub fn is_playable(&self) -> bool {
         match &self.what {
@@ -160,7 +165,7 @@ impl Planned {
             | FaultKind::StoreSlow(_)
             | FaultKind::StoreBusy(_)
             | FaultKind::DataGap(_) => true,
-            _ => self.is_of_world() || self.is_weather(),
+            _ => self.is_of_world() || self.is_weather() || self.is_muddle(),
         }
     }
 }

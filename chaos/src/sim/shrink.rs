@@ -143,6 +143,8 @@ fn weaker(what: &FaultKind) -> Option<FaultKind> {
         FaultKind::DataLate(fault) => &mut fault.share,
         FaultKind::DataPoison(fault) => &mut fault.share,
         FaultKind::LinkLoss(fault) => &mut fault.share,
+        FaultKind::LinkDuplicate(fault) => &mut fault.share,
+        FaultKind::LinkReorder(fault) => &mut fault.share,
         FaultKind::HostStress(fault) => &mut fault.cpu,
         FaultKind::HostCpuNoise(fault) => {
             fault.high = fault.low + (fault.high - fault.low) / 2.0;

@@ -53,6 +53,8 @@ const ENDPOINTS: &str = "world";
 const COPY: &str = "-copy";
 /// Stream of the seed that lines draw their lateness from.
 const LINES: u64 = 910;
+/// And that messages draw from which pass twice or late.
+const MESSAGES: u64 = 911;
 
 pub(super) struct Stage {
     pub(super) spec: PlaySpec,
@@ -146,7 +148,7 @@ impl Stage {
         let world_stop = CancellationToken::new();
         let exchange = Exchange::new(stream(plan.seed, LINES));
         let ways = Ways::Within(exchange.clone());
-        let switch = Switch::default();
+        let switch = Switch::with(stream(plan.seed, MESSAGES));
         let seen = (recorder.clone(), switch.clone());
         let link = Tap::open(&ways, CONTROLLER, seen, world_stop.clone()).await?;
         let data_dir = dir.join(CONTROLLER);

@@ -27,7 +27,10 @@ use tonic::{
     transport::{Channel, Server},
 };
 
-use super::{Switch, switch::Passage};
+use super::{
+    Switch,
+    switch::{Passage, Passing, Way},
+};
 use crate::{
     history::{Entry, Function, Key, Kind, Recorder},
     net::Ways,
@@ -138,7 +141,15 @@ impl Fleet for Tap {
                 let Some(Ok(message)) = message else { return };
                 let is_heard = up.upward(&message);
                 // A hello tells whose session it is, and that may be one to be held.
-                if up.session.is_cut_now() || (is_heard && pass_on.send(message).await.is_err()) {
+                if up.session.is_cut_now() {
+                    return;
+                }
+                let passing = if is_muddled_up(&message) {
+                    up.session.passing(Way::ToController)
+                } else {
+                    Passing::default()
+                };
+                if is_heard && !passed_on(&pass_on, message, passing).await {
                     return;
                 }
             }
@@ -191,12 +202,48 @@ async fn downwards(
         if let Ok(message) = &message {
             watch.downward(message);
         }
+        let passing = match &message {
+            Ok(message) if is_muddled_down(message) => watch.session.passing(Way::ToAgent),
+            _ => Passing::default(),
+        };
         let is_over = message.is_err();
-        if hand_on.send(message).await.is_err() || is_over {
+        if !passed_on(&hand_on, message, passing).await || is_over {
             break;
         }
     }
     watch.over();
+}
+
+/// Commands and confirmations may come twice or late; what opens and keeps a session is not tampered with.
+fn is_muddled_down(message: &ControllerMessage) -> bool {
+    use controller_message::Kind as Said;
+    matches!(message.kind, Some(Said::Wake(_) | Said::Cancel(_) | Said::ResultAck(_)))
+}
+
+/// As [`is_muddled_down`], of what an agent says of wakes.
+fn is_muddled_up(message: &AgentMessage) -> bool {
+    use agent_message::Kind as Said;
+    matches!(message.kind, Some(Said::Ack(_) | Said::Progress(_) | Said::Result(_)))
+}
+
+/// Sends a message as it is to pass; `false` when nobody listens any more. One that is late goes when its time comes, if
+/// somebody still listens then.
+async fn passed_on<T: Clone + Send + 'static>(to: &mpsc::Sender<T>, message: T, passing: Passing) -> bool {
+    if passing.is_twice && to.send(message.clone()).await.is_err() {
+        return false;
+    }
+    if passing.late_by.is_zero() {
+        return to.send(message).await.is_ok();
+    }
+    // It does not keep a session open that is over.
+    let to = to.downgrade();
+    tokio::spawn(async move {
+        tokio::time::sleep(passing.late_by).await;
+        if let Some(to) = to.upgrade() {
+            to.send(message).await.ok();
+        }
+    });
+    true
 }
 
 impl Watch {

@@ -34,5 +34,5 @@ pub use link::Tap;
 pub use live::Live;
 pub use spec::{WorldSpec, host_id, index_of, instance_id};
 pub use state::{Glance, World};
-pub use switch::Switch;
+pub use switch::{Muddle, Switch, Way};
 pub use users::UserRecord;

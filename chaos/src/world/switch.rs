@@ -1,13 +1,39 @@
 //! What a tap does to the sessions that pass it: cuts those of a host, keeps them cut, withholds the agents' words of a wake,
-//! and says a command of an earlier session once more.
+//! says a command of an earlier session once more, and passes on messages twice or late.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::Duration,
 };
 
+use rand::{RngExt, SeedableRng, rngs::StdRng};
 use reveille_proto::v1::Wake;
 use tokio::sync::watch;
+
+/// Which way a message goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Way {
+    ToAgent,
+    ToController,
+}
+
+/// What becomes of messages on one way. By default nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Muddle {
+    /// Share of them that pass twice.
+    pub twice: f64,
+    /// Share of them that others may overtake.
+    pub late: f64,
+    pub late_max: Duration,
+}
+
+/// How one message passes.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Passing {
+    pub(super) is_twice: bool,
+    pub(super) late_by: Duration,
+}
 
 #[derive(Debug, Clone, Default)]
 struct Set {
@@ -21,19 +47,40 @@ struct Set {
     stale: BTreeMap<String, Wake>,
     /// How often the stale command of a host was to be said once more.
     repeats: BTreeMap<String, u64>,
+    muddles: BTreeMap<(String, Way), Muddle>,
+    /// Messages of each host that passed twice, and that were held back.
+    twice: BTreeMap<String, u64>,
+    late: BTreeMap<String, u64>,
 }
 
 /// Cheap to clone; every clone is the same switch. Nothing is cut by default.
 #[derive(Debug, Clone)]
-pub struct Switch(Arc<watch::Sender<Set>>);
+pub struct Switch(Arc<watch::Sender<Set>>, Arc<Mutex<StdRng>>);
 
 impl Default for Switch {
     fn default() -> Self {
-        Self(Arc::new(watch::Sender::new(Set::default())))
+        Self::with(StdRng::seed_from_u64(0))
     }
 }
 
 impl Switch {
+    /// With the luck of messages that may pass twice or late.
+    pub fn with(luck: StdRng) -> Self {
+        Self(Arc::new(watch::Sender::new(Set::default())), Arc::new(Mutex::new(luck)))
+    }
+
+    /// From now on this becomes of the messages of a host on this way.
+    pub fn muddle(&self, host: &str, way: Way, muddle: Muddle) {
+        self.0.send_modify(|set| _ = set.muddles.insert((host.to_owned(), way), muddle));
+    }
+
+    /// How many messages of the host passed twice so far, and how many were held back.
+    pub fn muddled(&self, host: &str) -> (u64, u64) {
+        let set = self.0.borrow();
+        let of = |times: &BTreeMap<String, u64>| times.get(host).copied().unwrap_or(0);
+        (of(&set.twice), of(&set.late))
+    }
+
     /// Cuts the sessions of a host that are open now. Its agent may connect again at once.
     pub fn cut(&self, host: &str) {
         self.0.send_modify(|set| *set.cuts.entry(host.to_owned()).or_default() += 1);
@@ -103,6 +150,29 @@ impl Passage {
         })
     }
 
+    /// How the next message on this way passes.
+    pub(super) fn passing(&self, way: Way) -> Passing {
+        let Some((host, ..)) = self.at.get() else { return Passing::default() };
+        let muddle = self.switch.0.borrow().muddles.get(&(host.clone(), way)).copied().unwrap_or_default();
+        if muddle == Muddle::default() {
+            return Passing::default();
+        }
+        let passing = {
+            let mut luck = self.switch.1.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_twice = luck.random_bool(muddle.twice.clamp(0.0, 1.0));
+            let is_late = luck.random_bool(muddle.late.clamp(0.0, 1.0));
+            let late_by = muddle.late_max.mul_f64(luck.random_range(0.0..1.0));
+            Passing { is_twice, late_by: if is_late { late_by } else { Duration::ZERO } }
+        };
+        // Nobody waits for it.
+        self.switch.0.send_if_modified(|set| {
+            *set.twice.entry(host.clone()).or_default() += u64::from(passing.is_twice);
+            *set.late.entry(host.clone()).or_default() += u64::from(passing.late_by > Duration::ZERO);
+            false
+        });
+        passing
+    }
+
     /// A command passed.
     pub(super) fn commanded(&self, command: &Wake) {
         let Some((host, ..)) = self.at.get() else { return };
@@ -143,8 +213,6 @@ impl Passage {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     async fn is_cut(session: &Passage) -> bool {
@@ -187,6 +255,22 @@ mod tests {
         assert_eq!(second.stale(0).await.epoch, 1);
         let again = tokio::time::timeout(Duration::from_millis(1), second.stale(1)).await;
         assert!(again.is_err(), "once");
+    }
+
+    #[test]
+    fn messages_of_one_way_pass_twice_and_late_and_are_counted() {
+        let switch = Switch::default();
+        let session = switch.session();
+        session.is_of("h1");
+        assert_eq!(session.passing(Way::ToAgent), Passing::default());
+        let muddle = Muddle { twice: 1.0, late: 1.0, late_max: Duration::from_secs(5) };
+        switch.muddle("h1", Way::ToAgent, muddle);
+        let passing = session.passing(Way::ToAgent);
+        assert!(passing.is_twice && passing.late_by > Duration::ZERO && passing.late_by < muddle.late_max);
+        assert_eq!(session.passing(Way::ToController), Passing::default());
+        assert_eq!((switch.muddled("h1"), switch.muddled("h2")), ((1, 1), (0, 0)));
+        switch.muddle("h1", Way::ToAgent, Muddle::default());
+        assert_eq!(session.passing(Way::ToAgent), Passing::default());
     }
 
     #[test]

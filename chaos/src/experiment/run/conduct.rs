@@ -178,6 +178,9 @@ impl Judged<'_> {
             let (name, said) = unmet(before);
             unknown.push(format!("the steady state was not met before the method: {name} is {said}"));
         }
+        if let Some(step) = &self.steps.left_at {
+            unknown.push(format!("the client went away before the step `{step}`"));
+        }
         unknown.extend(self.unproven.iter().cloned());
         let named = |names: &[String], what: &str| {
             names.iter().map(|name| format!("{what} `{name}`")).collect::<Vec<_>>()

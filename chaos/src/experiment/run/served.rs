@@ -56,7 +56,7 @@ async fn serve(experiment: &Experiment, harness: &mut Harness, desk: Desk) -> an
     while let Some(activity) = script.next() {
         // The clock of the simulation stands still while this thread waits.
         let Ok(request) = asked.recv_timeout(patience) else {
-            tracing::warn!(step = activity.name, "the client took no step any more");
+            script.steps.left_at = Some(activity.name.clone());
             break;
         };
         let answer = if is_asked_for(activity, &request) {

@@ -22,6 +22,8 @@ pub(super) struct Steps {
     pub(super) rollbacks: Vec<Step>,
     /// Probes of which nothing was known.
     pub(super) unknown: Vec<String>,
+    /// The step that was due when nobody took any more.
+    pub(super) left_at: Option<String>,
 }
 
 impl Steps {

@@ -12,7 +12,7 @@ use crate::{
         file::Length,
     },
     net::{Flow, Meeting, Weather},
-    world::host_id,
+    world::{Muddle, Way, host_id},
 };
 
 /// Cuts every line of the hosts' agents. Gives after how many seconds they are cut again.
@@ -114,6 +114,57 @@ fn make(play: &Play, host: usize) {
     play.stage.exchange.change(host_id(host).as_str(), |weather| {
         (weather.there, weather.back) = (now.there, now.back);
     });
+}
+
+/// Messages of its hosts come twice, or others overtake them.
+pub(super) fn muddles(play: &mut Play, place: usize) {
+    for host in play.hosts_of(place) {
+        let before = came(play, place, host);
+        play.met_before.insert((place, host), before);
+        muddle(play, host);
+    }
+}
+
+/// They do no longer.
+pub(super) fn sorts(play: &Play, place: usize) {
+    for host in play.hosts_of(place) {
+        muddle(play, host);
+    }
+}
+
+pub(super) fn muddled(play: &Play, place: usize) -> Hits {
+    if !play.is_on(place) {
+        return play.counted(place);
+    }
+    let before = |host: usize| play.met_before.get(&(place, host)).copied().unwrap_or(0);
+    let hits = play.hosts_of(place).into_iter().map(|host| came(play, place, host) - before(host)).sum();
+    Hits { hits, opportunities: hits }
+}
+
+/// Messages of a host that came as the fault has it.
+fn came(play: &Play, place: usize, host: usize) -> u64 {
+    let (twice, late) = play.stage.switch.muddled(host_id(host).as_str());
+    if matches!(play.planned(place).what, FaultKind::LinkDuplicate(_)) { twice } else { late }
+}
+
+/// What all faults of a host's messages that are on come to together: the most of each on each way.
+fn muddle(play: &Play, host: usize) {
+    for (way, ways) in [(Way::ToAgent, Ways::ToAgent), (Way::ToController, Ways::ToController)] {
+        let mut now = Muddle::default();
+        for planned in play.on_now().filter(|planned| planned.hits_host(host)) {
+            match &planned.what {
+                FaultKind::LinkDuplicate(fault) if fault.ways == ways || fault.ways == Ways::Both => {
+                    now.twice = now.twice.max(fault.share);
+                }
+                FaultKind::LinkReorder(fault) if fault.ways == ways || fault.ways == Ways::Both => {
+                    now.late = now.late.max(fault.share);
+                    now.late_max = now.late_max.max(fault.hold.into());
+                }
+                _ => {}
+            }
+        }
+        play.stage.switch.muddle(host_id(host).as_str(), way, now);
+    }
 }
 
 fn on_ways(now: &mut Weather, ways: Ways, change: impl Fn(&mut Flow)) {

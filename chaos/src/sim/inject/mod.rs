@@ -40,6 +40,10 @@ pub(super) async fn on(play: &mut Play, place: usize) -> anyhow::Result<Option<u
         line::turns(play, place);
         return Ok(None);
     }
+    if planned.is_muddle() {
+        line::muddles(play, place);
+        return Ok(None);
+    }
     Ok(match play.what(place) {
         FaultKind::AgentCrashRestart(fault) => Some(node::agents_die(play, place, fault.down).await),
         FaultKind::AgentTwin(_) => {
@@ -110,6 +114,10 @@ pub(super) async fn off(play: &mut Play, place: usize) -> anyhow::Result<()> {
         line::clears(play, place);
         return Ok(());
     }
+    if planned.is_muddle() {
+        line::sorts(play, place);
+        return Ok(());
+    }
     match play.what(place) {
         FaultKind::AgentCrashRestart(_) | FaultKind::AgentCrashLoop(_) => {
             node::agents_start(play, place).await?;
@@ -138,6 +146,9 @@ pub(super) fn hits(play: &Play, place: usize) -> Hits {
     }
     if planned.is_weather() {
         return line::hits(play, place);
+    }
+    if planned.is_muddle() {
+        return line::muddled(play, place);
     }
     match &planned.what {
         FaultKind::AgentTwin(_) => node::copies_hits(play, place),
