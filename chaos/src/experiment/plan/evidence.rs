@@ -59,7 +59,8 @@ impl Evidence {
         let this = serde_json::to_value(experiment)
             .map_err(|source| EvidenceError::NoJournal { path: dir.to_owned(), source })?;
         let id = &experiment.reveille().id;
-        let (mut held, mut not): (BTreeMap<u64, BTreeSet<u64>>, BTreeSet<(u64, u64)>) = Default::default();
+        let mut held: BTreeMap<u64, BTreeSet<u64>> = BTreeMap::new();
+        let mut not: BTreeSet<(u64, u64)> = BTreeSet::new();
         for entry in fs::read_dir(dir).map_err(io(dir))? {
             let path = entry.map_err(io(dir))?.path();
             if path.extension().is_none_or(|extension| extension != "json") {

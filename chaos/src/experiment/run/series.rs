@@ -10,13 +10,14 @@ use std::{
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use anyhow::Context as _;
 use comfy_table::{ContentArrangement, Table};
 use reveille_controller::report::STYLE;
 use serde::Serialize;
+use tokio::time::Instant;
 
 use super::{Graded, Journal, conduct};
 use crate::{

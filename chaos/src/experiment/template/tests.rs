@@ -118,6 +118,7 @@ fn most_kinds_of_the_catalogue_are_used() {
         "link.reset",
         "link.slicer",
         "link.limit",
+        "link.stale_command",
         "agent.crash_loop",
         "agent.frozen_load",
         "controller.pause",
