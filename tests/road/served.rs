@@ -80,10 +80,13 @@ async fn run(stage: &Stage, toolkit: &Python, id: &str, seed: u64) -> Told {
     let mut run = stage.command(&programs().chaos);
     run.arg("run").arg(&file).args(["--seeds", &format!("{seed}..{}", seed + 1), "--journals"]).arg(&ours);
     let ran = run.output().await.expect("the program runs");
-    assert_eq!(ran.status.code(), ended.code(), "{id}: {}", String::from_utf8_lossy(&ran.stdout));
+    // A series may want more than a run: what its file wants to have been seen in one of many.
+    assert!(ran.status.code().is_some_and(|code| code < 64), "{}", String::from_utf8_lossy(&ran.stderr));
 
     let named = |dir: &Path| -> PathBuf { dir.join(format!("{id}-{seed}.json")) };
-    Told { toolkit: read(&journal), served: read(&named(&served)), ours: read(&named(&ours)) }
+    let told = Told { toolkit: read(&journal), served: read(&named(&served)), ours: read(&named(&ours)) };
+    assert_eq!(ended.success(), told.served["reveille"]["verdict"] == "held", "{id} ended with {ended}");
+    told
 }
 
 #[tokio::test]
