@@ -15,13 +15,8 @@ const JOBS: [(&str, &str, (&str, &str)); 2] = [
 
 #[test]
 fn the_ready_jobs_are_valid_by_the_schemas_of_their_makers() {
-    let python = match Python::install(&PACKAGES) {
-        Ok(python) => python,
-        Err(why) => {
-            eprintln!("SKIPPED: the schemas of the CI jobs ({})", why.lines().next().unwrap_or_default());
-            return;
-        }
-    };
+    let what = "the schemas of the CI jobs";
+    let Some(python) = Python::install_or_skip(&PACKAGES, what) else { return };
     for (name, schema, (right, wrong)) in JOBS {
         let file = root().join("chaos/docs/ci").join(name);
         let check = |file: &_| python.run("check-jsonschema", &["--builtin-schema", schema], file);

@@ -91,14 +91,8 @@ async fn run(stage: &Stage, toolkit: &Python, id: &str, seed: u64) -> Told {
 
 #[tokio::test]
 async fn the_stock_toolkit_comes_to_what_we_come_to() {
-    let toolkit = match Python::install(&PACKAGES) {
-        Ok(toolkit) => toolkit,
-        Err(why) => {
-            let what = why.lines().next().unwrap_or_default();
-            eprintln!("SKIPPED: {} runs by the stock Chaos Toolkit ({what})", RUNS.len());
-            return;
-        }
-    };
+    let what = &format!("{} runs by the stock Chaos Toolkit", RUNS.len());
+    let Some(toolkit) = Python::install_or_skip(&PACKAGES, what) else { return };
     let stage = Stage::enter().await;
     let mut verdicts = Vec::new();
     for (id, seed) in RUNS {

@@ -1,16 +1,19 @@
 //! `planted`: whether the proving ground finds the defects that are planted for it.
 
 use std::{
-    num::NonZero,
     path::{Path, PathBuf},
-    thread,
     time::Duration,
 };
 
 use anyhow::Context as _;
 use clap::Args as ClapArgs;
 
-use super::{args::Output, bench::progress, tell::tell};
+use super::{
+    args::Output,
+    bench::progress,
+    sim::jobs,
+    tell::{tell, write},
+};
 use crate::{
     experiment::Verdict,
     planted::{
@@ -55,12 +58,11 @@ pub(super) async fn planted(args: PlantedArgs, output: Output) -> anyhow::Result
     if let Some(path) = args.replay {
         return replay(path, output).await;
     }
-    let cores = thread::available_parallelism().map_or(1, NonZero::get);
     let spec = HuntSpec {
         defects: if args.only.is_empty() { DEFECTS.iter().collect() } else { args.only },
         seeds_max: args.seeds_max,
         shrink: Duration::from_secs(args.shrink_s),
-        jobs: args.jobs.map_or(cores, usize::from),
+        jobs: jobs(args.jobs),
     };
     let bar = progress(spec.defects.len() as u64, "{elapsed_precise} {bar:30} defect {pos} of {len}, {msg}");
     let (shown, corpus) = (bar.clone(), args.corpus.clone());
@@ -78,8 +80,7 @@ pub(super) async fn planted(args: PlantedArgs, output: Output) -> anyhow::Result
     bar.finish_and_clear();
     let hunted = hunted?;
     if let Some((corpus, docs)) = args.corpus.as_ref().zip(args.write_docs.as_ref()) {
-        let page = report::page(corpus, &corpus.display().to_string());
-        std::fs::write(docs, page).with_context(|| format!("failed to write {}", docs.display()))?;
+        write(Some(docs), || Ok(report::page(corpus, &corpus.display().to_string())))?;
     }
     tell(output, &hunted, || hunted.render())?;
     Ok(hunted.verdict())

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::{
     args::{CorpusArgs, Output, ReplayArgs, ShrinkArgs, SimArgs},
     bench::progress,
-    tell::tell,
+    tell::{tell, write},
 };
 use crate::{
     experiment::Verdict,
@@ -118,17 +118,8 @@ pub(super) async fn shrink(args: ShrinkArgs, output: Output) -> anyhow::Result<V
     Ok(Verdict::Held)
 }
 
-/// Writes what was asked for; its directory is made.
-fn write(path: Option<&Path>, text: impl FnOnce() -> anyhow::Result<String>) -> anyhow::Result<()> {
-    let Some(path) = path else { return Ok(()) };
-    if let Some(dir) = path.parent() {
-        std::fs::create_dir_all(dir).with_context(|| format!("failed to make {}", dir.display()))?;
-    }
-    let text = text().with_context(|| format!("failed to make {}", path.display()))?;
-    std::fs::write(path, text).with_context(|| format!("failed to write {}", path.display()))
-}
-
-fn jobs(asked: Option<u16>) -> usize {
+/// As many as were asked for, or one for each core.
+pub(super) fn jobs(asked: Option<u16>) -> usize {
     asked.map_or_else(|| thread::available_parallelism().map_or(1, NonZero::get), usize::from)
 }
 

@@ -175,6 +175,12 @@ impl Plan {
         if !(1.0..=100.0).contains(&self.cpu_ceiling_percent) {
             return Err(format!("`cpu_ceiling_percent` is {}, not 1..=100", self.cpu_ceiling_percent));
         }
+        let (mean, most) = self.background;
+        if !(0.0..=1.0).contains(&mean) || !(mean..=1.0).contains(&most) {
+            return Err(format!(
+                "`background` is {mean} and at most {most}, not shares of 0..=1 in this order"
+            ));
+        }
         if !(0.1..=1e6).contains(&self.boot_core_s) {
             return Err(format!("`boot_core_s` is {}, not 0.1..=1000000", self.boot_core_s));
         }

@@ -299,13 +299,8 @@ impl Play {
         self.stage.recorder.record(called.value(json!({"ms": ms})));
         let hosts = match looked {
             Ok(Ok(hosts)) => hosts,
-            Ok(Err(error)) => {
-                tracing::debug!(%error, "the controller could not be looked at");
-                self.gates_are_unknown();
-                return false;
-            }
-            Err(_) => {
-                tracing::debug!("the controller does not answer");
+            unanswered => {
+                tracing::debug!(?unanswered, "the controller could not be looked at");
                 self.gates_are_unknown();
                 return false;
             }

@@ -23,6 +23,14 @@ impl Python {
         Ok(Self { dir })
     }
 
+    /// The same; where this machine lacks something, `what` is told to be skipped.
+    pub(crate) fn install_or_skip(packages: &[&str], what: &str) -> Option<Self> {
+        let installed = Self::install(packages);
+        installed
+            .inspect_err(|why| eprintln!("SKIPPED: {what} ({})", why.lines().next().unwrap_or_default()))
+            .ok()
+    }
+
     /// Where the programs of the packages leave what they write.
     pub(crate) fn dir(&self) -> &Path {
         self.dir.path()

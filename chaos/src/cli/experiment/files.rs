@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use crate::experiment::file::Invalid;
+use crate::experiment::{
+    file::{Experiment, Invalid, ReadError, read_file},
+    template,
+};
 
 /// The file itself, or the YAML and JSON files below a directory in the order of their names.
 pub(super) fn below(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
@@ -33,4 +36,19 @@ pub(super) fn complain(invalid: &Invalid) {
     for problem in &invalid.problems {
         anstream::eprintln!("{problem}");
     }
+}
+
+/// A file of that name, else the template. `None` when it is neither, or invalid, which is then told.
+pub(super) fn read(path: &Path) -> Option<Experiment> {
+    let template = path.to_str().filter(|_| !path.exists()).and_then(template::find);
+    let read = match template {
+        Some(template) => template.read().map_err(ReadError::from),
+        None => read_file(path),
+    };
+    match read {
+        Ok(experiment) => return Some(experiment),
+        Err(ReadError::Invalid(invalid)) => complain(&invalid),
+        Err(error) => anstream::eprintln!("{:#}", anyhow::Error::from(error)),
+    }
+    None
 }

@@ -4,29 +4,17 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use super::{args::PlanArgs, files::complain};
+use super::{args::PlanArgs, files::read};
 use crate::{
     cli::{args::Output, tell::tell},
     experiment::{
         Verdict,
-        file::{Experiment, ReadError, read_file},
         plan::{Evidence, freeze},
-        template,
     },
 };
 
 pub(in crate::cli) fn plan(args: &PlanArgs, output: Output) -> anyhow::Result<Verdict> {
-    let experiment = match read(&args.file) {
-        Ok(experiment) => experiment,
-        Err(ReadError::Invalid(invalid)) => {
-            complain(&invalid);
-            return Ok(Verdict::InvalidFile);
-        }
-        Err(error) => {
-            anstream::eprintln!("{:#}", anyhow::Error::from(error));
-            return Ok(Verdict::InvalidFile);
-        }
-    };
+    let Some(experiment) = read(&args.file) else { return Ok(Verdict::InvalidFile) };
     let evidence = match &args.journals {
         Some(dir) => Evidence::of_journals(&experiment, dir)?,
         None => args.evidence.as_deref().map(evidence).transpose()?.unwrap_or_default(),
@@ -38,12 +26,6 @@ pub(in crate::cli) fn plan(args: &PlanArgs, output: Output) -> anyhow::Result<Ve
     }
     tell(output, &plan, || plan.render())?;
     Ok(Verdict::Held)
-}
-
-/// A file of that name, else the template.
-pub(super) fn read(path: &Path) -> Result<Experiment, ReadError> {
-    let template = path.to_str().filter(|_| !path.exists()).and_then(template::find);
-    template.map_or_else(|| read_file(path), |template| Ok(template.read()?))
 }
 
 fn evidence(path: &Path) -> anyhow::Result<Evidence> {

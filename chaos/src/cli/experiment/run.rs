@@ -1,19 +1,20 @@
 //! `run` with experiments.
 
-use std::{num::NonZero, path::Path, thread, time::Duration};
+use std::{path::Path, time::Duration};
 
 use anyhow::Context as _;
 
-use super::{files::complain, plan::read};
+use super::files::read;
 use crate::{
     cli::{
         args::{Output, RunArgs},
         bench::progress,
-        tell::tell,
+        sim::jobs,
+        tell::{tell, write},
     },
     experiment::{
         Verdict,
-        file::{Experiment, ReadError},
+        file::Experiment,
         run::{SeriesSpec, runs_in_a_simulation, series},
         template,
     },
@@ -30,26 +31,16 @@ pub(in crate::cli) async fn run(args: RunArgs, output: Output) -> anyhow::Result
             experiments.extend(library()?);
             continue;
         }
-        match read(Path::new(name)) {
-            Ok(experiment) => experiments.push((name.clone(), experiment)),
-            Err(ReadError::Invalid(invalid)) => {
-                complain(&invalid);
-                return Ok(Verdict::InvalidFile);
-            }
-            Err(error) => {
-                anstream::eprintln!("{:#}", anyhow::Error::from(error));
-                return Ok(Verdict::InvalidFile);
-            }
-        }
+        let Some(experiment) = read(Path::new(name)) else { return Ok(Verdict::InvalidFile) };
+        experiments.push((name.clone(), experiment));
     }
     experiments.retain(|(_, experiment)| args.tag.iter().all(|tag| experiment.tags.contains(tag)));
     anyhow::ensure!(!experiments.is_empty(), "no experiment has the tags {}", args.tag.join(", "));
-    let cores = thread::available_parallelism().map_or(1, NonZero::get);
     let seeds = args.seeds.unwrap_or(args.world.seed..args.world.seed + 1);
     let spec = SeriesSpec {
         experiments,
         seeds,
-        jobs: args.jobs.map_or(cores, usize::from),
+        jobs: jobs(args.jobs),
         journals: args.journals,
         keep: args.world.keep,
         budget: args.budget_s.map(Duration::from_secs),
@@ -61,10 +52,7 @@ pub(in crate::cli) async fn run(args: RunArgs, output: Output) -> anyhow::Result
     let ran = tokio::task::spawn_blocking(work).await.context("the series panicked");
     bar.finish_and_clear();
     let ran = ran??;
-    if let Some(path) = &args.junit {
-        let xml = junit(&Cases::from(&ran)).context("failed to make the JUnit report")?;
-        std::fs::write(path, xml).with_context(|| format!("failed to write {}", path.display()))?;
-    }
+    write(args.junit.as_deref(), || Ok(junit(&Cases::from(&ran))?))?;
     tell(output, &ran, || ran.render())?;
     Ok(ran.verdict)
 }

@@ -5,12 +5,11 @@ use std::{net::SocketAddr, time::Duration};
 use anyhow::Context as _;
 use serde_json::json;
 
-use super::{args::ServeArgs, files::complain, plan::read};
+use super::{args::ServeArgs, files::read};
 use crate::{
     cli::{args::Output, tell::tell},
     experiment::{
         Verdict,
-        file::ReadError,
         run::{Run, runs_in_a_simulation, write},
         serve::{ServeSpec, serve as serve_run},
     },
@@ -19,17 +18,7 @@ use crate::{
 
 /// Serves until the last step was taken.
 pub(in crate::cli) async fn serve(args: ServeArgs, output: Output) -> anyhow::Result<Verdict> {
-    let experiment = match read(&args.file) {
-        Ok(experiment) => experiment,
-        Err(ReadError::Invalid(invalid)) => {
-            complain(&invalid);
-            return Ok(Verdict::InvalidFile);
-        }
-        Err(error) => {
-            anstream::eprintln!("{:#}", anyhow::Error::from(error));
-            return Ok(Verdict::InvalidFile);
-        }
-    };
+    let Some(experiment) = read(&args.file) else { return Ok(Verdict::InvalidFile) };
     let id = &experiment.reveille().id;
     runs_in_a_simulation(&experiment)
         .map_err(|why| anyhow::anyhow!("{id} cannot be run in a simulation: {why}"))?;
