@@ -13,8 +13,9 @@ use super::GroupError;
 /// Not short, because `/proc/stat` is filled in by looking at each tick who runs, and whoever has used up the quota is stopped
 /// at a tick and counted by it for the whole of it: on two cores with ticks of 4 ms, a group that got 1.1 cores seemed to use
 /// 0.10 to 0.12 more with periods of 21 ms, and 0.05 with 100. Not longer, because a group that has used up its quota stands
-/// still until the next period. And a part of a second, so that every second has as many of them.
-const PERIOD_US: u64 = 100_000;
+/// still until the next period, and is given up to that much on top when the quota is written. And a third of the quarter
+/// second after which the governor looks: were it no whole part of it, a look would see now more and now fewer of them.
+const PERIOD_US: u64 = 83_333;
 /// The kernel takes no shorter quota.
 const QUOTA_MIN_US: u64 = 1_000;
 

@@ -6,11 +6,13 @@ use reveille_proto::clock::Clock;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::{GroupError, Groups, Headroom, Measured, Room, leak::Leak};
+use super::{
+    GroupError, Groups, Headroom, Measured, Room,
+    leak::Leak,
+    steps::{Seen, Steps},
+};
 use crate::{chain::Chain, load::CpuMeter};
 
-/// Smaller changes are not worth a write, as a share of the quota: at each the kernel fills it up anew.
-const CHANGE_MIN: f64 = 0.02;
 /// Groups that are empty are removed this often, in looks.
 const SWEEP_LOOKS: u32 = 40;
 
@@ -40,8 +42,8 @@ pub struct Governor {
     used_s: f64,
     periods: (f64, f64),
     leak: Leak,
-    /// The quota it gave last, in cores.
-    quota: f64,
+    steps: Steps,
+    has_written: bool,
 }
 
 impl Governor {
@@ -50,14 +52,24 @@ impl Governor {
         let periods = parts.groups.periods().unwrap_or_default();
         let headroom = Headroom::new(parts.host.cores());
         let (leak, looked_at) = (Leak::default(), Instant::now());
-        Self { parts, headroom, looked_at, used_s, periods, leak, quota: 0.0 }
+        Self {
+            parts,
+            headroom,
+            looked_at,
+            used_s,
+            periods,
+            leak,
+            steps: Steps::default(),
+            has_written: false,
+        }
     }
 
     /// Runs until it is dropped. What it gave last then stands.
     pub async fn run(mut self) {
         let (mut failing, mut looks) = (false, 0);
         // Before the first look, as little as may be.
-        let mut looked = self.give(&self.room(self.parts.host.cores()));
+        let mut looked =
+            self.give(&self.room(self.parts.host.cores()), Seen { elapsed_s: 0.0, throttled_share: 0.0 });
         loop {
             match looked {
                 Ok(()) if failing => {
@@ -89,9 +101,12 @@ impl Governor {
         let host_cores_used = cpu_percent / 100.0 * cores;
         self.headroom.measured(Measured { elapsed_s, host_cores_used, group_cores_used });
         let throttled_share = self.throttled_share();
-        self.leak.saw(self.quota, group_cores_used, throttled_share, elapsed_s);
+        // What a write gives on top is no rule.
+        if !self.has_written {
+            self.leak.saw(self.steps.stands(), group_cores_used, throttled_share, elapsed_s);
+        }
         (self.looked_at, self.used_s) = (now, used_s);
-        self.give(&self.room(cores))
+        self.give(&self.room(cores), Seen { elapsed_s, throttled_share })
     }
 
     fn room(&self, cores: f64) -> Room {
@@ -111,16 +126,17 @@ impl Governor {
         let least = self.room(self.parts.host.cores()).least_cores();
         // If this fails too, it was the group that could not be written, and that has been said.
         if self.parts.groups.set_cores(least, least).is_ok() {
-            self.quota = least;
+            self.steps.written(least);
         }
     }
 
-    fn give(&mut self, room: &Room) -> Result<(), GroupError> {
+    fn give(&mut self, room: &Room, seen: Seen) -> Result<(), GroupError> {
         let cores = self.headroom.group_cores(room);
-        let quota = self.leak.quota(cores);
-        if (quota - self.quota).abs() > CHANGE_MIN * self.quota {
+        let next = self.steps.next(self.leak.quota(cores), room.least_cores(), seen);
+        self.has_written = next.is_some();
+        if let Some(quota) = next {
             self.parts.groups.set_cores(cores, quota)?;
-            self.quota = quota;
+            self.steps.written(quota);
         }
         Ok(())
     }

@@ -1,23 +1,25 @@
 //! How many cores starting instances may use: what the background leaves under the ceiling, less a margin.
 //!
-//! The law is the controller's own for a capped host: `ceiling - background - 3 deviations of the background's change
-//! within a second`, and never less than a twentieth of the host; a thirtieth of the host is left free besides. It is applied
-//! at each sample, about four times a second:
+//! The law is the controller's own for a capped host: `ceiling - background - 2.5 deviations of the background's change
+//! within a second`, and never less than a twentieth of the host; a fiftieth of the host is left free besides.
+//! It is asked at each look, about four times a second (what of it is written is the matter of `steps`):
 //!
 //! - A share of a quarter second is read from some 50 ticks. Changes are therefore taken between whole seconds, once a
 //!   second, however often one looks; taken between samples, the noise of the ticks would pass for wandering.
 //! - The background is the mean of the last second; the last sample, or the mean of the last two, counts if it is more by a
-//!   few ticks: a jump upward counts at once, a fall after a second, and the noise of the ticks not at all.
+//!   tenth or a twentieth of the host: a jump upward counts at once, a fall after a second, and noise not at all.
 //! - What a jump used above the ceiling before it was noticed is taken back within the same second, so that whoever looks
 //!   once a second seldom sees it. A jump therefore counts less in the variance than it does where it is only waited out.
 
 use std::collections::VecDeque;
 
+/// What was used above the ceiling less this share of the host is taken back.
+const REPAID_SHARE: f64 = 0.005;
 /// Standard deviations of the background's change within a second that are left free.
-const MARGIN: f64 = 3.0;
-/// Left free besides, as a share of the host: over one second the kernel's count is off by about a tick of each core, and a
-/// second may have a part of a period of the quota more than another, for whoever looks from outside too.
-const TICK_SHARE: f64 = 0.033;
+const MARGIN: f64 = 2.5;
+/// Left free besides, as a share of the host: over one second the kernel's count is off by about a tick of each core, for
+/// whoever looks from outside too.
+const TICK_SHARE: f64 = 0.02;
 /// How much one second counts in the variance of these changes.
 const CHANGE_RATE: f64 = 0.02;
 /// No change counts as more deviations than this.
@@ -26,9 +28,10 @@ const JUMP_DEVIATIONS: f64 = 2.5;
 pub(super) const SHARE_MIN: f64 = 0.05;
 /// Before anything is known of it, the background is taken to change by this share of the host within a second.
 const CHANGE_SHARE_ASSUMED: f64 = 0.01;
-/// By how much of the host a single look may be off, and the mean of two: a tick or two of each core.
-const NOISE_SHARE: f64 = 0.04;
-const NOISE_SHARE_OF_TWO: f64 = 0.02;
+/// By how much of the host a single look may be off, and the mean of two, without being answered: what lasts for one look
+/// is over before the answer counts, and the answer, which is a write, costs as much again.
+const NOISE_SHARE: f64 = 0.10;
+const NOISE_SHARE_OF_TWO: f64 = 0.05;
 /// The ceiling is kept, and changes are taken, over this span.
 const SPAN_S: f64 = 1.0;
 
@@ -150,7 +153,8 @@ impl Headroom {
         let ceiling_cores = room.ceiling_cores() - TICK_SHARE * room.cores;
         let by_law = ceiling_cores - background - MARGIN * self.change.sqrt();
         // What was used already is no noise: here the last look counts as it is.
-        let by_use = self.repaid(ceiling_cores, last.elapsed_s) - background.max(last.background());
+        let by_use = self.repaid(room.ceiling_cores() - REPAID_SHARE * room.cores, last.elapsed_s)
+            - background.max(last.background());
         by_law.min(by_use).max(room.least_cores())
     }
 
@@ -193,10 +197,10 @@ mod tests {
         let mut headroom = Headroom::new(ROOM.cores);
         assert!((headroom.group_cores(&ROOM) - 0.1).abs() < 1e-9, "nothing is known yet");
         pass(&mut headroom, 5.0, 0.5);
-        let free = 0.834 - headroom.group_cores(&ROOM);
+        let free = 0.86 - headroom.group_cores(&ROOM);
         assert!((0.04..0.07).contains(&free), "three percent of the host while it is hardly known: {free}");
         pass(&mut headroom, 600.0, 0.5);
-        assert!((headroom.group_cores(&ROOM) - 0.834).abs() < 1e-3, "{}", headroom.group_cores(&ROOM));
+        assert!((headroom.group_cores(&ROOM) - 0.86).abs() < 1e-3, "{}", headroom.group_cores(&ROOM));
     }
 
     #[test]
@@ -228,7 +232,7 @@ mod tests {
         for second in 0..300 {
             pass(&mut headroom, 1.0, if second % 2 == 0 { 0.5 } else { 0.52 });
         }
-        let free = 1.334 - 0.52 - headroom.group_cores(&ROOM);
+        let free = 1.36 - 0.52 - headroom.group_cores(&ROOM);
         assert!((0.03..0.08).contains(&free), "three times a change of 0.02, about: {free}");
     }
 

@@ -1,7 +1,6 @@
 //! How much more or less a group uses than its quota says, and the quota that takes this into account.
 //!
-//! At each write of a quota the kernel fills it up anew, and a process is stopped only at a tick: at four writes a second
-//! that is some percent more. What of a slice a core does not use before the period is over is lost: some percent less.
+//! A process is stopped only at a tick: that is some percent more. What of a slice a core does not use before the period is over is lost: some percent less.
 //! What is measured while the group wants more than it gets is taken as the rule.
 
 /// How much one second counts.

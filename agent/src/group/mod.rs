@@ -19,6 +19,7 @@ mod meters;
 mod setup;
 mod site;
 mod starts;
+mod steps;
 mod tally;
 #[cfg(test)]
 mod tests;

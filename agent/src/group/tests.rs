@@ -77,7 +77,7 @@ fn version_2_is_found_below_our_own_group_and_may_give_quotas() {
     let rooms = rooms(root.path(), None, "host-1").expect("made");
     rooms.starting.set_cores(0.5).expect("written");
     let home = "sys/fs/cgroup/agent.slice/reveille-host-1";
-    assert_eq!(root.get(&format!("{home}/starting/cpu.max")), "50000 100000");
+    assert_eq!(root.get(&format!("{home}/starting/cpu.max")), "41666 83333");
     assert_eq!(root.get(&format!("{home}/cgroup.subtree_control")), "+cpu");
     assert_eq!(root.get("sys/fs/cgroup/agent.slice/cgroup.subtree_control"), "+cpu");
     root.put(
@@ -95,7 +95,7 @@ fn version_1_is_found_where_its_controllers_are_mounted_apart() {
     rooms.starting.set_cores(0.0).expect("written");
     let home = "sys/fs/cgroup/cpu/reveille-host-1/starting";
     assert_eq!(root.get(&format!("{home}/cpu.cfs_quota_us")), "1000", "the kernel takes no less");
-    assert_eq!(root.get(&format!("{home}/cpu.cfs_period_us")), "100000");
+    assert_eq!(root.get(&format!("{home}/cpu.cfs_period_us")), "83333");
     root.put("sys/fs/cgroup/cpuacct/reveille-host-1/starting/cpuacct.usage", "1500000000\n");
     assert!((rooms.starting.used_s().expect("readable") - 1.5).abs() < 1e-9);
 }

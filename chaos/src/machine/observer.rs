@@ -13,10 +13,11 @@ use anyhow::Context as _;
 /// Ticks of `/proc/stat` in a second.
 const TICKS_PER_S: f64 = 100.0;
 
-/// Busy and all ticks of all cores, and how many cores there are.
+/// Busy and all ticks of all cores, those that the machine's host gave to others, and how many cores there are.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Stat {
     busy: u64,
+    stolen: u64,
     all: u64,
     pub(super) cores: u32,
 }
@@ -33,12 +34,38 @@ impl Stat {
         let is_core = |line: &&str| {
             line.strip_prefix("cpu").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
         };
-        Ok(Self { busy: all - idle, all, cores: text.lines().filter(is_core).count() as u32 })
+        let stolen = ticks.get(7).copied().unwrap_or(0);
+        Ok(Self { busy: all - idle, stolen, all, cores: text.lines().filter(is_core).count() as u32 })
     }
 
-    /// Share of all cores in use between two readings, 0-1.
+    /// Share of all cores in use between two readings, 0-1; what was stolen is not free and counts as used.
     fn share_since(&self, before: &Self) -> f64 {
-        (self.busy - before.busy) as f64 / (self.all - before.all).max(1) as f64
+        self.busy.saturating_sub(before.busy) as f64 / self.ticks_since(before)
+    }
+
+    /// Share of all cores that was stolen between two readings, 0-1.
+    fn stolen_since(&self, before: &Self) -> f64 {
+        self.stolen.saturating_sub(before.stolen) as f64 / self.ticks_since(before)
+    }
+
+    fn ticks_since(&self, before: &Self) -> f64 {
+        self.all.saturating_sub(before.all).max(1) as f64
+    }
+}
+
+/// What the observer saw.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Seen {
+    /// Share of all cores in use in each whole second.
+    pub(super) shares: Vec<f64>,
+    /// Share of all cores that was stolen, all in all.
+    pub(super) stolen_share: f64,
+}
+
+impl Seen {
+    /// Share of all cores in use, all in all.
+    pub(super) fn mean(&self) -> f64 {
+        self.shares.iter().sum::<f64>() / self.shares.len().max(1) as f64
     }
 }
 
@@ -56,7 +83,7 @@ pub(crate) fn cpu_s_of(pid: u32) -> anyhow::Result<f64> {
 #[derive(Debug)]
 pub(super) struct Observer {
     stop: Arc<AtomicBool>,
-    thread: std::thread::JoinHandle<Vec<f64>>,
+    thread: std::thread::JoinHandle<Seen>,
 }
 
 impl Observer {
@@ -66,27 +93,27 @@ impl Observer {
         Self { stop, thread: std::thread::spawn(move || observe(&stopped)) }
     }
 
-    /// The share of all cores in use in each whole second.
-    pub(super) fn finish(self) -> Vec<f64> {
+    pub(super) fn finish(self) -> Seen {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().unwrap_or_default()
     }
 }
 
 #[expect(clippy::disallowed_methods, reason = "an observer of real time is what this is")]
-fn observe(stop: &AtomicBool) -> Vec<f64> {
-    let mut shares = Vec::new();
-    let Ok(mut before) = Stat::read() else { return shares };
-    let began = std::time::Instant::now();
+fn observe(stop: &AtomicBool) -> Seen {
+    let mut seen = Seen::default();
+    let Ok(first) = Stat::read() else { return seen };
+    let (mut before, began) = (first, std::time::Instant::now());
     while !stop.load(Ordering::Relaxed) {
         // By the clock, so that no second grows by what looking costs.
-        let next = Duration::from_secs(shares.len() as u64 + 1);
+        let next = Duration::from_secs(seen.shares.len() as u64 + 1);
         std::thread::sleep(next.saturating_sub(began.elapsed()));
-        let Ok(now) = Stat::read() else { return shares };
-        shares.push(now.share_since(&before));
+        let Ok(now) = Stat::read() else { return seen };
+        seen.shares.push(now.share_since(&before));
+        seen.stolen_share = now.stolen_since(&first);
         before = now;
     }
-    shares
+    seen
 }
 
 #[cfg(test)]

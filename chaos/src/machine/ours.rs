@@ -17,6 +17,7 @@ use tokio::{
 
 use super::{
     background::{Background, follow},
+    observer::cpu_s_of,
     run::HostSpec,
 };
 use crate::{crash::NODE, play::control::Control};
@@ -30,7 +31,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// A controller and an agent, and the instances the agent starts. Dropping it stops all of them.
 #[derive(Debug)]
 pub(super) struct Ours {
-    _processes: Vec<Child>,
+    processes: Vec<Child>,
     control: Control,
     dir: PathBuf,
     addresses: Vec<SocketAddr>,
@@ -51,8 +52,7 @@ impl Ours {
         until(START_TIMEOUT, "the controller to start", async || Ok(token.exists())).await?;
         processes.push(node(&spec.program, dir, "host-agent", &agent)?);
         let control = Control::new(grpc, &dir.join("controller"))?;
-        let ours =
-            Self { _processes: processes, control, dir: dir.to_owned(), addresses: addresses.to_vec() };
+        let ours = Self { processes, control, dir: dir.to_owned(), addresses: addresses.to_vec() };
         let mut asked = ours.control.clone();
         until(START_TIMEOUT, "the agent to say how loaded it is", async || {
             let hosts = asked.hosts().await.unwrap_or_default();
@@ -93,6 +93,11 @@ impl Ours {
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
+    }
+
+    /// CPU seconds that controller and agent have used.
+    pub(super) fn used_s(&self) -> anyhow::Result<f64> {
+        self.processes.iter().filter_map(Child::id).map(cpu_s_of).sum()
     }
 
     /// Why starts are not held back by a CPU group, by the agent's own words; `None` when they are.

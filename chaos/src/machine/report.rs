@@ -18,8 +18,13 @@ pub struct HostRow {
     pub ratio: f64,
     /// Of the seconds, by /proc/stat.
     pub seconds_within_ceiling_share: f64,
+    pub cpu_mean_percent: f64,
     pub cpu_max_percent: f64,
     pub background_cores: f64,
+    /// What the machine's own host gave to others: used, by /proc/stat, and part of neither work nor background.
+    pub stolen_cores: f64,
+    /// CPU of each second in turn.
+    pub cpu_percent: Vec<f64>,
 }
 
 /// Ours, and the others in the same run.
@@ -31,6 +36,8 @@ pub struct HostBench {
     pub cpu_ceiling_percent: f64,
     #[serde(flatten)]
     pub reveille: HostRow,
+    /// What our controller and agent used themselves.
+    pub own_cores: f64,
     pub peers: Vec<HostRow>,
     /// Why the starts were not held back by a CPU group, where they were not.
     pub uncapped: Option<String>,
@@ -66,8 +73,10 @@ impl HostBench {
             "ideal",
             "ratio",
             "within the ceiling",
-            "CPU at most",
+            "CPU on average",
+            "at most",
             "background",
+            "stolen",
         ]);
         for column in table.column_iter_mut().skip(1) {
             column.set_cell_alignment(CellAlignment::Right);
@@ -79,14 +88,16 @@ impl HostBench {
                 format!("{:.0} s", row.ideal_s),
                 format!("{:.2}", row.ratio),
                 format!("{:.1} %", 100.0 * row.seconds_within_ceiling_share),
-                format!("{:.0} %", row.cpu_max_percent),
+                format!("{:.1} %", row.cpu_mean_percent),
+                format!("{:.1} %", row.cpu_max_percent),
                 format!("{:.2} cores", row.background_cores),
+                format!("{:.2} cores", row.stolen_cores),
             ]);
         }
         let mut text = format!(
             "{} instances of {:.0} core-seconds on {} cores, ceiling {:.0} %; background on from a quarter served to three \
-             quarters\n{table}\n",
-            self.instances, self.work_core_s, self.cores, self.cpu_ceiling_percent
+             quarters\n{table}\ncontroller and agent themselves used {:.2} cores\n",
+            self.instances, self.work_core_s, self.cores, self.cpu_ceiling_percent, self.own_cores
         );
         if let Some(why) = &self.uncapped {
             writeln!(text, "! starts were not held back by a CPU group: {why}").ok();

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::{
     HostBench, HostRow,
     background::Background,
-    observer::{Observer, Stat},
+    observer::{Observer, Seen, Stat},
     ours::Ours,
     peers,
 };
@@ -42,9 +42,11 @@ pub async fn bench(
     let (control, instances) = ports.split_at(2);
     let mut ours = Ours::start(spec, dir.path(), [control[0], control[1]], instances).await?;
     let mut background = background(spec, cores);
+    let used_s = ours.used_s()?;
     let (observer, began) = (Observer::start(), Instant::now());
     ours.wake_all(&mut background, &mut |served| told("reveille", served)).await?;
     let took_s = began.elapsed().as_secs_f64();
+    let own_cores = (ours.used_s()? - used_s) / took_s;
     let reveille = row(spec, "reveille", cores, took_s, &observer.finish(), background.finish().await?);
     let uncapped = ours.uncapped();
     drop(ours);
@@ -65,6 +67,7 @@ pub async fn bench(
         work_core_s: spec.work_s.into(),
         cpu_ceiling_percent: spec.ceiling_percent,
         reveille,
+        own_cores,
         peers,
         uncapped,
     })
@@ -79,21 +82,24 @@ fn row(
     policy: &'static str,
     cores: u32,
     makespan_s: f64,
-    shares: &[f64],
+    seen: &Seen,
     background_s: f64,
 ) -> HostRow {
     let ceiling = spec.ceiling_percent / 100.0;
     let background_cores = background_s / makespan_s;
     let work = f64::from(spec.instances) * f64::from(spec.work_s);
     let ideal_s = work / (ceiling * f64::from(cores) - background_cores);
-    let within = shares.iter().filter(|share| **share <= ceiling + 1e-9).count();
+    let within = seen.shares.iter().filter(|share| **share <= ceiling + 1e-9).count();
     HostRow {
         policy,
         makespan_s,
         ideal_s,
         ratio: makespan_s / ideal_s,
-        seconds_within_ceiling_share: within as f64 / shares.len().max(1) as f64,
-        cpu_max_percent: 100.0 * shares.iter().copied().fold(0.0, f64::max),
+        seconds_within_ceiling_share: within as f64 / seen.shares.len().max(1) as f64,
+        cpu_mean_percent: 100.0 * seen.mean(),
+        cpu_max_percent: 100.0 * seen.shares.iter().copied().fold(0.0, f64::max),
+        cpu_percent: seen.shares.iter().map(|share| (share * 1_000.0).round() / 10.0).collect(),
+        stolen_cores: seen.stolen_share * f64::from(cores),
         background_cores,
     }
 }
@@ -122,8 +128,8 @@ mod tests {
 
     #[test]
     fn the_ideal_is_the_work_by_what_ceiling_and_background_leave() {
-        let shares = [0.70, 0.60, 0.71, 0.10];
-        let row = row(&spec(), "x", 2, 120.0, &shares, 24.0);
+        let seen = Seen { shares: vec![0.70, 0.60, 0.71, 0.10], stolen_share: 0.01 };
+        let row = row(&spec(), "x", 2, 120.0, &seen, 24.0);
         assert!((row.ideal_s - 144.0 / 1.2).abs() < 1e-9 && (row.ratio - 1.0).abs() < 1e-9, "{row:?}");
         assert!((row.seconds_within_ceiling_share - 0.75).abs() < 1e-9);
         let bench = HostBench {
@@ -132,6 +138,7 @@ mod tests {
             work_core_s: 6.0,
             cpu_ceiling_percent: 70.0,
             reveille: row.clone(),
+            own_cores: 0.05,
             peers: vec![row],
             uncapped: Some("no CPU group".into()),
         };

@@ -57,11 +57,7 @@ pub fn measure(name: &str, events: &[Event], span: (f64, f64)) -> Option<f64> {
             samples.filter_map(|event| Some(event.number("cpu_percent")? / 100.0)).reduce(f64::max)
         }
         "duplicate_effects" => Some(doubled(events, span) as f64),
-        "manual_wakes_per_day" => {
-            let asked =
-                events.iter().filter(|event| event.f == Function::ManualWake && is_within(event.t_s()));
-            Some(asked.count() as f64 * 86_400.0 / (to_s - from_s).max(1e-9))
-        }
+        "manual_wakes_per_day" => Some(asked_per_day(events, span)),
         "controller_recovery_s" => Some(recovery_s(events, span)),
         "slot_leak" => {
             let last =
@@ -103,6 +99,13 @@ pub fn measure(name: &str, events: &[Event], span: (f64, f64)) -> Option<f64> {
 const LOST_AFTER_S: f64 = 1_800.0;
 /// A visit so soon after a wake makes it used.
 const WINDOW_S: f64 = 3.0 * 3_600.0;
+
+/// Wakes that users had to ask for, by the day.
+fn asked_per_day(events: &[Event], (from_s, to_s): (f64, f64)) -> f64 {
+    let is_within = |event: &&Event| (from_s..to_s).contains(&event.t_s());
+    let asked = events.iter().filter(|event| event.f == Function::ManualWake).filter(is_within);
+    asked.count() as f64 * 86_400.0 / (to_s - from_s).max(1e-9)
+}
 
 /// Violations so far of what holds at every instant; that every wake has an end shows only when all is over.
 fn violations(events: &[Event]) -> usize {

@@ -1,4 +1,5 @@
-//! S14: nobody waits for a place that is free: people at most 5 s, forecasts at most 60 s.
+//! S14: nobody waits for a place that is free: people at most 5 s, forecasts at most 60 s. And nobody who asked waits behind
+//! a forecast.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,6 +22,8 @@ pub(crate) struct Wait<'a> {
     pub(crate) over: Option<&'a Event>,
     /// Seconds of it in which something could have been started on its host.
     pub(crate) open_s: f64,
+    /// The first forecast that went first on its host, when it had waited for longer than people do.
+    pub(crate) overtaken_by: Option<&'a Event>,
 }
 
 /// Every wake that waited, from the yes to who asked or the first look at a wake by forecast, to its first command or its
@@ -53,12 +56,24 @@ pub(crate) fn waits(events: &[Event], to_s: f64) -> Vec<Wait<'_>> {
             _ => None,
         };
         if let Some((is_persons, from_s)) = begins.filter(|_| !over.contains(wake)) {
-            let wait = Wait { wake, host, is_persons, since: event, over: None, open_s: 0.0 };
+            let wait =
+                Wait { wake, host, is_persons, since: event, over: None, open_s: 0.0, overtaken_by: None };
             match waiting.get_mut(wake) {
                 // Somebody asked for what a forecast had queued: from then on a person waits.
                 Some(known) if is_persons && !known.0.is_persons => *known = (wait, from_s),
                 Some(_) => {}
                 None => drop(waiting.insert(wake, (wait, from_s))),
+            }
+        }
+        let is_first = event.f == Function::CommandSend && !over.contains(wake);
+        let is_persons = waiting.get(wake).is_some_and(|(wait, _)| wait.is_persons);
+        if is_first && !is_persons && event.text("reason") == Some("REASON_FORECAST") {
+            // There was a place, and who asked was there before.
+            let on_host = waiting.values_mut().filter(|(wait, _)| wait.is_persons && wait.host == host);
+            for (wait, _) in
+                on_host.filter(|(_, from_s)| event.t_s() - from_s > PEOPLE_S_MAX + settings.transit_s)
+            {
+                wait.overtaken_by.get_or_insert(event);
             }
         }
         if matches!(event.f, Function::CommandSend | Function::Terminal)
@@ -82,6 +97,13 @@ pub fn check(events: &[Event]) -> Checked {
         settings.follow(event);
     }
     for wait in waits(events, f64::INFINITY) {
+        if let Some(event) = wait.overtaken_by {
+            let (wake, host) = (wait.wake, wait.host);
+            let waited_s = event.t_s() - wait.since.t_s();
+            let text =
+                format!("a forecast went first on {host} where wake {wake} had waited {waited_s:.1} s");
+            checked.violated(event, [wait.since.i], text);
+        }
         let Some(over) = wait.over.filter(|_| wait.since.f != Function::Due) else { continue };
         checked.checked += 1;
         let max_s = if wait.is_persons { PEOPLE_S_MAX } else { WAIT_S_MAX };
@@ -131,6 +153,21 @@ mod tests {
         told.send(60.0, "h1", "a").terminal(62.0, "b", "expired");
         let checked = check(&told.0);
         assert_eq!((checked.checked, checked.violations.len()), (2, 1));
+    }
+
+    #[test]
+    fn a_forecast_that_goes_before_a_person_is_caught() {
+        let mut told = Told::default();
+        told.session(0.0, "h1", 1).session(0.0, "h2", 1);
+        asked(&mut told, 1.0, "a");
+        let gate = Key { host: Some("h1".into()), ..Key::default() };
+        told.add(1.0, Function::Gate, gate, json!({"free": false}));
+        for (t_s, host, wake) in [(3.0, "h1", "b"), (20.0, "h2", "c"), (30.0, "h1", "d")] {
+            let key = Key { wake: Some(wake.into()), host: Some(host.into()), ..Key::default() };
+            told.add(t_s, Function::CommandSend, key, json!({"reason": "REASON_FORECAST"}));
+        }
+        let texts: Vec<_> = check(&told.0).violations.into_iter().map(|one| one.text).collect();
+        assert_eq!(texts, ["a forecast went first on h1 where wake a had waited 29.0 s"]);
     }
 
     #[test]

@@ -20,7 +20,7 @@ const fn defect(id: &'static str, file: &'static str, invariant: &'static str, w
 }
 
 /// All of them: those of the controller in the order of the road, then those of the agent.
-pub const DEFECTS: [Defect; 33] = [
+pub const DEFECTS: [Defect; 34] = [
     defect(
         "gate-open-on-stale-load",
         "controller/src/throttle/admit.rs",
@@ -105,6 +105,12 @@ pub const DEFECTS: [Defect; 33] = [
         "controller/src/wake/step.rs",
         "S14",
         "who asks for an instance that is planned for later waits until then",
+    ),
+    defect(
+        "backfill-without-end",
+        "controller/src/queue/reserved.rs",
+        "S14",
+        "small starts go before a large one that waits for CPU, for as long as there are any",
     ),
     defect(
         "people-behind-forecasts",

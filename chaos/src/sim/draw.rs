@@ -14,7 +14,7 @@ use crate::experiment::{
             RetryAfter, SlowDrip, SlowWake, Throttled429,
         },
         host::{BootCost, CpuNoise, Loss as HostLoss, MemIo, Stress},
-        link::{self, Bandwidth, Direction, Latency, Loss, OneWay, Partition, Reset},
+        link::{self, Bandwidth, Direction, Latency, Loss, OneWay, Partition, Reset, Ways},
         operator::{DoubleRun, FatFinger, KillSwitch, Slip},
         store::{Busy, Hang, Slow},
     },
@@ -116,6 +116,15 @@ const LINKS: &[Draw] = &[
     }),
     (About::Host, |rng| FaultKind::LinkReset(Reset { after: seconds(rng, 5, 600) })),
     (About::Host, |_| FaultKind::LinkHalfOpen(link::HalfOpen {})),
+    (About::Host, |_| FaultKind::LinkStaleCommand(link::StaleCommand {})),
+    (About::Host, |rng| {
+        let ways = pick(rng, &[Ways::ToAgent, Ways::ToController, Ways::Both]);
+        FaultKind::LinkDuplicate(link::Duplicate { share: share(rng), ways })
+    }),
+    (About::Host, |rng| {
+        let ways = pick(rng, &[Ways::ToAgent, Ways::ToController, Ways::Both]);
+        FaultKind::LinkReorder(link::Reorder { share: share(rng), hold: seconds(rng, 1, 20), ways })
+    }),
     (About::Host, |rng| {
         let rate_bytes_per_s = rng.random_range(200..20_000);
         FaultKind::LinkBandwidth(Bandwidth { rate_bytes_per_s, ..Bandwidth::default() })

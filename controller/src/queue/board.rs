@@ -32,7 +32,8 @@ impl Queued {
         if self.wake.priority == Priority::Forecast { &self.cohort } else { &self.wake.requested_by }
     }
 
-    fn not_before(&self) -> Timestamp {
+    /// From when on it may be started.
+    pub(super) fn not_before(&self) -> Timestamp {
         match self.wake.state {
             State::Queued { not_before, .. } => not_before.max(self.wake.due_at),
             _ => self.wake.due_at,
@@ -178,7 +179,7 @@ impl Board {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::wake::Reason;
 
@@ -186,7 +187,7 @@ mod tests {
         Timestamp::from_second(1_000_000 + s).expect("in range")
     }
 
-    fn queued(n: u8, due_s: i64, reason: Reason, owner: &str) -> Queued {
+    pub(in crate::queue) fn queued(n: u8, due_s: i64, reason: Reason, owner: &str) -> Queued {
         let wake = Wake {
             id: format!("0190a1b2-0000-7000-8000-0000000000{n:02}").parse().expect("valid"),
             instance: format!("dev{n}").parse().expect("valid"),

@@ -4,8 +4,10 @@ mod backoff;
 mod board;
 mod budget;
 mod order;
+mod reserved;
 
 pub use backoff::backoff;
 pub use board::{Board, Queued};
 pub use budget::RetryBudget;
 pub use order::{Rank, rank};
+pub use reserved::Reserved;

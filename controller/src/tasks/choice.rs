@@ -18,7 +18,7 @@ use crate::{
     config::SharedResource,
     fleet::{Ask, Granted, LiveHost, Permitted},
     policy::{Mode, Policy},
-    queue::{Board, Queued, Rank, RetryBudget},
+    queue::{Board, Queued, Rank, Reserved, RetryBudget},
     store::InstanceRow,
     throttle::Closed,
     wake::{Event, Priority, Reason, Wake},
@@ -66,6 +66,8 @@ struct Turn {
     live: LiveHost,
     /// Looked at, and not to be started now.
     skipped: BTreeSet<WakeId>,
+    /// For whom it keeps what CPU becomes free.
+    reserved: Option<Reserved>,
 }
 
 /// What says yes or no to one wake.
@@ -164,7 +166,7 @@ impl<'a> Rules<'a> {
         }
         let skipped = BTreeSet::new();
         let rank = board.first_rank(host, &skipped)?;
-        Some((rank, Turn { host: host.clone(), live, skipped }))
+        Some((rank, Turn { host: host.clone(), live, skipped, reserved: None }))
     }
 
     /// Tries the next wake of a host; `false` when none of the others can start either.
@@ -192,7 +194,7 @@ impl<'a> Rules<'a> {
         if self.policy.paused && queued.wake.priority == Priority::Forecast {
             return false;
         }
-        match self.grant(&turn.host, &turn.live, &queued) {
+        match self.grant(turn, &queued) {
             Ok(granted) => {
                 board.remove(id);
                 choice.chosen.push(self.chosen(turn, queued, &granted));
@@ -200,13 +202,20 @@ impl<'a> Rules<'a> {
             }
             Err(closed) => {
                 self.shared.metrics.gate_closed(closed.code());
+                if matches!(closed, Closed::NoHeadroom { .. }) {
+                    turn.reserved.get_or_insert_with(|| Reserved::for_wake(&queued, self.now));
+                }
                 turn.skipped.insert(id);
                 !closed.is_of_the_host()
             }
         }
     }
 
-    fn grant(&mut self, host: &HostId, live: &LiveHost, queued: &Queued) -> Result<Granted, Closed> {
+    fn grant(&mut self, turn: &Turn, queued: &Queued) -> Result<Granted, Closed> {
+        let Turn { host, live, reserved, .. } = turn;
+        if let Some(reserved) = reserved.as_ref().filter(|reserved| !reserved.lets(queued)) {
+            return Err(Closed::Reserved { instance: reserved.instance.clone() });
+        }
         if let Some(instance) = self.shared.needs_first(&queued.wake) {
             return Err(Closed::Needs { instance });
         }

@@ -57,6 +57,10 @@ pub enum Closed {
     Needs {
         instance: InstanceId,
     },
+    /// Another wake has waited for CPU on this host before, and what becomes free is kept for it.
+    Reserved {
+        instance: InstanceId,
+    },
 }
 
 impl Closed {
@@ -78,6 +82,7 @@ impl Closed {
             Self::FleetFull { .. } => "fleet_full",
             Self::RetriesSpent => "retries_spent",
             Self::Needs { .. } => "needs",
+            Self::Reserved { .. } => "reserved",
         }
     }
 
@@ -90,6 +95,7 @@ impl Closed {
                 | Self::SharedFull { .. }
                 | Self::RetriesSpent
                 | Self::Needs { .. }
+                | Self::Reserved { .. }
         )
     }
 }
@@ -122,6 +128,7 @@ impl fmt::Display for Closed {
             }
             Self::RetriesSpent => f.write_str("too many second attempts were made in the last minute"),
             Self::Needs { instance } => write!(f, "{instance}, which it needs, does not serve yet"),
+            Self::Reserved { instance } => write!(f, "{instance} came first and waits for CPU"),
         }
     }
 }
