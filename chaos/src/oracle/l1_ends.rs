@@ -1,19 +1,20 @@
 //! L1: every wake that was sent is over 60 s after its deadline, or after the last fault was healed if that is later.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Checked, Settings};
-use crate::history::{Event, Function};
+use crate::history::{Event, Function, Kind};
 
 const AFTER_S_MAX: f64 = 60.0;
 
 /// The deadline is that of the newest command. A wake without an end in a history that stops before its time is up is not
-/// judged here.
+/// judged here; nor is one whose attempt has failed and that waits for another until it expires: no deadline runs for it.
 pub fn check(events: &[Event]) -> Checked {
     let mut checked =
         Checked::new("L1", "every wake that was sent is over 60 s after its deadline and the heal");
     let mut settings = Settings::default();
     let (mut sent, mut ends, mut healed_s) = (BTreeMap::new(), BTreeMap::new(), 0.0_f64);
+    let mut failed = BTreeSet::new();
     for event in events {
         settings.follow(event);
         if matches!(event.f, Function::Restart | Function::FaultOff) {
@@ -21,7 +22,12 @@ pub fn check(events: &[Event]) -> Checked {
         }
         let Some(wake) = event.k.wake.as_deref() else { continue };
         match event.f {
-            Function::CommandSend => drop(sent.insert(wake, event)),
+            Function::CommandSend => {
+                failed.remove(wake);
+                sent.insert(wake, event);
+            }
+            // The agent has told its end.
+            Function::SlotRelease if event.kind == Kind::Fail => drop(failed.insert(wake)),
             Function::Terminal => drop(ends.entry(wake).or_insert(event)),
             _ => {}
         }
@@ -33,7 +39,8 @@ pub fn check(events: &[Event]) -> Checked {
         let late_s = deadline_s.max(healed_s) + AFTER_S_MAX;
         let end = ends.get(wake);
         let ended_s = end.map_or(now_s, |end| end.t_s());
-        if end.is_none() && now_s <= late_s {
+        let waits_on = failed.contains(wake) && end.is_none_or(|end| end.text("end") == Some("expired"));
+        if waits_on || (end.is_none() && now_s <= late_s) {
             continue;
         }
         checked.checked += 1;
@@ -69,6 +76,16 @@ mod tests {
         told.terminal(71.0, "b", "timed_out").load(72.0, "h1", 1.0);
         let checked = check(&told.0);
         assert_eq!((checked.checked, checked.violations.len()), (3, 2));
+    }
+
+    #[test]
+    fn who_waits_for_another_attempt_has_until_it_expires() {
+        let mut told = told();
+        let key = Key { wake: Some("b".into()), ..Key::default() };
+        told.add(3.0, Function::SlotRelease, key, json!({"outcome": "OUTCOME_REFUSED"})).kind(Kind::Fail);
+        told.terminal(71.0, "b", "expired").load(72.0, "h1", 1.0);
+        let checked = check(&told.0);
+        assert_eq!((checked.checked, checked.violations.len()), (2, 1), "c alone has no end");
     }
 
     #[test]

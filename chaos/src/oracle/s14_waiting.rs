@@ -22,6 +22,8 @@ pub(crate) struct Wait<'a> {
     pub(crate) over: Option<&'a Event>,
     /// Seconds of it in which something could have been started on its host.
     pub(crate) open_s: f64,
+    /// In how many pieces that was.
+    pub(crate) pieces: usize,
     /// The first forecast that went first on its host, when it had waited for longer than people do.
     pub(crate) overtaken_by: Option<&'a Event>,
 }
@@ -29,14 +31,15 @@ pub(crate) struct Wait<'a> {
 /// Every wake that waited, from the yes to who asked or the first look at a wake by forecast, to its first command or its
 /// end, and at the longest until `to_s`. Not counted is the time in which its host had no session, its gate was closed, or
 /// everything was stopped.
-pub(crate) fn waits(events: &[Event], to_s: f64) -> Vec<Wait<'_>> {
+pub(crate) fn waits<'a>(events: &'a [Event], to_s: f64) -> Vec<Wait<'a>> {
     let closed = sessions::closed(events);
     let mut settings = Settings::default();
-    let mut waiting: BTreeMap<&str, (Wait<'_>, f64)> = BTreeMap::new();
+    let mut waiting: BTreeMap<&str, (Wait<'a>, f64)> = BTreeMap::new();
     let (mut over, mut waits) = (BTreeSet::new(), Vec::new());
-    let ended = |(wait, from_s): (Wait<'_>, f64), at_s: f64| {
-        let given_s = closed.get(wait.host).map_or(0.0, |spans| spans.within(from_s, at_s));
-        (at_s - from_s - given_s).max(0.0)
+    let ended = |(wait, from_s): (Wait<'a>, f64), at_s: f64| {
+        let (all_s, closed) = ((at_s - from_s).max(0.0), closed.get(wait.host));
+        let open_s = closed.map_or(all_s, |spans| (all_s - spans.within(from_s, at_s)).max(0.0));
+        Wait { open_s, pieces: closed.map_or(1, |spans| spans.pieces_left(from_s, at_s)), ..wait }
     };
     for event in events.iter().take_while(|event| event.t_s() <= to_s) {
         settings.follow(event);
@@ -56,8 +59,16 @@ pub(crate) fn waits(events: &[Event], to_s: f64) -> Vec<Wait<'_>> {
             _ => None,
         };
         if let Some((is_persons, from_s)) = begins.filter(|_| !over.contains(wake)) {
-            let wait =
-                Wait { wake, host, is_persons, since: event, over: None, open_s: 0.0, overtaken_by: None };
+            let wait = Wait {
+                wake,
+                host,
+                is_persons,
+                since: event,
+                over: None,
+                open_s: 0.0,
+                pieces: 0,
+                overtaken_by: None,
+            };
             match waiting.get_mut(wake) {
                 // Somebody asked for what a forecast had queued: from then on a person waits.
                 Some(known) if is_persons && !known.0.is_persons => *known = (wait, from_s),
@@ -68,11 +79,10 @@ pub(crate) fn waits(events: &[Event], to_s: f64) -> Vec<Wait<'_>> {
         let is_first = event.f == Function::CommandSend && !over.contains(wake);
         let is_persons = waiting.get(wake).is_some_and(|(wait, _)| wait.is_persons);
         if is_first && !is_persons && event.text("reason") == Some("REASON_FORECAST") {
-            // There was a place, and who asked was there before.
+            // There was a place, and who asked was there before and is still waited for.
+            let due_s = PEOPLE_S_MAX + settings.transit_s..settings.demand_expiry_s;
             let on_host = waiting.values_mut().filter(|(wait, _)| wait.is_persons && wait.host == host);
-            for (wait, _) in
-                on_host.filter(|(_, from_s)| event.t_s() - from_s > PEOPLE_S_MAX + settings.transit_s)
-            {
+            for (wait, _) in on_host.filter(|(_, from_s)| due_s.contains(&(event.t_s() - from_s))) {
                 wait.overtaken_by.get_or_insert(event);
             }
         }
@@ -80,11 +90,10 @@ pub(crate) fn waits(events: &[Event], to_s: f64) -> Vec<Wait<'_>> {
             && over.insert(wake)
             && let Some(known) = waiting.remove(wake)
         {
-            let open_s = ended(known, event.t_s());
-            waits.push(Wait { over: Some(event), open_s, ..known.0 });
+            waits.push(Wait { over: Some(event), ..ended(known, event.t_s()) });
         }
     }
-    waits.extend(waiting.into_values().map(|known| Wait { open_s: ended(known, to_s), ..known.0 }));
+    waits.extend(waiting.into_values().map(|known| ended(known, to_s)));
     waits
 }
 
@@ -107,9 +116,10 @@ pub fn check(events: &[Event]) -> Checked {
         let Some(over) = wait.over.filter(|_| wait.since.f != Function::Due) else { continue };
         checked.checked += 1;
         let max_s = if wait.is_persons { PEOPLE_S_MAX } else { WAIT_S_MAX };
-        // Between two looks a gate may have closed at once, and may have opened just before the second.
-        let blur_s = settings.transit_s + 2.0 * settings.gates_every_s + exactness.extra_s(over.t_s());
-        let Wait { wake, host, open_s, .. } = wait;
+        let Wait { wake, host, open_s, pieces, .. } = wait;
+        // Between two looks a gate may have closed at once, each time it was open, and may have opened just before the last.
+        let looks = pieces as f64 + 1.0;
+        let blur_s = settings.transit_s + looks * settings.gates_every_s + exactness.extra_s(over.t_s());
         if open_s > max_s + blur_s {
             let text = format!("wake {wake} waited {open_s:.1} s on {host}, at most {max_s} s");
             checked.violated(over, [wait.since.i], text);

@@ -15,6 +15,16 @@ impl Spans {
         self.0.iter().map(part).sum()
     }
 
+    /// In how many pieces they leave a part of `[from, to)` uncovered.
+    pub(super) fn pieces_left(&self, from_s: f64, to_s: f64) -> usize {
+        let (mut pieces, mut left_from) = (0, from_s);
+        for (begin, end) in self.0.iter().filter(|(begin, end)| *end > from_s && *begin < to_s) {
+            pieces += usize::from(*begin > left_from);
+            left_from = left_from.max(*end);
+        }
+        pieces + usize::from(to_s > left_from)
+    }
+
     /// These and those.
     fn and(&self, other: &Self) -> Self {
         let mut all: Vec<_> = self.0.iter().chain(&other.0).copied().collect();
@@ -106,5 +116,8 @@ mod tests {
             told.add(t_s, Function::Gate, key, json!({"free": free}));
         }
         assert_eq!(seconds(&told, 0.0, 20.0), 9);
+        let pieces = |from, to| closed(&told.0)["h1"].pieces_left(from, to);
+        let all = [(0.0, 20.0), (0.0, 2.0), (15.2, 17.0), (17.5, 21.0)];
+        assert_eq!(all.map(|(from, to)| pieces(from, to)), [3, 0, 1, 1]);
     }
 }

@@ -25,6 +25,8 @@ pub struct Settings {
     pub lease_ttl_s: f64,
     /// Failed attempts after which a wake is given up.
     pub attempts_max: u32,
+    /// For so long somebody who asks is waited for; then the wake is over, told or not.
+    pub demand_expiry_s: f64,
     /// An agent's longest wait before it connects again, in seconds.
     pub reconnect_s_max: f64,
     /// When the run began on its own clock, in milliseconds since 1970; for what is told as a time of day.
@@ -43,6 +45,7 @@ impl Default for Settings {
             gates_every_s: 0.0,
             lease_ttl_s: LEASE_TTL.as_secs_f64(),
             attempts_max: 3,
+            demand_expiry_s: f64::INFINITY,
             reconnect_s_max: 30.0,
             began_ms: 0,
         }
@@ -62,6 +65,7 @@ impl Settings {
             "gates_every_s": self.gates_every_s,
             "lease_ttl_s": self.lease_ttl_s,
             "attempts_max": self.attempts_max,
+            "demand_expiry_s": self.demand_expiry_s,
             "reconnect_s_max": self.reconnect_s_max,
             "began_ms": self.began_ms,
         });
@@ -90,6 +94,7 @@ impl Settings {
             ("transit_s", &mut self.transit_s),
             ("gates_every_s", &mut self.gates_every_s),
             ("lease_ttl_s", &mut self.lease_ttl_s),
+            ("demand_expiry_s", &mut self.demand_expiry_s),
             ("reconnect_s_max", &mut self.reconnect_s_max),
         ];
         for (name, field) in fields {

@@ -20,7 +20,7 @@ const fn defect(id: &'static str, file: &'static str, invariant: &'static str, w
 }
 
 /// All of them: those of the controller in the order of the road, then those of the agent.
-pub const DEFECTS: [Defect; 34] = [
+pub const DEFECTS: [Defect; 36] = [
     defect(
         "gate-open-on-stale-load",
         "controller/src/throttle/admit.rs",
@@ -44,6 +44,18 @@ pub const DEFECTS: [Defect; 34] = [
         "controller/src/throttle/admit.rs",
         "S2",
         "a load that nobody measures any more opens the gate",
+    ),
+    defect(
+        "bad-load-passed-over",
+        "controller/src/fleet/registry.rs",
+        "S2",
+        "a report that is refused leaves the load of before in force",
+    ),
+    defect(
+        "fenced-session-kept",
+        "controller/src/fleet/registry.rs",
+        "S14",
+        "a session that was fenced off by one that never began goes on: nothing is started on its host",
     ),
     defect(
         "limit-off-by-one",

@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use reveille_agent::app::{Agent, Seams as AgentSeams};
 use reveille_controller::{
     app::{App, Doors, Seams},
+    config::WakeConfig,
     throttle::ThrottleRule,
 };
 use reveille_proto::{clock::Clock, waits::Waits};
@@ -140,6 +141,7 @@ impl Stage {
             began_ms: starts_at.as_millisecond(),
             gates_every_s: LOOK_EVERY.as_secs_f64(),
             load_frozen_s: f64::from(ThrottleRule::default().load_frozen_s),
+            demand_expiry_s: f64::from(WakeConfig::default().demand_expiry_s),
             ..spec.settings()
         };
         recorder.record(settings.entry());

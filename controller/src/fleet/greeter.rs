@@ -9,7 +9,7 @@ use tokio::sync::{
     oneshot,
 };
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::{
     app::Shared,
@@ -96,13 +96,13 @@ fn together(queue: &mut VecDeque<Waiting>) -> Vec<Waiting> {
 
 async fn greet(shared: &Shared, waiting: Vec<Waiting>) {
     match keep(shared, &waiting).await {
-        Ok(greetings) => answer(waiting, greetings),
+        Ok(greetings) => answer(shared, waiting, greetings),
         // One of them may be what the database does not like; the others are not to suffer for it.
         Err(error) if error.is_refusal() && waiting.len() > 1 => {
             for one in waiting {
                 let one = vec![one];
                 match keep(shared, &one).await {
-                    Ok(greetings) => answer(one, greetings),
+                    Ok(greetings) => answer(shared, one, greetings),
                     Err(error) => tell(&error, &one),
                 }
             }
@@ -116,10 +116,16 @@ async fn keep(shared: &Shared, waiting: &[Waiting]) -> Result<Vec<Greeting>, Sto
     shared.store.hosts_hello(&said, &shared.controller, shared.clock.now()).await
 }
 
-fn answer(waiting: Vec<Waiting>, greetings: Vec<Greeting>) {
-    for (one, greeting) in waiting.into_iter().zip(greetings) {
-        // Who has gone meanwhile says hello again.
-        one.answer.send(greeting).ok();
+fn answer(shared: &Shared, waiting: Vec<Waiting>, greetings: Vec<Greeting>) {
+    for (Waiting { said, answer }, greeting) in waiting.into_iter().zip(greetings) {
+        // Who has gone meanwhile says hello again. If it was another agent of the same host, the one that is still here has
+        // been fenced off by a session that never began: it has to say hello anew.
+        if let Err(greeting) = answer.send(greeting) {
+            let host = &said.hello.host;
+            if shared.fleet.fenced(host, |epoch| epoch < greeting.session_epoch) {
+                info!(host_id = %host, "a session is ended that was fenced off by one that never began");
+            }
+        }
     }
 }
 

@@ -22,6 +22,8 @@ pub struct LiveHost {
     /// Of the session; the agent obeys none that is lower than one it knows.
     pub epoch: u64,
     pub load: Option<Load>,
+    /// Why the newest report was refused, if it was; then there is no load.
+    pub bad_load: Option<Box<str>>,
     /// Since when the reported CPU has been the same to the bit.
     pub frozen_since: Option<Timestamp>,
     pub gate: HostGate,
@@ -42,6 +44,7 @@ impl LiveHost {
             epoch,
             // A load from before the reconnect says nothing about now.
             load: None,
+            bad_load: None,
             frozen_since: None,
             gate,
             guard_cpu_percent: hello.cpu_ceiling_percent,
@@ -67,6 +70,7 @@ impl LiveHost {
         rule: &ThrottleRule,
         now: Timestamp,
     ) -> Option<f64> {
+        self.bad_load = None;
         let before = self.load.replace(load);
         let is_frozen = before.is_some_and(|before| is_same_measurement(&before, &load));
         if !is_frozen {

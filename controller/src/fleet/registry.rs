@@ -8,8 +8,8 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use reveille_proto::{
     HostId, InstanceId, WakeId,
-    edge::{Hello, LoadReport, Observed},
-    v1,
+    edge::{FieldError, Hello, LoadReport, Observed},
+    planted, v1,
 };
 use tokio::sync::mpsc;
 
@@ -155,6 +155,18 @@ impl Registry {
         entry.hour.samples += 1;
         entry.hour.cpu_percent_max = entry.hour.cpu_percent_max.max(load.cpu_percent);
         entry.hour.over_ceiling += u32::from(load.cpu_percent > limits.cpu_ceiling_percent);
+    }
+
+    /// The newest report was refused: what was known before says nothing about now.
+    pub(crate) fn load_refused(&self, host: &HostId, error: &FieldError) {
+        if planted!("bad-load-passed-over") {
+            return;
+        }
+        if let Some(entry) = self.lock().hosts.get_mut(host) {
+            entry.generation += 1;
+            entry.live.load = None;
+            entry.live.bad_load = Some(error.to_string().into());
+        }
     }
 
     /// Whether the throttle would let a wake start. Grants nothing.
@@ -336,6 +348,27 @@ impl Registry {
         sent
     }
 
+    /// The hosts with a session here, and its epoch.
+    pub fn sessions(&self) -> Vec<(HostId, u64)> {
+        let inner = self.lock();
+        let connected = inner.hosts.iter().filter(|(_, entry)| entry.live.connected);
+        connected.map(|(host, entry)| (host.clone(), entry.live.epoch)).collect()
+    }
+
+    /// Ends the session of a host if `is_fenced` says so of its epoch: the store would take none of its moves. The agent comes
+    /// back with a new one. Returns whether there was one to be ended.
+    pub fn fenced(&self, host: &HostId, is_fenced: impl FnOnce(u64) -> bool) -> bool {
+        let mut inner = self.lock();
+        let inner = &mut *inner;
+        let entry = inner.hosts.get_mut(host).filter(|entry| entry.live.connected);
+        let Some(entry) = entry.filter(|entry| is_fenced(entry.live.epoch)) else { return false };
+        if planted!("fenced-session-kept") {
+            return false;
+        }
+        entry.cut_off(&mut inner.connected);
+        true
+    }
+
     /// Ends every session, so that the agents go elsewhere. Returns how many there were.
     pub fn let_go(&self) -> usize {
         let mut inner = self.lock();
@@ -373,6 +406,9 @@ impl Entry {
     fn ask(&self, ask: &Ask<'_>, curves: &[StartCurve], rule: &ThrottleRule) -> Result<Granted, Closed> {
         if self.live.connected && !self.is_reconciled {
             return Err(Closed::PermitsUnknown);
+        }
+        if let Some(problem) = &self.live.bad_load {
+            return Err(Closed::BadLoad { problem: problem.to_string() });
         }
         let limits = self.live.limits(ask.policy);
         let running: Vec<Running> =

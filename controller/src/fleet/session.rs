@@ -149,7 +149,8 @@ impl FleetService {
     fn heard(&self, host: &HostId, kind: Up) -> Result<(), FieldError> {
         let event = match kind {
             Up::Load(load) => {
-                let report = LoadReport::try_from(load)?;
+                let report = LoadReport::try_from(load)
+                    .inspect_err(|error| self.shared.fleet.load_refused(host, error))?;
                 let now = self.shared.clock.now();
                 self.shared.metrics.load_reported();
                 self.shared.fleet.loaded(host, &report, &self.shared.policy(), now);

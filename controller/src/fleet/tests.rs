@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use reveille_proto::{
     HostId, InstanceId, WakeId,
-    edge::{Hello, InstanceLoad, InventoryItem, Load, LoadReport, Observed, WakeLoad},
+    edge::{FieldError, Hello, InstanceLoad, InventoryItem, Load, LoadReport, Observed, WakeLoad},
 };
 
 use super::{Ask, Granted, Over, Permitted, Registry};
@@ -221,6 +221,28 @@ fn a_load_that_is_the_same_to_the_bit_closes_the_gate() {
         fleet.registry.loaded(&host(), &report(s, 0.0), &fleet.policy, t(s));
     }
     assert_eq!(asked_at(500), Ok(()), "an idle host is idle");
+}
+
+#[test]
+fn a_report_that_is_refused_closes_the_gate_until_a_good_one_comes() {
+    let fleet = Fleet::new();
+    let report = |s: i64| LoadReport {
+        load: Load { measured_at: t(s), cpu_percent: 12.5, cores: 16.0, ..Load::default() },
+        ..LoadReport::default()
+    };
+    let asked_at = |s: i64| {
+        let (host, policy) = (host(), &fleet.policy);
+        let ask =
+            Ask { host: &host, instance: None, is_for_person: true, fleet_active: 0, policy, now: t(s) };
+        fleet.registry.ask(&ask).map(drop)
+    };
+    fleet.registry.loaded(&host(), &report(1), &fleet.policy, t(1));
+    assert_eq!(asked_at(1), Ok(()));
+    fleet.registry.load_refused(&host(), &FieldError::new("load.cpu_percent", "is 130"));
+    let closed = asked_at(2).expect_err("nobody knows the load");
+    assert_eq!(closed.to_string(), "the newest load was refused: field `load.cpu_percent` is 130");
+    fleet.registry.loaded(&host(), &report(3), &fleet.policy, t(3));
+    assert_eq!(asked_at(3), Ok(()));
 }
 
 #[test]

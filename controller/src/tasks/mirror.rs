@@ -11,6 +11,7 @@ use std::{
 
 use jiff::Timestamp;
 use reveille_proto::{HostId, WakeId};
+use tracing::warn;
 
 use super::{Task, TaskError};
 use crate::{
@@ -74,6 +75,21 @@ impl Mirror {
     }
 }
 
+/// Ends the sessions that are not those of the store: somebody has taken the host over and is not there, and what is sent here
+/// would be refused for ever.
+async fn sessions(shared: &Shared) -> Result<(), StoreError> {
+    // First, as a session stands in the store before it does here.
+    let here = shared.fleet.sessions();
+    let stored: BTreeMap<HostId, u64> =
+        shared.store.hosts_of(&shared.controller).await?.into_iter().collect();
+    for (host, epoch) in here {
+        if stored.get(&host) != Some(&epoch) && shared.fleet.fenced(&host, |now| now == epoch) {
+            warn!(host_id = %host, epoch, "a session is ended that is not the one of the store");
+        }
+    }
+    Ok(())
+}
+
 impl Task for Mirror {
     const NAME: &'static str = "mirror";
 
@@ -86,6 +102,7 @@ impl Task for Mirror {
         let now = self.shared.clock.now();
         self.queue(now).await?;
         self.permits(now).await?;
+        sessions(&self.shared).await?;
         self.is_behind = false;
         self.shared.board.read_whole();
         self.shared.signals.dispatch.notify_one();

@@ -10,6 +10,10 @@ pub enum Closed {
     /// The host has just connected; what runs there by the store is not read yet.
     PermitsUnknown,
     NoLoad,
+    /// The newest report was no load at all, and the one before says nothing about now.
+    BadLoad {
+        problem: String,
+    },
     StaleLoad {
         age_s: i64,
     },
@@ -69,6 +73,7 @@ impl Closed {
         match self {
             Self::PermitsUnknown => "permits_unknown",
             Self::NoLoad => "no_load",
+            Self::BadLoad { .. } => "bad_load",
             Self::StaleLoad { .. } => "stale_load",
             Self::FutureLoad => "future_load",
             Self::FrozenLoad { .. } => "frozen_load",
@@ -105,6 +110,7 @@ impl fmt::Display for Closed {
         match self {
             Self::PermitsUnknown => f.write_str("what runs there is being read"),
             Self::NoLoad => f.write_str("no load was reported yet"),
+            Self::BadLoad { problem } => write!(f, "the newest load was refused: {problem}"),
             Self::StaleLoad { age_s } => write!(f, "the newest load is {age_s} s old"),
             Self::FutureLoad => f.write_str("the newest load is from the future: check the host's clock"),
             Self::FrozenLoad { for_s } => write!(f, "the load has been the same to the bit for {for_s} s"),
