@@ -1,7 +1,7 @@
 //! Who is connected now: the latest load of each host, its gate, its starts, and the way to its agent.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -17,8 +17,8 @@ use super::{LiveHost, Outbox, Over, Permitted, starts::Starts, tally::Tally};
 use crate::{
     policy::Policy,
     throttle::{
-        Admission, ClassName, Closed, Curves, HostGate, Outlook, Permit, Running, StartCurve, ThrottleRule,
-        admit,
+        Admission, ClassName, Closed, Curves, HostGate, Outlook, Permit, Room, Running, StartCurve,
+        ThrottleRule, admit,
     },
 };
 
@@ -167,6 +167,16 @@ impl Registry {
             entry.live.load = None;
             entry.live.bad_load = Some(error.to_string().into());
         }
+    }
+
+    /// How many forecasts each connected host could start at once were nothing starting there yet, 1 at least.
+    pub fn starts_at_once(&self, policy: &Policy) -> BTreeMap<HostId, u32> {
+        let inner = self.lock();
+        let connected = inner.hosts.iter().filter(|(_, entry)| entry.live.connected);
+        let curves = inner.curves.all();
+        connected
+            .map(|(host, entry)| (host.clone(), entry.starts_at_once(policy, curves, &self.rule)))
+            .collect()
     }
 
     /// Whether the throttle would let a wake start. Grants nothing.
@@ -401,6 +411,27 @@ impl Entry {
         self.live.connected = false;
         self.live.load = None;
         self.outbox = None;
+    }
+
+    fn starts_at_once(&self, policy: &Policy, curves: &[StartCurve], rule: &ThrottleRule) -> u32 {
+        let Some(load) = &self.live.load else { return 1 };
+        let limits = self.live.limits(policy);
+        let room = Room {
+            cores: load.cores,
+            cpu_ceiling_percent: limits.cpu_ceiling_percent,
+            is_capped: load.group_cores.is_some(),
+        };
+        let classes: BTreeSet<usize> = self.starts.inventory().classes().collect();
+        let is_known = |class: &usize| curves.get(*class).is_some_and(StartCurve::is_known);
+        let known = classes.into_iter().filter(is_known);
+        // By the class of which fewest fit; before any is known, by what a start is assumed to cost.
+        let fit = known.map(|class| self.starts.pace().fit(class, &room, curves, limits.wakes_max)).min();
+        let base = self.live.gate.limit(&limits, fit.is_some());
+        let fit = fit.unwrap_or_else(|| {
+            let left = room.ceiling_cores() - self.starts.pace().level();
+            if room.is_capped { base } else { (left / rule.wake_cost_cores).max(0.0) as u32 }
+        });
+        base.min(limits.wakes_max.saturating_sub(limits.places_for_people)).min(fit).max(1)
     }
 
     fn ask(&self, ask: &Ask<'_>, curves: &[StartCurve], rule: &ThrottleRule) -> Result<Granted, Closed> {

@@ -50,6 +50,7 @@ pub(super) fn by_score<'a, I>(
         cohort,
         host,
         zone,
+        earliest: input.now,
         due_at: input.now,
         serve_at,
         hour_at: slot_start(serve_at),

@@ -75,6 +75,8 @@ pub struct PlanInput<'a, I> {
     /// Forecast wakes of earlier plans, by the clock hour (UTC, since 1970) they are due in. Where the policy has a budget
     /// of a day, all hours of the day are there.
     pub already_due_per_hour: &'a BTreeMap<i64, u32>,
+    /// How many forecasts a host starts at once; one that is not in it is taken to start all of them.
+    pub starts_at_once: &'a BTreeMap<HostId, u32>,
     /// Whose needed wake is left out on which local day.
     pub hold_out: &'a HoldOut,
     pub candidates: I,

@@ -92,6 +92,7 @@ mod tests {
             cohort: "dev",
             host: &host,
             zone: &zone,
+            earliest: at(due),
             due_at: at(due),
             serve_at: at(serve),
             hour_at: at("09:00"),

@@ -13,6 +13,8 @@ pub(super) struct Choice<'a> {
     pub cohort: &'a str,
     pub host: &'a HostId,
     pub zone: &'a TimeZone,
+    /// It may not start before.
+    pub earliest: Timestamp,
     pub due_at: Timestamp,
     pub serve_at: Timestamp,
     pub hour_at: Timestamp,

@@ -84,6 +84,7 @@ fn by_rule<'a, I>(
 #[derive(Clone, Copy)]
 struct Aim {
     hour_at: Timestamp,
+    earliest: Timestamp,
     due_at: Timestamp,
     serve_at: Timestamp,
     expires_at: Timestamp,
@@ -108,7 +109,8 @@ fn aim<I>(
     if let Some(reason) = taken.filter(|_| wanted_at < asleep_from) {
         return Err(reason);
     }
-    let due_at = later(hour, -lead_time).max(input.now).max(asleep_from);
+    let earliest = input.now.max(asleep_from);
+    let due_at = later(hour, -lead_time).max(earliest);
     let serve_at = later(due_at, lead_time).max(hour);
     if serve_at > later(hour, SignedDuration::from_secs(LATE_START_MAX_S)) {
         return Err(OmissionReason::TooLate { serve_at });
@@ -119,7 +121,7 @@ fn aim<I>(
     }
     let forecast_end = later(hour, SignedDuration::from_hours(i64::from(input.rule.lookahead_h)));
     let expires_at = later(forecast_end, -lead_time).max(due_at);
-    Ok(Aim { hour_at: hour, due_at, serve_at, expires_at, forecast: *forecast })
+    Ok(Aim { hour_at: hour, earliest, due_at, serve_at, expires_at, forecast: *forecast })
 }
 
 /// What keeps a needed wake from being made, whichever hour it is for.
@@ -128,14 +130,14 @@ fn allow<'a, I>(
     candidate: &Candidate<'a>,
     aim: Aim,
 ) -> Result<Choice<'a>, OmissionReason> {
-    let Aim { hour_at, due_at, serve_at, expires_at, forecast } = aim;
+    let Aim { hour_at, earliest, due_at, serve_at, expires_at, forecast } = aim;
     let host = candidate.host.ok_or(OmissionReason::NoHost)?;
     if input.policy.paused {
         return Err(OmissionReason::Paused);
     }
     let Candidate { instance, cohort, zone, .. } = *candidate;
     let grounds = Grounds::Hours(forecast);
-    Ok(Choice { instance, cohort, host, zone, due_at, serve_at, hour_at, expires_at, grounds })
+    Ok(Choice { instance, cohort, host, zone, earliest, due_at, serve_at, hour_at, expires_at, grounds })
 }
 
 pub(super) fn later(at: Timestamp, by: SignedDuration) -> Timestamp {

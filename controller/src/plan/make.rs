@@ -8,6 +8,7 @@ use super::{
     cap::{over_day, over_hour},
     choice::Choice,
     choose::choose,
+    level::level,
 };
 use crate::model::calendar::local_hour;
 
@@ -36,6 +37,7 @@ pub(super) fn plan_telling<'a, I: Iterator<Item = Candidate<'a>>>(
         model_version,
         hold,
         already_due_per_hour,
+        starts_at_once,
         hold_out,
         candidates,
     } = input;
@@ -49,6 +51,7 @@ pub(super) fn plan_telling<'a, I: Iterator<Item = Candidate<'a>>>(
         model_version,
         hold,
         already_due_per_hour,
+        starts_at_once,
         hold_out,
         candidates: (),
     };
@@ -62,6 +65,7 @@ pub(super) fn plan_telling<'a, I: Iterator<Item = Candidate<'a>>>(
             Err(reason) => omissions.push(Omission { instance: candidate.instance.clone(), reason }),
         }
     }
+    level(&mut choices, starts_at_once);
     let wakes_max = policy.fleet_wakes_per_hour_max;
     let over = over_hour(&choices, wakes_max, already_due_per_hour);
     omissions.extend(leave(&mut choices, over, |_| OmissionReason::FleetHourFull { wakes_max }));

@@ -112,6 +112,7 @@ impl Town {
             model_version: 1,
             hold: SignedDuration::from_secs(WINDOW_S),
             already_due_per_hour: &BTreeMap::new(),
+            starts_at_once: &BTreeMap::new(),
             hold_out: &HoldOut::default(),
             candidates,
         };

@@ -12,8 +12,8 @@ use crate::policy::Mode;
 pub struct PlannedWake {
     pub instance: InstanceId,
     pub host: HostId,
-    /// When it is to start: a lead time before `serve_at`, not before the plan was made, and not before the
-    /// instance is asleep.
+    /// When it is to start: a lead time before `serve_at`, or earlier where its host has more to start than it can at once;
+    /// not before the plan was made, and not before the instance is asleep.
     pub due_at: Timestamp,
     /// When it is to serve: the start of the hour its user is expected in, or as soon as can be after it.
     pub serve_at: Timestamp,

@@ -230,6 +230,7 @@ impl Plan {
             }
         });
         let hold_out = self.shared.config.plan.hold_out();
+        let starts_at_once = self.shared.fleet.starts_at_once(&policy);
         let mut made = plan(PlanInput {
             now: view.now,
             horizon: self.horizon(),
@@ -239,6 +240,7 @@ impl Plan {
             model_version: learned.map_or(0, |learned| learned.version),
             hold: self.window(),
             already_due_per_hour: &view.due_per_hour,
+            starts_at_once: &starts_at_once,
             hold_out: &hold_out,
             candidates,
         });

@@ -114,7 +114,7 @@ pub struct Room {
 }
 
 impl Room {
-    pub(super) fn ceiling_cores(&self) -> f64 {
+    pub fn ceiling_cores(&self) -> f64 {
         self.cores * self.cpu_ceiling_percent / 100.0
     }
 }
@@ -244,6 +244,23 @@ impl<K: PartialEq> Pace<K> {
         if most <= room.ceiling_cores() { Ok(most) } else { Err(most) }
     }
 
+    /// Cores the background usually uses.
+    pub fn level(&self) -> f64 {
+        self.level
+    }
+
+    /// How many starts of `class` fit beside the usual background where nothing else starts, up to `at_most`.
+    pub fn fit(&self, class: usize, room: &Room, curves: &[StartCurve], at_most: u32) -> u32 {
+        let mut alone =
+            Pace::<u32> { last: self.level, level: self.level, change: self.change, ..Pace::default() };
+        let mut fit = 0;
+        while fit < at_most && alone.admits(class, room, curves).is_ok() {
+            alone.start(fit, class);
+            fit += 1;
+        }
+        fit
+    }
+
     /// What a start of `class` is expected to bring the host to where nothing else starts, in cores: as [`Pace::admits`],
     /// without what is left free for what is not known.
     pub fn expects_alone(&self, class: usize, curves: &[StartCurve]) -> f64 {
@@ -319,6 +336,15 @@ mod tests {
         assert_eq!(filled(&mut pace, &ROOM, &curves), 3, "of 7.2 cores");
         let most = pace.admits(0, &ROOM, &curves).expect_err("full");
         assert!((most - 12.0 - JUMP_SHARE * ROOM.cores).abs() < 0.01, "{most}");
+    }
+
+    #[test]
+    fn what_would_fit_alone_is_told_whatever_runs() {
+        let curves = curve(0, 2.0);
+        let mut pace = calm();
+        assert_eq!(pace.fit(0, &ROOM, &curves, 8), 3);
+        filled(&mut pace, &ROOM, &curves);
+        assert_eq!((pace.fit(0, &ROOM, &curves, 8), pace.fit(0, &ROOM, &curves, 2)), (3, 2));
     }
 
     #[test]

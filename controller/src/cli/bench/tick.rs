@@ -102,6 +102,7 @@ impl Desk {
             model_version: 1,
             hold: SignedDuration::from_secs(round.window_s),
             already_due_per_hour: &BTreeMap::new(),
+            starts_at_once: &BTreeMap::new(),
             hold_out: &self.hold_out,
             candidates,
         });

@@ -17,6 +17,9 @@ use crate::{
     visits::Activity,
 };
 
+/// No host has a bound.
+static ALL_AT_ONCE: BTreeMap<HostId, u32> = BTreeMap::new();
+
 /// One instance that was active at 09:20 on each of the forty days before Wednesday 2026-04-01 in its zone.
 struct Scene {
     instance: InstanceId,
@@ -85,6 +88,7 @@ impl Scene {
             model_version: 7,
             hold: SignedDuration::from_hours(3),
             already_due_per_hour,
+            starts_at_once: &ALL_AT_ONCE,
             hold_out: &self.hold_out,
             candidates,
         }
@@ -374,6 +378,7 @@ proptest! {
             model_version: 1,
             hold: SignedDuration::from_hours(3),
             already_due_per_hour: &BTreeMap::new(),
+            starts_at_once: &BTreeMap::new(),
             hold_out: &hold_out,
             candidates,
         };

@@ -264,6 +264,7 @@ impl<'a> World<'a> {
                 model_version: 0,
                 hold: SignedDuration::from_secs(HOLD_S),
                 already_due_per_hour: &settings.no_wakes_due,
+                starts_at_once: &BTreeMap::new(),
                 hold_out: &settings.hold_out,
                 candidates,
             });

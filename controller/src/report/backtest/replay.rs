@@ -141,6 +141,7 @@ impl<'a> World<'a> {
             model_version: 0,
             hold: SignedDuration::from_secs(HOLD_S),
             already_due_per_hour: &self.no_wakes_due,
+            starts_at_once: &BTreeMap::new(),
             hold_out: &self.hold_out,
             candidates,
         });

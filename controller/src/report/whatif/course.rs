@@ -130,6 +130,7 @@ impl<'a> Course<'a> {
             model_version: 0,
             hold: SignedDuration::from_secs(self.input.window_s),
             already_due_per_hour: &self.due_per_hour,
+            starts_at_once: &BTreeMap::new(),
             hold_out: &self.hold_out,
             candidates: worthy.iter().map(|worthy| self.candidate(worthy, now_s)),
         });
