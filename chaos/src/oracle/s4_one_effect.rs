@@ -1,18 +1,26 @@
 //! S4: at most one accepted wake call per instance and window; retries of one wake share their idempotency key.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Checked;
 use crate::history::{Event, Function};
 
+/// Ends of a wake whose instance serves.
+const SERVES: [&str; 2] = ["woken", "already_awake"];
+
 /// Groups by (instance, window) what the endpoints' side of the socket wrote. A window is one sleep of the instance: a
-/// second accepted call before it slept again is a double call whether or not it booted anything.
+/// second accepted call before it slept again is a double call whether or not it booted anything. It is none if it is that
+/// of another wake, after the one before was given up without serving: whoever asks then is not left waiting for it.
 pub fn check(events: &[Event]) -> Checked {
     let mut checked =
         Checked::new("S4", "at most one effect per instance and window, retries share their key");
     let mut first: BTreeMap<(&str, &str), &Event> = BTreeMap::new();
     let mut key_of: BTreeMap<&str, &Event> = BTreeMap::new();
+    let mut given_up: BTreeSet<&str> = BTreeSet::new();
     for event in events {
+        if event.f == Function::Terminal && !SERVES.contains(&event.text("end").unwrap_or_default()) {
+            given_up.extend(event.k.wake.as_deref());
+        }
         if matches!(event.f, Function::CallEndpoint | Function::EndpointEffect) {
             same_key(&mut checked, &mut key_of, event);
         }
@@ -23,6 +31,12 @@ pub fn check(events: &[Event]) -> Checked {
         let instance = event.k.instance.as_deref().unwrap_or_default();
         let window = event.k.window.as_deref().unwrap_or_default();
         match first.get(&(instance, window)) {
+            Some(before)
+                if before.k.wake != event.k.wake
+                    && before.k.wake.as_deref().is_some_and(|wake| given_up.contains(wake)) =>
+            {
+                first.insert((instance, window), event);
+            }
             Some(before) => {
                 let text = format!("two effects for ({instance}, {window})");
                 checked.violated(event, [before.i], text);
@@ -55,6 +69,19 @@ mod tests {
         assert_eq!((checked.checked, checked.violations.len()), (3, 1));
         assert_eq!(checked.violations[0].chain, [0, 2]);
         assert_eq!(checked.violations[0].text, "two effects for (dev1, sleep-1)");
+    }
+
+    #[test]
+    fn who_asks_after_a_wake_was_given_up_is_served_by_another_call() {
+        let mut told = Told::default();
+        for (wake, end) in [("a", "timed_out"), ("b", "woken")] {
+            told.effect(1.0, wake, "sleep-1", wake)
+                .terminal(5.0, wake, end)
+                .effect(9.0, wake, "sleep-1", "c");
+        }
+        told.effect(10.0, "a", "sleep-1", "c");
+        let texts: Vec<_> = check(&told.0).violations.into_iter().map(|one| one.text).collect();
+        assert_eq!(texts, ["two effects for (b, sleep-1)", "two effects for (a, sleep-1)"]);
     }
 
     #[test]
