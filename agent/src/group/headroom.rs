@@ -1,7 +1,7 @@
 //! How many cores starting instances may use: what the background leaves under the ceiling, less a margin.
 //!
-//! The law is the controller's own for a capped host: `ceiling - background - 2.5 deviations of the background's change
-//! within a second`, and never less than a twentieth of the host; a fiftieth of the host is left free besides.
+//! The law has the form of the controller's own for a capped host (`Pace::group_cores`, which leaves three deviations and
+//! nothing besides): `ceiling - background - 2.5 deviations of the background's change within a second`, and never less than a twentieth of the host; a fiftieth of the host is left free besides.
 //! It is asked at each look, about four times a second (what of it is written is the matter of `steps`):
 //!
 //! - A share of a quarter second is read from some 50 ticks. Changes are therefore taken between whole seconds, once a
@@ -198,7 +198,10 @@ mod tests {
         assert!((headroom.group_cores(&ROOM) - 0.1).abs() < 1e-9, "nothing is known yet");
         pass(&mut headroom, 5.0, 0.5);
         let free = 0.86 - headroom.group_cores(&ROOM);
-        assert!((0.04..0.07).contains(&free), "three percent of the host while it is hardly known: {free}");
+        assert!(
+            (0.04..0.07).contains(&free),
+            "two and a half percent of the host while it is hardly known: {free}"
+        );
         pass(&mut headroom, 600.0, 0.5);
         assert!((headroom.group_cores(&ROOM) - 0.86).abs() < 1e-3, "{}", headroom.group_cores(&ROOM));
     }
@@ -233,7 +236,7 @@ mod tests {
             pass(&mut headroom, 1.0, if second % 2 == 0 { 0.5 } else { 0.52 });
         }
         let free = 1.36 - 0.52 - headroom.group_cores(&ROOM);
-        assert!((0.03..0.08).contains(&free), "three times a change of 0.02, about: {free}");
+        assert!((0.03..0.08).contains(&free), "two and a half times a change of 0.02, about: {free}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! How much more or less a group uses than its quota says, and the quota that takes this into account.
 //!
-//! A process is stopped only at a tick: that is some percent more. What of a slice a core does not use before the period is over is lost: some percent less.
-//! What is measured while the group wants more than it gets is taken as the rule.
+//! A process is stopped only at a tick: that is some percent more. What of a slice a core does not use before the period is
+//! over is lost: some percent less. What is measured while the group wants more than it gets is taken as the rule.
 
 /// How much one second counts.
 const RATE: f64 = 0.2;

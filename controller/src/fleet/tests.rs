@@ -66,6 +66,21 @@ impl Fleet {
         Self { registry, policy: Policy::default(), now_s: 0, background: 2.0, measures: true }
     }
 
+    /// The agent says how loaded the host is.
+    fn reports(&self, s: i64, cpu_percent: f64) {
+        let load = Load { measured_at: t(s), cpu_percent, cores: 16.0, ..Load::default() };
+        let report = LoadReport { load, ..LoadReport::default() };
+        self.registry.loaded(&host(), &report, &self.policy, t(s));
+    }
+
+    /// Whether a person's wake of any instance could start.
+    fn asked_at(&self, s: i64) -> Result<(), Closed> {
+        let (host, policy) = (host(), &self.policy);
+        let ask =
+            Ask { host: &host, instance: None, is_for_person: true, fleet_active: 0, policy, now: t(s) };
+        self.registry.ask(&ask).map(drop)
+    }
+
     fn ask(&self, n: u32) -> Result<Granted, Closed> {
         let instance = instance(n);
         let ask = Ask {
@@ -201,48 +216,38 @@ fn permits_the_store_does_not_know_are_given_back_and_those_it_knows_count() {
 #[test]
 fn a_load_that_is_the_same_to_the_bit_closes_the_gate() {
     let fleet = Fleet::new();
-    let report = |s: i64, cpu_percent: f64| LoadReport {
-        load: Load { measured_at: t(s), cpu_percent, cores: 16.0, ..Load::default() },
-        ..LoadReport::default()
-    };
-    let asked_at = |s: i64| {
-        let (host, policy) = (host(), &fleet.policy);
-        let ask =
-            Ask { host: &host, instance: None, is_for_person: true, fleet_active: 0, policy, now: t(s) };
-        fleet.registry.ask(&ask).map(drop)
-    };
     for s in 0..=200 {
-        fleet.registry.loaded(&host(), &report(s, 12.5), &fleet.policy, t(s));
+        fleet.reports(s, 12.5);
     }
-    assert_eq!(asked_at(200), Err(Closed::FrozenLoad { for_s: 200 }));
-    fleet.registry.loaded(&host(), &report(201, 12.6), &fleet.policy, t(201));
-    assert_eq!(asked_at(201), Ok(()));
+    assert_eq!(fleet.asked_at(200), Err(Closed::FrozenLoad { for_s: 200 }));
+    fleet.reports(201, 12.6);
+    assert_eq!(fleet.asked_at(201), Ok(()));
     for s in 202..=500 {
-        fleet.registry.loaded(&host(), &report(s, 0.0), &fleet.policy, t(s));
+        fleet.reports(s, 0.0);
     }
-    assert_eq!(asked_at(500), Ok(()), "an idle host is idle");
+    assert_eq!(fleet.asked_at(500), Ok(()), "an idle host is idle");
 }
 
 #[test]
 fn a_report_that_is_refused_closes_the_gate_until_a_good_one_comes() {
     let fleet = Fleet::new();
-    let report = |s: i64| LoadReport {
-        load: Load { measured_at: t(s), cpu_percent: 12.5, cores: 16.0, ..Load::default() },
-        ..LoadReport::default()
-    };
-    let asked_at = |s: i64| {
-        let (host, policy) = (host(), &fleet.policy);
-        let ask =
-            Ask { host: &host, instance: None, is_for_person: true, fleet_active: 0, policy, now: t(s) };
-        fleet.registry.ask(&ask).map(drop)
-    };
-    fleet.registry.loaded(&host(), &report(1), &fleet.policy, t(1));
-    assert_eq!(asked_at(1), Ok(()));
+    fleet.reports(1, 12.5);
+    assert_eq!(fleet.asked_at(1), Ok(()));
     fleet.registry.load_refused(&host(), &FieldError::new("load.cpu_percent", "is 130"));
-    let closed = asked_at(2).expect_err("nobody knows the load");
+    let closed = fleet.asked_at(2).expect_err("nobody knows the load");
     assert_eq!(closed.to_string(), "the newest load was refused: field `load.cpu_percent` is 130");
-    fleet.registry.loaded(&host(), &report(3), &fleet.policy, t(3));
-    assert_eq!(asked_at(3), Ok(()));
+    fleet.reports(3, 12.5);
+    assert_eq!(fleet.asked_at(3), Ok(()));
+}
+
+#[test]
+fn a_session_that_is_fenced_off_is_ended_and_no_other() {
+    let fleet = Fleet::new();
+    assert_eq!(fleet.registry.sessions(), [(host(), 1)]);
+    assert!(!fleet.registry.fenced(&host(), |epoch| epoch < 1), "it is the newest");
+    assert!(fleet.registry.fenced(&host(), |epoch| epoch < 2));
+    assert!(fleet.registry.sessions().is_empty());
+    assert!(!fleet.registry.fenced(&host(), |_| true), "it is over");
 }
 
 #[test]

@@ -15,7 +15,7 @@ use reveille_proto::HostId;
 use super::{choice::Choice, choose::later};
 
 /// No wake is brought forward by more: it would be awake for so long without its user.
-pub const FORWARD_MAX_S: i64 = 30 * 60;
+const FORWARD_MAX_S: i64 = 30 * 60;
 
 /// Cost: sorting what is due on each host.
 pub(super) fn level(choices: &mut [Choice<'_>], starts_at_once: &BTreeMap<HostId, u32>) {

@@ -26,7 +26,6 @@ pub use by_score::{SLOT_S, STARTS_WITHIN_S, slot_start};
 pub use candidate::{Candidate, Outlook, PlanInput, Presence};
 pub use choose::LATE_START_MAX_S;
 pub use hold_out::{BLOCK_DAYS, HoldOut, SHARE_MAX, SHARE_MIN};
-pub use level::FORWARD_MAX_S;
 pub use make::plan;
 pub use omission::{HeldOutWake, Omission, OmissionReason, Passed};
 pub use price::Price;

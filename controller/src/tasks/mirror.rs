@@ -1,4 +1,4 @@
-//! Sets the mirrors of queue and permits right by the store: at the start, and now and then.
+//! Sets the mirrors of queue, permits and sessions right by the store: at the start, and now and then.
 //!
 //! It reads everything, so it runs beside the dispatcher. What the dispatcher or an agent moved meanwhile is read as it was:
 //! a wake that stands on the board but has its permit is passed over there, and a permit that was given back since the
