@@ -9,17 +9,20 @@ use crate::history::{Event, Function};
 const SERVES: [&str; 2] = ["woken", "already_awake"];
 
 /// Groups by (instance, window) what the endpoints' side of the socket wrote. A window is one sleep of the instance: a
-/// second accepted call before it slept again is a double call whether or not it booted anything. It is none if it is that
-/// of another wake, after the one before was given up without serving: whoever asks then is not left waiting for it.
+/// second accepted call before it slept again is a double call whether or not it booted anything. It is none if
+/// somebody asked for it by another wake and the one before was given up without serving: they are not left waiting for it.
 pub fn check(events: &[Event]) -> Checked {
     let mut checked =
         Checked::new("S4", "at most one effect per instance and window, retries share their key");
     let mut first: BTreeMap<(&str, &str), &Event> = BTreeMap::new();
     let mut key_of: BTreeMap<&str, &Event> = BTreeMap::new();
-    let mut given_up: BTreeSet<&str> = BTreeSet::new();
+    let (mut given_up, mut asked): (BTreeSet<&str>, BTreeSet<&str>) = Default::default();
     for event in events {
         if event.f == Function::Terminal && !SERVES.contains(&event.text("end").unwrap_or_default()) {
             given_up.extend(event.k.wake.as_deref());
+        }
+        if event.f == Function::ManualWake {
+            asked.extend(event.k.wake.as_deref());
         }
         if matches!(event.f, Function::CallEndpoint | Function::EndpointEffect) {
             same_key(&mut checked, &mut key_of, event);
@@ -30,10 +33,11 @@ pub fn check(events: &[Event]) -> Checked {
         checked.checked += 1;
         let instance = event.k.instance.as_deref().unwrap_or_default();
         let window = event.k.window.as_deref().unwrap_or_default();
+        let is_one =
+            |wakes: &BTreeSet<&str>, of: &Event| of.k.wake.as_deref().is_some_and(|w| wakes.contains(w));
         match first.get(&(instance, window)) {
             Some(before)
-                if before.k.wake != event.k.wake
-                    && before.k.wake.as_deref().is_some_and(|wake| given_up.contains(wake)) =>
+                if before.k.wake != event.k.wake && is_one(&given_up, before) && is_one(&asked, event) =>
             {
                 first.insert((instance, window), event);
             }
@@ -58,7 +62,10 @@ fn same_key<'a>(checked: &mut Checked, key_of: &mut BTreeMap<&'a str, &'a Event>
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::{super::told::Told, *};
+    use crate::history::Key;
 
     #[test]
     fn a_double_call_in_one_window_is_caught() {
@@ -74,6 +81,11 @@ mod tests {
     #[test]
     fn who_asks_after_a_wake_was_given_up_is_served_by_another_call() {
         let mut told = Told::default();
+        let key = Key { wake: Some("c".into()), ..Key::default() };
+        told.add(0.5, Function::ManualWake, key, json!({"what": "ask"}));
+        told.effect(0.6, "d", "sleep-1", "d")
+            .terminal(0.7, "d", "timed_out")
+            .effect(0.8, "d", "sleep-1", "e");
         for (wake, end) in [("a", "timed_out"), ("b", "woken")] {
             told.effect(1.0, wake, "sleep-1", wake)
                 .terminal(5.0, wake, end)
@@ -81,7 +93,7 @@ mod tests {
         }
         told.effect(10.0, "a", "sleep-1", "c");
         let texts: Vec<_> = check(&told.0).violations.into_iter().map(|one| one.text).collect();
-        assert_eq!(texts, ["two effects for (b, sleep-1)", "two effects for (a, sleep-1)"]);
+        assert_eq!(texts, ["d", "b", "a"].map(|id| format!("two effects for ({id}, sleep-1)")));
     }
 
     #[test]
