@@ -89,6 +89,11 @@ pub fn measure(name: &str, events: &[Event], span: (f64, f64)) -> Option<f64> {
             let ended = waits.filter(|wait| wait.over.is_some_and(|over| is_within(over.t_s())));
             p95(ended.filter(|wait| wait.is_persons).map(|wait| wait.open_s).collect())
         }
+        "model_age_h" => model_age_s(events, to_s).map(|age_s| age_s / 3_600.0),
+        "schedule_coverage" => {
+            let newest = models(events, to_s).last()?;
+            Some(newest.number("known")? / newest.number("listed").filter(|listed| *listed > 0.0)?)
+        }
         "hit_ratio" => visited(events, span).map(|(hits, all)| hits as f64 / all as f64),
         "false_wake_ratio" => visited(events, span).map(|(hits, all)| (all - hits) as f64 / all as f64),
         _ => None,
@@ -121,27 +126,40 @@ fn violations(events: &[Event]) -> usize {
     checked.iter().map(|one| one.violations.len()).sum()
 }
 
-/// Of the wakes that woke an instance in the span: those somebody visited within the window, and all of which that is known
-/// by the end of the span. `None` where it is known of none.
+/// Of the wakes that woke an instance in the span: those somebody visited within the window, and all whose window is over by
+/// the end of the span. `None` where that is none: those that were used are known earlier than those that were not, so an
+/// open window would count for the better.
 fn visited(events: &[Event], (from_s, to_s): (f64, f64)) -> Option<(usize, usize)> {
     let woken = events.iter().filter(|event| {
-        event.f == Function::Terminal && event.text("end") == Some("woken") && event.t_s() >= from_s
+        event.f == Function::Terminal
+            && event.text("end") == Some("woken")
+            && (from_s..=to_s - WINDOW_S).contains(&event.t_s())
     });
+    let mut visits: BTreeMap<Option<&str>, Vec<f64>> = BTreeMap::new();
+    for event in events.iter().filter(|event| event.f == Function::SessionSeen) {
+        visits.entry(event.k.instance.as_deref()).or_default().push(event.t_s());
+    }
     let (mut hits, mut all) = (0, 0);
     for event in woken {
-        let is_visit = |other: &&Event| {
-            other.f == Function::SessionSeen
-                && other.k.instance == event.k.instance
-                && (event.t_s()..event.t_s() + WINDOW_S).contains(&other.t_s())
-                && other.t_s() < to_s
-        };
-        let is_hit = events.iter().any(|other| is_visit(&other));
-        if is_hit || event.t_s() + WINDOW_S <= to_s {
-            hits += usize::from(is_hit);
-            all += 1;
-        }
+        let of_it = visits.get(&event.k.instance.as_deref()).map(Vec::as_slice).unwrap_or_default();
+        // In the order of their times.
+        let next = of_it.get(of_it.partition_point(|at_s| *at_s < event.t_s()));
+        hits += usize::from(next.is_some_and(|at_s| *at_s < event.t_s() + WINDOW_S));
+        all += 1;
     }
     (all > 0).then_some((hits, all))
+}
+
+/// What was seen of the model in service by `to_s`.
+fn models(events: &[Event], to_s: f64) -> impl Iterator<Item = &Event> {
+    events.iter().filter(move |event| event.f == Function::ModelPublish && event.t_s() <= to_s)
+}
+
+/// Since the version that serves at `to_s` was first seen.
+fn model_age_s(events: &[Event], to_s: f64) -> Option<f64> {
+    let version = models(events, to_s).last()?.number("version")?;
+    let first = models(events, to_s).find(|event| event.number("version") == Some(version))?;
+    Some(to_s - first.t_s())
 }
 
 /// Permits of wakes whose end was seen so long ago are leaked.
@@ -292,6 +310,31 @@ mod tests {
         assert_eq!((told.of("duplicate_effects"), told.of("wake_success_ratio")), (Some(1.0), Some(0.5)));
         told.0.last_mut().expect("there are some").kind = Kind::Fail;
         assert_eq!(told.of("endpoint_error_ratio"), Some(0.5));
+    }
+
+    #[test]
+    fn a_wake_is_used_or_not_when_its_window_is_over() {
+        let mut told = Told::default();
+        let woken = json!({"end": "woken"});
+        told.add(10, Function::Terminal, "a", woken.clone());
+        told.add(20, Function::Terminal, "b", woken.clone());
+        told.add(10_000, Function::SessionSeen, "a", json!({}));
+        told.add(10_821, Function::SessionSeen, "b", json!({}));
+        told.add(10_900, Function::Terminal, "c", woken);
+        let ratio = |to_s| measure("hit_ratio", &told.0, (0.0, to_s));
+        assert_eq!((ratio(10_800.0), ratio(10_815.0), ratio(12_000.0)), (None, Some(1.0), Some(0.5)));
+        assert_eq!(measure("false_wake_ratio", &told.0, (15.0, 12_000.0)), Some(1.0));
+    }
+
+    #[test]
+    fn a_model_is_as_old_as_its_version() {
+        let mut told = Told::default();
+        assert_eq!((told.of("model_age_h"), told.of("schedule_coverage")), (None, None));
+        told.add(60, Function::ModelPublish, "", json!({"version": 1, "known": 30, "listed": 40}));
+        told.add(90, Function::ModelPublish, "", json!({"version": 1, "known": 36, "listed": 40}));
+        assert_eq!((told.of("model_age_h"), told.of("schedule_coverage")), (Some(0.15), Some(0.9)));
+        told.add(420, Function::ModelPublish, "", json!({"version": 2, "known": 40, "listed": 40}));
+        assert_eq!((told.of("model_age_h"), told.of("schedule_coverage")), (Some(0.05), Some(1.0)));
     }
 
     #[test]

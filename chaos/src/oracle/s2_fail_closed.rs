@@ -36,9 +36,28 @@ impl Frozen {
     }
 }
 
+/// What a host's session began with.
+#[derive(Default)]
+struct Begun {
+    at_s: f64,
+    /// When the last load of the sessions before it came.
+    last_s: Option<f64>,
+}
+
+impl Begun {
+    /// When a command that is seen at `now_s` may have been lost; `None` for one that is no first thing of a session.
+    fn lost_at_s(&self, now_s: f64, transit_s: f64) -> Option<f64> {
+        self.last_s.filter(|_| now_s - self.at_s <= transit_s)
+    }
+}
+
 /// Joins each grant with the samples before it. The decision may have been taken on any sample that was the newest within
 /// `transit_s` before the grant was seen: if one of them allowed it, it was allowed. A command that only looks costs a
 /// host nothing and is left out, and so is one sent again for an attempt that has its permit.
+///
+/// A command can die with the session it was given to before any observer saw it, and is then seen for the first time
+/// when it is sent again, as the first thing of the next session. What is sent before that session's first load is
+/// therefore judged by the last load of the one before.
 pub fn check(events: &[Event]) -> Checked {
     let mut checked =
         Checked::new("S2", "no grant on a host whose newest load is at its ceiling, stale or missing");
@@ -47,6 +66,7 @@ pub fn check(events: &[Event]) -> Checked {
     let mut granted = BTreeSet::new();
     let mut samples: BTreeMap<&str, VecDeque<Sample>> = BTreeMap::new();
     let mut frozen: BTreeMap<&str, Frozen> = BTreeMap::new();
+    let mut begun: BTreeMap<&str, Begun> = BTreeMap::new();
     for event in events {
         settings.follow(event);
         let host = event.k.host.as_deref().unwrap_or_default();
@@ -55,22 +75,29 @@ pub fn check(events: &[Event]) -> Checked {
             Function::LoadSample => {
                 let cpu_percent = event.number("cpu_percent").unwrap_or(f64::NAN);
                 let frozen_s = frozen.entry(host).or_default().for_s(event, cpu_percent);
+                begun.remove(host);
                 known.push_back(Sample { i: event.i, t_s: event.t_s(), cpu_percent, frozen_s });
                 if known.len() > SAMPLES_MAX {
                     known.pop_front();
                 }
             }
             // Another session knows nothing of what was measured before.
-            Function::LeaseAcquire => _ = frozen.remove(host),
+            Function::LeaseAcquire => {
+                frozen.remove(host);
+                let last_s = known.back().map(|sample| sample.t_s);
+                begun.insert(host, Begun { at_s: event.t_s(), last_s });
+            }
             Function::SlotGrant if event.flag("look_only") != Some(true) => {
                 if !granted.insert((event.k.wake.as_deref(), event.k.attempt)) {
                     continue;
                 }
                 checked.checked += 1;
                 let transit_s = settings.transit_s + exactness.extra_s(event.t_s());
-                let candidates = newest_since(known, event.t_s() - transit_s);
+                let lost_s = begun.get(host).and_then(|begun| begun.lost_at_s(event.t_s(), transit_s));
+                let decided_s = lost_s.unwrap_or(event.t_s());
+                let candidates = newest_since(known, decided_s - transit_s);
                 let exact = Settings { transit_s, ..settings };
-                if let Some(why) = forbidden(&candidates, event.t_s(), &exact) {
+                if let Some(why) = forbidden(&candidates, decided_s, &exact) {
                     let chain: Vec<u64> = candidates.iter().map(|sample| sample.i).collect();
                     checked.violated(event, chain, format!("grant on {host} although {why}"));
                 }
@@ -143,6 +170,22 @@ mod tests {
         assert_eq!(checked.violations[0].text, "grant on h1 although its load has been the same for 120 s");
         told.session(122.0, "h1", 2).load(123.0, "h1", 40.0).grant(124.0, "h1", "b");
         assert_eq!(check(&told.0).violations.len(), 1, "a new session begins anew");
+    }
+
+    #[test]
+    fn what_died_with_its_session_is_judged_by_the_load_of_that_session() {
+        let mut told = told();
+        told.session(0.0, "h1", 1).load(1.0, "h1", 40.0).cut(2.0, "h1");
+        told.session(80.0, "h1", 2).grant(80.5, "h1", "a");
+        assert!(check(&told.0).violations.is_empty());
+        told.load(81.0, "h1", 75.0).cut(82.0, "h1");
+        told.session(160.0, "h1", 3).grant(160.5, "h1", "b");
+        assert_eq!(check(&told.0).violations.len(), 1, "it was too hot then");
+        told.load(161.0, "h1", 40.0).cut(162.0, "h1");
+        told.session(240.0, "h1", 4).grant(245.0, "h1", "c");
+        assert_eq!(check(&told.0).violations.len(), 2, "not the first thing, and still without a load");
+        told.session(0.0, "h2", 1).grant(0.5, "h2", "d");
+        assert_eq!(check(&told.0).violations.len(), 3, "nothing was before");
     }
 
     #[test]

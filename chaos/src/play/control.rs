@@ -4,8 +4,8 @@ use std::{net::SocketAddr, path::Path};
 
 use anyhow::Context as _;
 use reveille_proto::v1::{
-    GetReportRequest, HostView, ListHostsRequest, ListWakesRequest, SetPolicyRequest, WakeInstanceRequest,
-    WakeView, control_client::ControlClient,
+    GetReportRequest, HostView, ListHostsRequest, ListWakesRequest, QueryForecastRequest, SetPolicyRequest,
+    WakeInstanceRequest, WakeView, control_client::ControlClient,
 };
 use tonic::{
     Request, Status,
@@ -15,6 +15,7 @@ use tonic::{
 };
 
 const PAGE_SIZE: u32 = 500;
+const DAY_S: u32 = 86_400;
 
 /// Adds the token to every request.
 #[derive(Debug, Clone)]
@@ -84,6 +85,25 @@ impl Control {
 
     pub async fn hosts(&mut self) -> Result<Vec<HostView>, Status> {
         Ok(self.0.list_hosts(ListHostsRequest {}).await?.into_inner().hosts)
+    }
+
+    /// The version of the model in service, and of how many instances it says something for the day to come.
+    pub async fn model(&mut self) -> Result<(u64, usize), Status> {
+        let (mut known, mut page_token) = (0, String::new());
+        loop {
+            let request = QueryForecastRequest {
+                within_s: DAY_S,
+                page_size: PAGE_SIZE,
+                page_token,
+                ..QueryForecastRequest::default()
+            };
+            let page = self.0.query_forecast(request).await?.into_inner();
+            known += page.forecasts.len();
+            if page.next_page_token.is_empty() {
+                return Ok((page.model_version, known));
+            }
+            page_token = page.next_page_token;
+        }
     }
 
     /// The scorecard of `[from_ms, to_ms)`, as JSON.

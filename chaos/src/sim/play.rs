@@ -11,7 +11,7 @@ use reveille_proto::{
     v1::{Reason, WakeView},
     waits::Waits,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::{
@@ -35,6 +35,8 @@ const SETTLE: Duration = Duration::from_secs(1_800);
 const STREAM: u64 = 920;
 /// As long as whoever looks waits for an answer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+/// Between two looks at the model, in seconds.
+const MODEL_EVERY_S: u32 = 300;
 /// What a gate says that could not be looked at.
 const UNSEEN: &str = "it could not be looked at";
 
@@ -60,6 +62,10 @@ pub(crate) struct Play {
     proofs: BTreeMap<usize, FaultProof>,
     /// What the gates of the hosts said when they were last looked at.
     gates: BTreeMap<String, String>,
+    /// When the model in service is looked at next; `None` where nobody does.
+    model_at_s: Option<u32>,
+    /// What was last seen of it.
+    model: Option<Value>,
 }
 
 /// What is due at a second of the play.
@@ -97,6 +103,8 @@ impl Play {
             active: BTreeSet::new(),
             proofs: BTreeMap::new(),
             gates: BTreeMap::new(),
+            model_at_s: None,
+            model: None,
         };
         for planned in &plan.faults {
             play.expect(planned.clone());
@@ -141,6 +149,7 @@ impl Play {
                 Due::Look => {
                     self.agenda.insert((at_s + LOOK_EVERY.as_secs() as u32, Due::Look));
                     self.look().await;
+                    self.look_at_model(at_s).await;
                     if !inject::is_in_line(self) {
                         inject::follow(self).await;
                     }
@@ -309,6 +318,33 @@ impl Play {
             self.gate(host.host_id, &host.gate);
         }
         true
+    }
+
+    /// Whoever runs an experiment wants to know of the model in service too.
+    pub(crate) fn follow_model(&mut self) {
+        self.model_at_s = Some(self.now_s());
+    }
+
+    /// Which model serves, and how many of the instances that the hosts list it knows.
+    async fn look_at_model(&mut self, at_s: u32) {
+        if self.model_at_s.is_none_or(|due_s| at_s < due_s) {
+            return;
+        }
+        let mut control = self.stage.watch.control().clone();
+        let looked = async {
+            let (version, known) = control.model().await?;
+            Ok::<_, tonic::Status>((version, known, control.hosts().await?))
+        };
+        // Who cannot be asked, or has no model yet, is asked at the next look.
+        let Ok(Ok((version, known, hosts))) = tokio::time::timeout(PATIENCE, looked).await else { return };
+        self.model_at_s = Some(at_s + MODEL_EVERY_S);
+        let listed: u32 = hosts.iter().map(|host| host.instances).sum();
+        let seen = json!({"version": version, "known": known, "listed": listed});
+        if self.model.as_ref() != Some(&seen) {
+            let entry = Entry::new("controller", Kind::Ok, Function::ModelPublish, Key::default());
+            self.stage.recorder.record(entry.value(seen.clone()));
+            self.model = Some(seen);
+        }
     }
 
     /// Nobody can be blamed for what nobody can see: a gate that cannot be looked at counts as closed.

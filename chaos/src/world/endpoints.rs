@@ -8,7 +8,7 @@ use std::{io, net::SocketAddr};
 use axum::{
     Extension, Json, Router,
     extract::{Path, Query, State},
-    http::{HeaderMap, StatusCode},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -86,7 +86,11 @@ fn wake(live: &Live, through: Endpoint, instance: &str, caller: Caller, headers:
     let note = |function, kind| Entry::new(node, kind, function, key.clone());
     let call = world.note(note(Function::CallEndpoint, Kind::Invoke));
     let hit = |world: &World, fault: &str, response: &Response| {
-        let value = json!({"kind": fault, "status": response.status().as_u16()});
+        let mut value = json!({"kind": fault, "status": response.status().as_u16()});
+        let told = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+        if let Some(wait_s) = told.and_then(|told| told.parse::<u64>().ok()) {
+            value["retry_after_s"] = json!(wait_s);
+        }
         world.note(note(Function::FaultHit, Kind::Fail).value(value).cause(call));
     };
     for kind in WITHOUT_EFFECT {

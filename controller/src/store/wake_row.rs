@@ -63,8 +63,9 @@ impl Row {
 
 /// Wakes of the rows that can be read: one bad row is said and does not keep all others from being carried out.
 pub(super) fn readable(rows: Vec<Row>) -> Vec<Wake> {
-    let wakes = rows.into_iter().map(Row::into_wake);
-    wakes
-        .filter_map(|wake| wake.inspect_err(|error| tracing::error!(%error, "a wake was left out")).ok())
-        .collect()
+    rows.into_iter().filter_map(readable_one).collect()
+}
+
+pub(super) fn readable_one(row: Row) -> Option<Wake> {
+    row.into_wake().inspect_err(|error| tracing::error!(%error, "a wake was left out")).ok()
 }

@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use futures::TryStreamExt;
 use jiff::Timestamp;
 use reveille_proto::{HostId, InstanceId, WakeId};
+use tokio::task;
 
 use super::{
     Store, StoreError,
     error::During,
     row::{Place, ms},
     rows,
-    wake_row::{COLUMNS, Row, readable},
+    wake_row::{COLUMNS, Row, readable, readable_one},
 };
 use crate::wake::{Reason, RetryRule, Wake};
 
@@ -42,16 +44,19 @@ impl Store {
         row.map(Row::into_wake).transpose()
     }
 
-    /// Wakes that hold a permit.
-    pub async fn wakes_running(&self) -> Result<Vec<Wake>, StoreError> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM wakes WHERE state IN ('dispatched', 'calling', 'starting') ORDER BY wake_id"
-        );
-        let rows = sqlx::query_as::<_, Row>(sqlx::AssertSqlSafe(sql))
-            .fetch_all(&self.pool)
-            .await
-            .during("read the running wakes")?;
-        Ok(readable(rows))
+    /// Calls `each` with every wake that holds a permit, as they are read: of a large fleet there are a hundred thousand, and
+    /// others go on meanwhile. One bad row is said and left out.
+    pub async fn wakes_running_each(&self, each: &mut (dyn FnMut(Wake) + Send)) -> Result<(), StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM wakes WHERE state IN ('dispatched', 'calling', 'starting')");
+        let mut rows = sqlx::query_as::<_, Row>(sqlx::AssertSqlSafe(sql)).fetch(&self.pool);
+        while let Some(row) = rows.try_next().await.during("read the running wakes")? {
+            if let Some(wake) = readable_one(row) {
+                each(wake);
+            }
+            // Rows that have come already are read without a pause.
+            task::consume_budget().await;
+        }
+        Ok(())
     }
 
     /// The host each of these wakes was sent to last; those that were sent nowhere, or are not there, are left out.

@@ -142,11 +142,14 @@ async fn running(shared: &Shared, heard: &[AgentEvent]) -> Result<BTreeMap<HostI
         }
         return Ok(running);
     }
-    for wake in shared.store.wakes_running().await? {
-        if let Some(run) = wake.state.run().filter(|run| connected.contains(&run.host)) {
-            running.entry(run.host.clone()).or_default().push(wake);
+    let mut add = |wake: Wake| {
+        if let Some(host) =
+            wake.state.run().map(|run| run.host.clone()).filter(|host| connected.contains(host))
+        {
+            running.entry(host).or_default().push(wake);
         }
-    }
+    };
+    shared.store.wakes_running_each(&mut add).await?;
     Ok(running)
 }
 

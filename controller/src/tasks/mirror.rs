@@ -11,6 +11,7 @@ use std::{
 
 use jiff::Timestamp;
 use reveille_proto::{HostId, WakeId};
+use tokio::task;
 use tracing::warn;
 
 use super::{Task, TaskError};
@@ -27,6 +28,9 @@ const MIRROR_EVERY: Duration = Duration::from_secs(30);
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 /// Rows read at once.
 const PAGE: u32 = 5000;
+
+/// Permits in use, by host.
+type Permits = BTreeMap<HostId, BTreeMap<WakeId, Permitted>>;
 
 /// The loop.
 #[derive(Debug)]
@@ -66,10 +70,12 @@ impl Mirror {
     }
 
     async fn permits(&self, now: Timestamp) -> Result<(), StoreError> {
-        let stored = by_host(&self.shared.store.wakes_running().await?);
+        let mut stored = Permits::new();
+        self.shared.store.wakes_running_each(&mut |wake| add(&mut stored, &wake)).await?;
         let none = BTreeMap::new();
         for (host, _) in self.shared.fleet.all() {
             self.shared.fleet.reconcile(&host, stored.get(&host).unwrap_or(&none), now);
+            task::consume_budget().await;
         }
         Ok(())
     }
@@ -125,15 +131,19 @@ pub(super) async fn heard_of(shared: &Shared) -> Result<(), StoreError> {
 }
 
 /// The permits in use by the store.
-pub(super) fn by_host(wakes: &[Wake]) -> BTreeMap<HostId, BTreeMap<WakeId, Permitted>> {
-    let mut hosts: BTreeMap<HostId, BTreeMap<WakeId, Permitted>> = BTreeMap::new();
+pub(super) fn by_host<'a>(wakes: impl IntoIterator<Item = &'a Wake>) -> Permits {
+    let mut permits = Permits::new();
     for wake in wakes {
-        let Some(run) = wake.state.run() else { continue };
-        // The cohort is not in the row: a forecast is nobody's account until the next one is granted.
-        let owner = if wake.priority == Priority::Forecast { "" } else { &wake.requested_by };
-        let permitted =
-            Permitted { instance: wake.instance.clone(), since: run.dispatched_at, owner: owner.to_owned() };
-        hosts.entry(run.host.clone()).or_default().insert(wake.id, permitted);
+        add(&mut permits, wake);
     }
-    hosts
+    permits
+}
+
+fn add(permits: &mut Permits, wake: &Wake) {
+    let Some(run) = wake.state.run() else { return };
+    // The cohort is not in the row: a forecast is nobody's account until the next one is granted.
+    let owner = if wake.priority == Priority::Forecast { "" } else { &wake.requested_by };
+    let permitted =
+        Permitted { instance: wake.instance.clone(), since: run.dispatched_at, owner: owner.to_owned() };
+    permits.entry(run.host.clone()).or_default().insert(wake.id, permitted);
 }

@@ -91,6 +91,7 @@ impl Harness {
     ) -> anyhow::Result<Self> {
         let plan = world::of(experiment, frozen.seed).map_err(anyhow::Error::msg)?;
         let mut play = Play::set(&plan, dir, waits).await?;
+        play.follow_model();
         let ours = experiment.reveille();
         let first = ours.faults.iter().map(|fault| fault.schedule.at).min();
         let begins_s = world::begins_s(experiment).map_err(anyhow::Error::msg)?;

@@ -21,6 +21,13 @@ struct Story<'a> {
     lost: BTreeSet<&'a str>,
     timed_out: BTreeSet<&'a str>,
     limit: Option<f64>,
+    /// Commands that were acknowledged: wake, attempt and epoch.
+    acked: BTreeSet<(&'a str, Option<u32>, u64)>,
+    /// Instances that an endpoint told to wait, by the endpoint, and until when.
+    told_to_wait: BTreeMap<(&'a str, &'a str), f64>,
+    /// Forecasts that wait for their start: their hosts, and when they are due.
+    forecast: BTreeMap<&'a str, (&'a str, f64)>,
+    began_ms: f64,
 }
 
 fn all(events: &[Event]) -> BTreeMap<&'static str, u64> {
@@ -34,8 +41,11 @@ fn all(events: &[Event]) -> BTreeMap<&'static str, u64> {
     seen
 }
 
+/// A wake that nobody asked for.
+const FORECAST: &str = "REASON_FORECAST";
+
 /// Those that can be told.
-const TOLD: [&str; 22] = [
+const TOLD: [&str; 26] = [
     "slot_queue_nonempty",
     "cpu_gate_closed",
     "stale_gate_closed",
@@ -58,6 +68,10 @@ const TOLD: [&str; 22] = [
     "permits_lowered",
     "host_lost_in_flight",
     "config_refused",
+    "duplicate_dropped",
+    "retry_after_honoured",
+    "manual_overtook_forecast",
+    "lever_released_with_queue",
 ];
 
 impl<'a> Story<'a> {
@@ -85,6 +99,11 @@ impl<'a> Story<'a> {
             Function::CommandSend => {
                 self.running.insert(wake, host);
                 self.waiting.remove(wake);
+                self.forecast.remove(wake);
+                let is_persons = event.text("reason").is_some_and(|reason| reason != FORECAST);
+                let is_overtaking = is_persons
+                    && self.forecast.values().any(|(of, due_s)| *of == host && *due_s < event.t_s());
+                show("manual_overtook_forecast", is_overtaking && event.k.attempt == Some(1));
                 show("call_retried", event.k.attempt.is_some_and(|attempt| attempt > 1));
                 show("looked_instead_of_called", event.flag("look_only") == Some(true));
             }
@@ -94,9 +113,18 @@ impl<'a> Story<'a> {
                 show("preflight_refused", outcome == Some("OUTCOME_REFUSED"));
                 show("already_awake_found", outcome == Some("OUTCOME_ALREADY_AWAKE"));
             }
+            Function::CommandAck => {
+                let is_new = self.acked.insert((wake, event.k.attempt, event.epoch));
+                show("duplicate_dropped", !is_new);
+            }
+            Function::CallEndpoint => {
+                let until_s = self.told_to_wait.remove(&(instance, event.node.as_str()));
+                show("retry_after_honoured", until_s.is_some_and(|until_s| event.t_s() >= until_s));
+            }
             Function::Terminal => {
                 self.running.remove(wake);
                 self.waiting.remove(wake);
+                self.forecast.remove(wake);
                 let end = event.text("end");
                 show("deadline_expired_while_booting", end == Some("timed_out"));
                 show("host_lost_in_flight", end == Some("host_lost"));
@@ -111,6 +139,9 @@ impl<'a> Story<'a> {
             Function::FaultHit => {
                 let status = event.number("status");
                 show("call_failed", status.is_some());
+                if let Some(wait_s) = event.number("retry_after_s") {
+                    self.told_to_wait.insert((instance, event.node.as_str()), event.t_s() + wait_s);
+                }
                 let kind = event.text("kind");
                 show(
                     "outcome_unknown",
@@ -130,6 +161,10 @@ impl<'a> Story<'a> {
             Function::Due => {
                 self.asked.insert(wake);
                 self.waiting.insert(wake);
+                if event.text("reason") == Some(FORECAST) {
+                    let due_ms = event.number("due_at_ms").unwrap_or(f64::INFINITY);
+                    self.forecast.insert(wake, (host, (due_ms - self.began_ms) / 1_000.0));
+                }
             }
             Function::ConfigSet | Function::Lever => return self.shows_of_settings(event),
             _ => {}
@@ -158,6 +193,7 @@ impl<'a> Story<'a> {
         match event.f {
             Function::ConfigSet => {
                 show("config_refused", event.kind == Kind::Fail);
+                self.began_ms = event.number("began_ms").unwrap_or(self.began_ms);
                 if let Some(limit) = event.number("host_wakes_max") {
                     let is_lower = self.limit.is_some_and(|before| limit < before);
                     show("permits_lowered", is_lower);
@@ -168,6 +204,8 @@ impl<'a> Story<'a> {
             Function::Lever => {
                 let is_pulled = event.flag("stopped") == Some(true);
                 show("lever_pulled_in_flight", is_pulled && !self.running.is_empty());
+                let is_released = event.flag("stopped") == Some(false);
+                show("lever_released_with_queue", is_released && !self.waiting.is_empty());
             }
             _ => {}
         }
