@@ -6,7 +6,6 @@ use std::{
         Mutex, OnceLock, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
-    thread,
     time::Duration,
 };
 
@@ -21,7 +20,7 @@ use super::{
 use crate::{
     experiment::Verdict,
     sim::{
-        Plan, Planned, SimOutcome,
+        Plan, Planned, SimOutcome, room,
         shrink::{Failure, shrink},
     },
 };
@@ -81,7 +80,7 @@ pub fn hunt(spec: &HuntSpec, told: &(dyn Fn(&Hunted) + Sync)) -> Hunt {
             hunted.lock().unwrap_or_else(PoisonError::into_inner).push((place, one));
         }
     };
-    thread::scope(|scope| (0..spec.jobs.max(1)).for_each(|_| drop(scope.spawn(work))));
+    room::side_by_side(spec.jobs, work);
     let mut hunted = hunted.into_inner().unwrap_or_else(PoisonError::into_inner);
     hunted.sort_by_key(|(place, _)| *place);
     let defects = hunted.into_iter().map(|(_, one)| one).collect();

@@ -7,7 +7,6 @@ use std::{
         Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
-    thread,
 };
 
 use anyhow::Context as _;
@@ -69,7 +68,7 @@ pub fn corpus(dir: &Path, jobs: usize, told: &(dyn Fn(usize, usize) + Sync)) -> 
             told(played.0.len(), plans.len());
         }
     };
-    thread::scope(|scope| (0..jobs.max(1)).for_each(|_| drop(scope.spawn(work))));
+    room::side_by_side(jobs, work);
     let (mut entries, rules) = played.into_inner().unwrap_or_else(PoisonError::into_inner);
     entries.sort_by(|one, other| one.id.cmp(&other.id));
     let verdict = gravest(entries.iter().map(|entry| entry.verdict));

@@ -1,7 +1,7 @@
 //! Where a simulated installation lives: one thread, a clock that leaps when there is nothing to do, and a directory in memory
 //! where there is one.
 
-use std::{io, path::Path, sync::LazyLock};
+use std::{io, path::Path, sync::LazyLock, thread};
 
 use reveille_proto::waits::Waits;
 use tempfile::TempDir;
@@ -24,6 +24,61 @@ pub fn within<F: Future>(work: impl FnOnce(Waits) -> F) -> io::Result<F::Output>
     let waits = Waits::in_place(elsewhere.handle().clone());
     let runtime = Builder::new_current_thread().enable_all().start_paused(true).build()?;
     Ok(runtime.block_on(work(waits)))
+}
+
+/// Does `work` on so many threads at once, and waits for all.
+///
+/// Where there are enough cores each thread stays on one of its own, and so do the threads that its databases answer from: who
+/// asks stands still until the answer is there, and to wake another core for it takes longer than most answers do.
+pub fn side_by_side(jobs: usize, work: impl Fn() + Sync) {
+    // Its thread is everybody's: it is made before any stays anywhere.
+    LazyLock::force(&ELSEWHERE);
+    let (jobs, cores, work) = (jobs.max(1), pinned::usable(), &work);
+    thread::scope(|scope| {
+        for place in 0..jobs {
+            let own = cores.get(place).filter(|_| jobs <= cores.len()).copied();
+            scope.spawn(move || {
+                if let Some(own) = own {
+                    pinned::stay_on(own);
+                }
+                work();
+            });
+        }
+    });
+}
+
+#[cfg(target_os = "linux")]
+mod pinned {
+    use nix::{
+        sched::{CpuSet, sched_getaffinity, sched_setaffinity},
+        unistd::Pid,
+    };
+
+    /// The calling thread.
+    const SELF: Pid = Pid::from_raw(0);
+
+    /// The cores this thread may use.
+    pub(super) fn usable() -> Vec<usize> {
+        let Ok(set) = sched_getaffinity(SELF) else { return Vec::new() };
+        (0..CpuSet::count()).filter(|core| set.is_set(*core).unwrap_or(false)).collect()
+    }
+
+    /// From now on this thread, and those it starts. Where that is not allowed nothing is lost but speed.
+    pub(super) fn stay_on(core: usize) {
+        let mut set = CpuSet::new();
+        if set.set(core).is_ok() {
+            sched_setaffinity(SELF, &set).ok();
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod pinned {
+    pub(super) fn usable() -> Vec<usize> {
+        Vec::new()
+    }
+
+    pub(super) fn stay_on(_: usize) {}
 }
 
 /// A directory that is gone when it is dropped.

@@ -9,7 +9,6 @@ use std::{
         Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    thread,
     time::Duration,
 };
 
@@ -142,7 +141,7 @@ pub fn sweep(spec: &SweepSpec, told: &(dyn Fn(u64) + Sync)) -> anyhow::Result<Sw
             told(done.fetch_add(1, Ordering::Relaxed) + 1);
         }
     };
-    thread::scope(|scope| (0..jobs).for_each(|_| drop(scope.spawn(work))));
+    room::side_by_side(jobs, work);
     let mut sweep = sweep.into_inner().unwrap_or_else(PoisonError::into_inner);
     sweep.seeds = sweep.played.len() as u64;
     sweep.left_out = spec.seeds.end.saturating_sub(spec.seeds.start).saturating_sub(sweep.seeds);

@@ -77,6 +77,7 @@ pub use spend::DaySpend;
 pub use steps::Stepped;
 pub use transitions::Transition;
 use tx::Tx;
+pub use visits::VisitSpan;
 pub use wakes::WakeFilter;
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use reveille_proto::{
 };
 
 use super::{
-    NewWake, Store, StoreError, WakeFilter,
+    NewWake, Store, StoreError, VisitSpan, WakeFilter,
     testing::{Home, both},
 };
 use crate::{
@@ -99,6 +99,7 @@ both!(
     the_queue_of_a_host_is_in_order_and_only_its_own,
     an_ended_wake_makes_room_for_the_next,
     the_same_log_twice_changes_no_visit,
+    visits_are_found_by_the_spans_they_touch,
     an_instance_an_agent_no_longer_lists_has_no_host,
     one_bad_row_does_not_stop_the_queue,
 );
@@ -211,6 +212,33 @@ async fn the_same_log_twice_changes_no_visit(home: Home) {
     assert_eq!((merged[0].arrived_at, merged[0].departed_at), (t(0), t(30_000)));
     let position = store.source_position("access.log").await.expect("readable");
     assert_eq!(position.map(|p| p.offset), Some(10));
+}
+
+async fn visits_are_found_by_the_spans_they_touch(home: Home) {
+    let store = home.open().await;
+    let of = |name: &str, times: &[i64]| {
+        let mut read = batch(times);
+        read.sightings.iter_mut().for_each(|sighting| sighting.instance = instance(name));
+        read
+    };
+    let gap = SignedDuration::from_secs(60);
+    store.visits_absorb(&of("dev1", &[100, 150, 1_000]), gap, t(0)).await.expect("kept");
+    store.visits_absorb(&of("dev2", &[300]), gap, t(0)).await.expect("kept");
+    let span =
+        |name: &str, from: i64, to: i64| VisitSpan { instance: instance(name), from: t(from), to: t(to) };
+    let spans = [
+        span("dev2", 0, 299),
+        span("dev1", 0, 2_000),
+        span("dev1", 150, 999),
+        span("dev1", 151, 999),
+        span("dev2", 300, 300),
+        span("dev3", 0, 2_000),
+    ];
+    let found = store.visits_within(&spans).await.expect("readable");
+    let arrived: Vec<Vec<_>> =
+        found.iter().map(|visits| visits.iter().map(|visit| visit.arrived_at).collect()).collect();
+    assert_eq!(arrived, [vec![], vec![t(100), t(1_000)], vec![t(100)], vec![], vec![t(300)], vec![]]);
+    assert!(store.visits_within(&[]).await.expect("readable").is_empty());
 }
 
 async fn an_instance_an_agent_no_longer_lists_has_no_host(home: Home) {

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use reveille_proto::InstanceId;
+use serde::Serialize;
 
 use super::{
     Store, StoreError, Tx, activity,
     error::During,
     instances,
     row::{Place, ms},
+    rows::{self, Kind, ROWS_PER_STATEMENT},
     sources,
 };
 use crate::{
@@ -93,25 +95,56 @@ impl Store {
         Ok(())
     }
 
-    /// The visits of one instance that touch `[from, to]`, in order.
-    pub async fn visits_of(
-        &self,
-        instance: &InstanceId,
-        from: Timestamp,
-        to: Timestamp,
-    ) -> Result<Vec<Visit>, StoreError> {
+    /// For each of `spans` the visits of its instance that touch it, in order.
+    pub async fn visits_within(&self, spans: &[VisitSpan]) -> Result<Vec<Vec<Visit>>, StoreError> {
+        let columns =
+            [("place", Kind::Int), ("instance_id", Kind::Text), ("from_ms", Kind::Int), ("to_ms", Kind::Int)];
         let sql = format!(
-            "SELECT {COLUMNS} FROM visits WHERE instance_id = $1 AND departed_at >= $2 AND arrived_at <= $3 ORDER BY arrived_at"
+            "SELECT place, visits.instance_id, arrived_at, departed_at, asked_at FROM {} AS spans JOIN visits \
+             ON visits.instance_id = spans.instance_id AND departed_at >= from_ms AND arrived_at <= to_ms \
+             ORDER BY place, arrived_at",
+            rows::table(self.backend, &columns)
         );
-        let rows: Vec<Row> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
-            .bind(instance.as_str())
-            .bind(ms(from))
-            .bind(ms(to))
-            .fetch_all(&self.pool)
-            .await
-            .during("read the visits of an instance")?;
-        rows.into_iter().map(from_row).collect()
+        let mut visits: Vec<Vec<Visit>> = spans.iter().map(|_| Vec::new()).collect();
+        for (chunk, some) in spans.chunks(ROWS_PER_STATEMENT).enumerate() {
+            let numbered = some.iter().enumerate().map(|(place, span)| Numbered {
+                place: chunk * ROWS_PER_STATEMENT + place,
+                instance_id: &span.instance,
+                from_ms: ms(span.from),
+                to_ms: ms(span.to),
+            });
+            let found: Vec<(i64, String, i64, i64, Option<i64>)> =
+                sqlx::query_as(sqlx::AssertSqlSafe(sql.clone()))
+                    .bind(rows::json(&numbered.collect::<Vec<_>>()))
+                    .fetch_all(&self.pool)
+                    .await
+                    .during("read the visits of instances")?;
+            for (place, instance, arrived_at, departed_at, asked_at) in found {
+                let visit = from_row((instance, arrived_at, departed_at, asked_at))?;
+                if let Some(of_span) = visits.get_mut(place as usize) {
+                    of_span.push(visit);
+                }
+            }
+        }
+        Ok(visits)
     }
+}
+
+/// Whose visits, from when to when.
+#[derive(Debug, Clone)]
+pub struct VisitSpan {
+    pub instance: InstanceId,
+    pub from: Timestamp,
+    pub to: Timestamp,
+}
+
+/// A span as the database reads it.
+#[derive(Serialize)]
+struct Numbered<'a> {
+    place: usize,
+    instance_id: &'a InstanceId,
+    from_ms: i64,
+    to_ms: i64,
 }
 
 async fn absorb_one(

@@ -10,7 +10,7 @@ use crate::{
     app::Shared,
     fleet::Ask,
     outcome::{WakeFacts, judge},
-    store::{HostLoad, OutcomeRow, StoreError},
+    store::{HostLoad, OutcomeRow, StoreError, VisitSpan},
     wake::{Event, Priority, State, Wake},
 };
 
@@ -103,15 +103,21 @@ impl Settle {
         let window = SignedDuration::from_secs(self.shared.config.plan.window_s.into());
         // Later visits may still stand in logs nobody has read: a verdict waits for them.
         let now = self.shared.logs_read_until();
+        let unjudged = self.shared.store.wakes_unjudged(JUDGED_AT_ONCE_MAX).await?;
+        let (mut facts, mut spans) = (Vec::new(), Vec::new());
+        for wake in &unjudged {
+            let Some(of_wake) = WakeFacts::of(wake) else { continue };
+            spans.push(VisitSpan {
+                instance: wake.instance.clone(),
+                from: wake.created_at.min(wake.due_at),
+                to: of_wake.ended_at + window,
+            });
+            facts.push(of_wake);
+        }
+        let visits = self.shared.store.visits_within(&spans).await?;
         let mut judged = 0;
-        for wake in self.shared.store.wakes_unjudged(JUDGED_AT_ONCE_MAX).await? {
-            let Some(facts) = WakeFacts::of(&wake) else { continue };
-            let visits = self
-                .shared
-                .store
-                .visits_of(&wake.instance, wake.created_at.min(wake.due_at), facts.ended_at + window)
-                .await?;
-            if let Some(outcome) = judge(&facts, &visits, window, now) {
+        for (facts, visits) in facts.iter().zip(visits) {
+            if let Some(outcome) = judge(facts, &visits, window, now) {
                 self.shared.store.outcome_keep(&OutcomeRow { outcome, judged_at: now }).await?;
                 judged += 1;
             }

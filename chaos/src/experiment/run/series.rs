@@ -9,7 +9,6 @@ use std::{
         Mutex, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
-    thread,
     time::Duration,
 };
 
@@ -137,7 +136,7 @@ pub fn series(spec: &SeriesSpec, told: &(dyn Fn(u64) + Sync)) -> anyhow::Result<
             told(done.fetch_add(1, Ordering::Relaxed) + 1);
         }
     };
-    thread::scope(|scope| (0..spec.jobs.max(1)).for_each(|_| drop(scope.spawn(one))));
+    room::side_by_side(spec.jobs, one);
     if let Some(error) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
         return Err(error);
     }
