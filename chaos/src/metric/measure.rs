@@ -87,7 +87,10 @@ pub fn measure(name: &str, events: &[Event], span: (f64, f64)) -> Option<f64> {
         "queue_wait_p95_s" => {
             let waits = s14_waiting::waits(events, to_s).into_iter();
             let ended = waits.filter(|wait| wait.over.is_some_and(|over| is_within(over.t_s())));
-            p95(ended.filter(|wait| wait.is_persons).map(|wait| wait.open_s).collect())
+            let waited = p95(ended.filter(|wait| wait.is_persons).map(|wait| wait.open_s).collect());
+            // Where somebody looked and nobody waited, nobody waited long.
+            let was_seen = || looks(events, span).iter().any(|look| look.kind == Kind::Ok);
+            waited.or_else(|| was_seen().then_some(0.0))
         }
         "model_age_h" => model_age_s(events, to_s).map(|age_s| age_s / 3_600.0),
         "schedule_coverage" => {
@@ -324,6 +327,16 @@ mod tests {
         let ratio = |to_s| measure("hit_ratio", &told.0, (0.0, to_s));
         assert_eq!((ratio(10_800.0), ratio(10_815.0), ratio(12_000.0)), (None, Some(1.0), Some(0.5)));
         assert_eq!(measure("false_wake_ratio", &told.0, (15.0, 12_000.0)), Some(1.0));
+    }
+
+    #[test]
+    fn who_was_not_there_did_not_wait_if_somebody_looked() {
+        let mut told = Told::default();
+        assert_eq!(told.of("queue_wait_p95_s"), None);
+        told.add(20, Function::ApiCall, "", json!({"ms": 5_000})).kind = Kind::Fail;
+        assert_eq!(told.of("queue_wait_p95_s"), None);
+        told.add(40, Function::ApiCall, "", json!({"ms": 3}));
+        assert_eq!(told.of("queue_wait_p95_s"), Some(0.0));
     }
 
     #[test]

@@ -22,5 +22,6 @@ pub use corpus::Corpus;
 pub use fault::Planned;
 pub use outcome::SimOutcome;
 pub use plan::Plan;
+pub(crate) use run::recorded;
 pub use run::run;
 pub use sweep::{Sweep, SweepSpec, sweep};

@@ -20,11 +20,17 @@ use crate::history::History;
 pub fn run(plan: &Plan, dir: &Path) -> anyhow::Result<SimOutcome> {
     rustls::crypto::ring::default_provider().install_default().ok();
     let began = Instant::now();
-    let ended = room::within(|waits| play(plan, dir, waits)).context("failed to make a runtime")??;
+    let ended = room::within(|waits| play(plan, dir, waits, false)).context("failed to make a runtime")??;
     let history = dir.join("history.jsonl");
     let bytes = std::fs::read(&history).with_context(|| format!("failed to read {}", history.display()))?;
     let events = History::read(&history)?;
     Ok(SimOutcome::new(plan, &events, &bytes, ended, began.elapsed()))
+}
+
+/// The history of `plan` with looks at the model in service, unjudged: what an experiment is compared with.
+pub(crate) fn recorded(plan: &Plan, dir: &Path) -> anyhow::Result<History> {
+    room::within(|waits| play(plan, dir, waits, true)).context("failed to make a runtime")??;
+    Ok(History::read(&dir.join("history.jsonl"))?)
 }
 
 /// What is known when everything has been taken down.
@@ -34,9 +40,12 @@ pub(super) struct Ended {
     pub(super) simulated: std::time::Duration,
 }
 
-async fn play(plan: &Plan, dir: &Path, waits: Waits) -> anyhow::Result<Ended> {
+async fn play(plan: &Plan, dir: &Path, waits: Waits, follows_model: bool) -> anyhow::Result<Ended> {
     let began = Instant::now();
     let mut play = Play::set(plan, dir, waits).await?;
+    if follows_model {
+        play.follow_model();
+    }
     play.until(plan.played_s).await?;
     let curtain = play.over().await?;
     Ok(Ended { curtain, simulated: began.elapsed() })

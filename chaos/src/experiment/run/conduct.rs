@@ -74,8 +74,7 @@ pub(super) fn conduct_by(
     let history = History::read(&path)?;
     let needs_control = ours.control.kind != crate::experiment::file::ControlKind::None;
     let control = if needs_control {
-        crate::sim::run(&control, &control_dir).context("the control run failed")?;
-        Some(History::read(&control_dir.join("history.jsonl"))?)
+        Some(crate::sim::recorded(&control, &control_dir).context("the control run failed")?)
     } else {
         None
     };
