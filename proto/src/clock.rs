@@ -2,10 +2,14 @@
 //!
 //! It lives beside the contract because both ends need one and neither may know the other.
 
-use std::{fmt, sync::Arc, time::Duration};
+mod hands;
+
+use std::{fmt, pin::pin, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
+
+pub use self::hands::Hands;
 
 /// A source of wall time and of waiting. Cheap to clone; every clone reads the same time.
 #[derive(Clone)]
@@ -13,7 +17,7 @@ pub struct Clock(Arc<Kind>);
 
 enum Kind {
     System,
-    Scaled { start: Timestamp, origin: Instant, speed: f64 },
+    Scaled { start: Timestamp, origin: Instant, speed: f64, hands: Hands },
 }
 
 impl Clock {
@@ -28,16 +32,30 @@ impl Clock {
     /// When `speed` is not a positive finite number.
     pub fn scaled(start: Timestamp, speed: f64) -> Self {
         assert!(speed.is_finite() && speed > 0.0, "speed must be positive, not {speed}");
-        Self(Arc::new(Kind::Scaled { start, origin: Instant::now(), speed }))
+        Self(Arc::new(Kind::Scaled { start, origin: Instant::now(), speed, hands: Hands::default() }))
+    }
+
+    /// The clock of one machine: it reads as this one does, but for what becomes of `hands`. The system's clock has none that
+    /// anybody could move, and stays as it is.
+    #[must_use]
+    pub fn with(&self, hands: Hands) -> Self {
+        match &*self.0 {
+            Kind::System => self.clone(),
+            Kind::Scaled { start, origin, speed, hands: _ } => {
+                let (start, origin, speed) = (*start, *origin, *speed);
+                Self(Arc::new(Kind::Scaled { start, origin, speed, hands }))
+            }
+        }
     }
 
     /// The time it is on this clock.
     pub fn now(&self) -> Timestamp {
         match &*self.0 {
             Kind::System => system_now(),
-            Kind::Scaled { start, origin, speed } => {
+            Kind::Scaled { start, origin, speed, hands } => {
                 let elapsed = SignedDuration::from_secs_f64(origin.elapsed().as_secs_f64() * speed);
-                start.saturating_add(elapsed).unwrap_or(Timestamp::MAX)
+                let moved = elapsed.saturating_add(hands.read(*speed));
+                start.saturating_add(moved).unwrap_or(Timestamp::MAX)
             }
         }
     }
@@ -53,6 +71,15 @@ impl Clock {
     /// Waits for `duration` of this clock.
     pub async fn sleep(&self, duration: Duration) {
         tokio::time::sleep(self.to_runtime(duration)).await;
+        self.goes_on().await;
+    }
+
+    /// Waits while whoever reads this clock stands still, and says whether it did. Production never does.
+    pub async fn goes_on(&self) -> bool {
+        match &*self.0 {
+            Kind::System => false,
+            Kind::Scaled { hands, .. } => hands.go_on().await,
+        }
     }
 
     /// Waits until this clock reads `at`; returns at once when it already does.
@@ -70,7 +97,18 @@ impl Clock {
 
     /// Runs `work` for at most `duration` of this clock; `None` when it took longer.
     pub async fn timeout<F: Future>(&self, duration: Duration, work: F) -> Option<F::Output> {
-        tokio::time::timeout(self.to_runtime(duration), work).await.ok()
+        let mut work = pin!(work);
+        let done = tokio::time::timeout(self.to_runtime(duration), work.as_mut()).await.ok();
+        let stood_still = self.goes_on().await;
+        if done.is_some() || !stood_still {
+            return done;
+        }
+        // Who stood still looks first whether it is done, and then at the time.
+        tokio::select! {
+            biased;
+            done = work => Some(done),
+            () = std::future::ready(()) => None,
+        }
     }
 
     fn to_runtime(&self, duration: Duration) -> Duration {
@@ -118,5 +156,42 @@ mod tests {
         let took = before.elapsed();
         assert!((Duration::from_secs(10)..Duration::from_millis(10_100)).contains(&took), "{took:?}");
         assert!(clock.timeout(Duration::from_secs(60), std::future::pending::<()>()).await.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_clock_of_a_machine_is_moved_and_its_waits_are_not() {
+        let (all, hands) = (Clock::scaled(start(), 1.0), Hands::default());
+        let own = all.with(hands.clone());
+        hands.jump(SignedDuration::from_hours(-2));
+        assert_eq!(all.now().duration_since(own.now()), SignedDuration::from_hours(2));
+        hands.drift(1_000.0);
+        let before = Instant::now();
+        own.sleep(Duration::from_secs(1_000)).await;
+        assert_eq!(before.elapsed(), Duration::from_secs(1_000));
+        let behind = all.now().duration_since(own.now());
+        assert_eq!(behind, SignedDuration::from_hours(2) - SignedDuration::from_secs(1));
+        assert_eq!(hands.readings(), 2);
+        hands.set();
+        assert_eq!(own.now(), all.now());
+        assert_eq!(hands.readings(), 2, "it was right");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_stands_still_finds_itself_later() {
+        let (all, hands) = (Clock::scaled(start(), 1.0), Hands::default());
+        let own = all.with(hands.clone());
+        hands.hold();
+        let sleeps = tokio::spawn({
+            let own = own.clone();
+            async move { own.sleep(Duration::from_secs(1)).await }
+        });
+        let (say, said) = tokio::sync::oneshot::channel();
+        let looks = tokio::spawn(async move { own.timeout(Duration::from_secs(1), said).await });
+        all.sleep(Duration::from_secs(60)).await;
+        assert!(!sleeps.is_finished() && !looks.is_finished());
+        say.send(7).expect("somebody waits");
+        hands.release();
+        sleeps.await.expect("it goes on");
+        assert_eq!(looks.await.expect("it goes on"), Some(Ok(7)), "late, and there all the same");
     }
 }

@@ -6,7 +6,7 @@
 
 use std::{
     cell::Cell,
-    fmt,
+    fmt, io,
     pin::{Pin, pin},
     sync::{
         Arc,
@@ -27,10 +27,13 @@ pub enum Asked {
     Statement,
     /// A whole transaction, which writes.
     Transaction,
+    /// The answer to a transaction, which is through.
+    Answer,
 }
 
-/// Where whoever asks a database waits for the turn: it opens in its own time.
-pub type Gate = Arc<dyn Fn(Asked) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+/// Where whoever asks a database waits for the turn: it opens in its own time, or turns away. An answer that is turned away is
+/// lost, and what was asked for is done all the same.
+pub type Gate = Arc<dyn Fn(Asked) -> Pin<Box<dyn Future<Output = io::Result<()>> + Send>> + Send + Sync>;
 
 /// Cheap to clone; by default tasks wait and threads do not.
 #[derive(Clone, Default)]
@@ -58,9 +61,13 @@ impl Waits {
 
     /// Waits at the gate, if there is one. Who is through already is not held within what is waited for: the thread would
     /// stand still in front of a gate that opens by the clock it holds.
-    pub async fn turn(&self, asked: Asked) {
-        if let Some(gate) = self.gate.as_ref().filter(|_| !IS_WAITING.get()) {
-            gate(asked).await;
+    ///
+    /// # Errors
+    /// When the gate turns away.
+    pub async fn turn(&self, asked: Asked) -> io::Result<()> {
+        match self.gate.as_ref().filter(|_| !IS_WAITING.get()) {
+            Some(gate) => gate(asked).await,
+            None => Ok(()),
         }
     }
 
@@ -208,14 +215,20 @@ mod tests {
     #[test]
     fn a_gate_holds_who_asks_and_nobody_within() {
         let elsewhere = elsewhere();
-        let gate: Gate = Arc::new(|_| Box::pin(tokio::time::sleep(Duration::from_secs(9))));
+        let gate: Gate = Arc::new(|asked| {
+            Box::pin(async move {
+                tokio::time::sleep(Duration::from_secs(9)).await;
+                if asked == Asked::Answer { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(()) }
+            })
+        });
         let waits = Waits::in_place(elsewhere.handle().clone()).behind(gate);
         stopped_clock().block_on(async move {
             let began = Instant::now();
-            waits.turn(Asked::Statement).await;
+            waits.turn(Asked::Statement).await.expect("it opens");
             assert_eq!(began.elapsed(), Duration::from_secs(9));
-            waits.until(waits.turn(Asked::Transaction)).await;
+            waits.until(waits.turn(Asked::Answer)).await.expect("nobody is turned away within");
             assert_eq!(began.elapsed(), Duration::from_secs(9));
+            assert!(waits.turn(Asked::Answer).await.is_err());
         });
         drop(elsewhere);
     }

@@ -94,6 +94,7 @@ fn endpoints_of(what: &FaultKind) -> Option<&[Endpoint]> {
         FaultKind::EndpointHttpError(fault) => &fault.endpoints,
         FaultKind::EndpointThrottled429(fault) => &fault.endpoints,
         FaultKind::EndpointSlowWake(fault) => &fault.endpoints,
+        FaultKind::EndpointAuthExpired(fault) => &fault.endpoints,
         _ => return None,
     })
 }

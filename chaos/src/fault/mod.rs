@@ -50,6 +50,18 @@ impl Faults {
         })
     }
 
+    /// As [`Faults::meets`], where it would make a difference. Says whether it did.
+    pub fn meets_if(
+        &mut self,
+        kind: &str,
+        host: usize,
+        instance: usize,
+        matters: impl Fn(&FaultKind) -> bool,
+    ) -> bool {
+        let mut all = self.0.values_mut();
+        all.any(|fault| fault.kind() == kind && matters(fault.what()) && fault.meets(host, instance))
+    }
+
     /// As [`Faults::meets`], of a call through one of the endpoints.
     pub fn meets_call(
         &mut self,

@@ -6,6 +6,7 @@ use axum::{Router, body::Body};
 use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream};
 use reqwest::{Request, Response};
 use reveille_agent::driver::{Carrier, Unanswered};
+use reveille_proto::clock::Clock;
 use tokio::time::{Instant, timeout_at};
 use tower::ServiceExt as _;
 
@@ -25,17 +26,33 @@ pub enum Withheld {
 
 /// The endpoints of a world.
 #[derive(Debug, Clone)]
-pub struct InProcess(Router);
+pub struct InProcess {
+    router: Router,
+    /// Of the machine that calls.
+    clock: Option<Clock>,
+}
 
 impl InProcess {
     pub fn new(router: Router) -> Self {
-        Self(router)
+        Self { router, clock: None }
+    }
+
+    /// While the machine with this clock stands still, it neither asks nor hears of an answer.
+    #[must_use]
+    pub fn called_by(self, clock: Clock) -> Self {
+        Self { clock: Some(clock), ..self }
+    }
+
+    async fn goes_on(&self) {
+        if let Some(clock) = &self.clock {
+            clock.goes_on().await;
+        }
     }
 
     async fn answered(&self, request: Request, until: Instant) -> Result<Response, Unanswered> {
         let unanswered = |sent, problem: &str| Unanswered { sent, problem: problem.to_owned() };
         let request: http::Request<reqwest::Body> = request.try_into()?;
-        let Ok(answer) = self.0.clone().oneshot(request.map(Body::new)).await;
+        let Ok(answer) = self.router.clone().oneshot(request.map(Body::new)).await;
         match answer.extensions().get::<Withheld>() {
             Some(Withheld::Refused) => return Err(unanswered(false, "connection refused")),
             Some(Withheld::Cut) => return Err(unanswered(true, "connection reset by peer")),
@@ -63,8 +80,11 @@ impl Carrier for InProcess {
         let timeout = request.timeout().copied().unwrap_or(TIMEOUT);
         async move {
             let late = |_| Unanswered { sent: true, problem: "operation timed out".to_owned() };
+            self.goes_on().await;
             let until = Instant::now() + timeout;
-            timeout_at(until, self.answered(request, until)).await.map_err(late)?
+            let answered = timeout_at(until, self.answered(request, until)).await;
+            self.goes_on().await;
+            answered.map_err(late)?
         }
         .boxed()
     }

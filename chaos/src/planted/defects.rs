@@ -20,7 +20,7 @@ const fn defect(id: &'static str, file: &'static str, invariant: &'static str, w
 }
 
 /// All of them: those of the controller in the order of the road, then those of the agent.
-pub const DEFECTS: [Defect; 36] = [
+pub const DEFECTS: [Defect; 37] = [
     defect(
         "gate-open-on-stale-load",
         "controller/src/throttle/admit.rs",
@@ -56,6 +56,12 @@ pub const DEFECTS: [Defect; 36] = [
         "controller/src/fleet/registry.rs",
         "S14",
         "a session that was fenced off by one that never began goes on: nothing is started on its host",
+    ),
+    defect(
+        "unanswered-commit-taken-for-none",
+        "controller/src/tasks/dispatch.rs",
+        "S14",
+        "a commit whose answer is lost counts as not made: the wake stands as sent, and is not",
     ),
     defect(
         "limit-off-by-one",

@@ -1,11 +1,17 @@
 //! One real agent per host of the world: real link, real HTTP driver, the world's load.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context as _;
 use reveille_agent::{
     app::{Agent, Seams},
-    config::{Addresses, Config, Driver, Endpoint, Expect, HttpReadiness, Instance, Readiness},
+    config::{
+        Addresses, Config, Driver, Endpoint, Expect, FromFile, HttpReadiness, Instance, Readiness,
+        SecretText, Status, StatusWord,
+    },
 };
 use reveille_proto::InstanceId;
 use tokio::task::JoinSet;
@@ -27,6 +33,8 @@ pub struct Reach {
     pub token_file: PathBuf,
     /// The authority of the world's wake endpoints.
     pub endpoints: String,
+    /// Where the portal's token is; `None` where it asks for none, and is not asked how an instance is.
+    pub portal_token_file: Option<PathBuf>,
 }
 
 /// The agents of a world, in this process.
@@ -76,28 +84,43 @@ pub fn config(spec: &PlaySpec, dir: &Path, reach: &Reach, host: usize) -> Config
     config.controller.token_file = Some(reach.token_file.clone());
     config.load.interval_ms = LOAD_INTERVAL_MS;
     let here = (0..spec.world.instances).filter(|i| spec.world.host_of(*i) == host);
-    config.instances = here.map(|i| instance(instance_id(i), &reach.endpoints)).collect();
+    config.instances = here.map(|i| instance(instance_id(i), reach)).collect();
     config
 }
 
 /// The portal first, the instance's own address when the portal certainly did nothing.
-fn instance(id: InstanceId, endpoints: &str) -> Instance {
+fn instance(id: InstanceId, reach: &Reach) -> Instance {
+    let endpoints = &reach.endpoints;
+    let token = reach.portal_token_file.iter().map(|file| {
+        let from_file = FromFile { from_file: file.clone() };
+        ("Authorization".to_owned(), SecretText::File(from_file))
+    });
     let fallback =
         Endpoint { url: format!("http://{endpoints}/i/{id}/wake?wake={{wake_id}}"), ..Endpoint::default() };
     let portal = Endpoint {
         url: format!("http://{endpoints}/portal/{id}/wake?wake={{wake_id}}"),
+        headers: token.collect(),
         fallback: Some(Box::new(fallback)),
         ..Endpoint::default()
     };
     let serves = Expect { body_contains: Some(format!("instance {id}")), ..Expect::default() };
     let readiness = HttpReadiness {
         url: format!("http://{endpoints}/i/{id}/"),
-        headers: std::collections::BTreeMap::new(),
+        headers: BTreeMap::new(),
         expect: serves,
         successes: 1,
         interval_ms: READINESS_INTERVAL_MS,
         request_timeout_s: 5,
     };
     let (driver, readiness) = (Driver::Http(portal), Readiness::Http(readiness));
-    Instance { id, cohort: "dev".into(), driver, readiness, status: None }
+    let status = reach.portal_token_file.as_ref().map(|_| Status {
+        url: format!("http://{endpoints}/portal/{id}/status"),
+        headers: BTreeMap::new(),
+        field: "/state".into(),
+        values: [StatusWord::Awake, StatusWord::Asleep, StatusWord::Starting]
+            .map(|word| (word.as_str().to_owned(), word))
+            .into(),
+        request_timeout_s: 5,
+    });
+    Instance { id, cohort: "dev".into(), driver, readiness, status }
 }

@@ -150,7 +150,12 @@ impl Stage {
         let controller = Controller::start(spec, path, &access_log, clock, controller_stop.clone()).await?;
         let link = Tap::serve(controller.grpc, recorder.clone(), controller_stop.clone()).await?;
         let token_file = controller.data_dir.join("agent.token");
-        let reach = Reach { link: link.to_string(), token_file, endpoints: endpoints.to_string() };
+        let reach = Reach {
+            link: link.to_string(),
+            token_file,
+            endpoints: endpoints.to_string(),
+            portal_token_file: None,
+        };
         let agents = Agents::start(spec, path, &reach, &live, &agents_stop).await?;
         let log = tokio::spawn(log.keep(live.clone(), world_stop.clone()));
         let control = Control::new(controller.grpc, &controller.data_dir)?;

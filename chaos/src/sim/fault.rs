@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use crate::experiment::{
     catalogue::{
         FaultKind, Refused,
-        data::Poisoned,
+        data::{Poisoned, Shift},
         operator::{Slip, Twice},
     },
     file::Length,
@@ -90,6 +90,8 @@ impl Planned {
                 | FaultKind::EndpointLateUp(_)
                 | FaultKind::EndpointSlowDrip(_)
                 | FaultKind::EndpointGarbage(_)
+                | FaultKind::EndpointAuthExpired(_)
+                | FaultKind::EndpointDisagreement(_)
                 | FaultKind::AgentLyingLoad(_)
                 | FaultKind::AgentFrozenLoad(_)
                 | FaultKind::HostCpuNoise(_)
@@ -99,6 +101,7 @@ impl Planned {
                 | FaultKind::DataDuplicate(_)
                 | FaultKind::DataLate(_)
                 | FaultKind::DataPoison(_)
+                | FaultKind::DataRegimeShift(_)
         )
     }
 
@@ -118,6 +121,11 @@ impl Planned {
                 | FaultKind::StoreHang(_)
                 | FaultKind::StoreSlow(_)
                 | FaultKind::StoreBusy(_)
+                | FaultKind::StoreRefuse(_)
+                | FaultKind::StoreCommitUnknown(_)
+                | FaultKind::AgentPause(_)
+                | FaultKind::ControllerPause(_)
+                | FaultKind::ClockSuspend(_)
         )
     }
 
@@ -139,6 +147,16 @@ impl Planned {
         matches!(self.what, FaultKind::LinkDuplicate(_) | FaultKind::LinkReorder(_))
     }
 
+    /// Whether it moves a clock: of its hosts, or the controller's where it names none.
+    pub fn is_of_clock(&self) -> bool {
+        matches!(self.what, FaultKind::ClockJump(_) | FaultKind::ClockDrift(_))
+    }
+
+    /// Whether it has to be known before anything begins.
+    pub fn is_of_before(&self) -> bool {
+        matches!(self.what, FaultKind::DataGap(_) | FaultKind::ClockDst(_))
+    }
+
     /// Whether a simulation knows how to do it.
     pub fn is_playable(&self) -> bool {
         match &self.what {
@@ -149,6 +167,10 @@ impl Planned {
             FaultKind::OperatorDoubleRun(fault) => fault.what == Twice::ManualAtOnce,
             // Nobody writes the time of a line anew.
             FaultKind::DataLate(fault) => fault.skew == Length::ZERO,
+            // Whose days of before are two is not a matter of now.
+            FaultKind::DataRegimeShift(fault) => fault.what != Shift::NewInstances,
+            // What boots on a host would have to stand still as well.
+            FaultKind::ClockSuspend(_) => self.hosts.is_empty(),
             FaultKind::DataPoison(fault) => fault.what != Poisoned::FakeWakeUrl,
             FaultKind::AgentCrashRestart(_)
             | FaultKind::AgentCrashLoop(_)
@@ -164,8 +186,13 @@ impl Planned {
             | FaultKind::StoreHang(_)
             | FaultKind::StoreSlow(_)
             | FaultKind::StoreBusy(_)
+            | FaultKind::StoreRefuse(_)
+            | FaultKind::StoreCommitUnknown(_)
+            | FaultKind::AgentPause(_)
+            | FaultKind::ControllerPause(_)
+            | FaultKind::ClockDst(_)
             | FaultKind::DataGap(_) => true,
-            _ => self.is_of_world() || self.is_weather() || self.is_muddle(),
+            _ => self.is_of_world() || self.is_weather() || self.is_muddle() || self.is_of_clock(),
         }
     }
 }

@@ -5,6 +5,7 @@ pub mod corpus;
 mod draw;
 pub mod fault;
 mod inject;
+mod night;
 pub mod node;
 pub mod outcome;
 mod person;

@@ -7,7 +7,10 @@ use rand::{RngExt, rngs::StdRng};
 use serde::{Deserialize, Serialize};
 
 use super::{Planned, draw};
-use crate::world::{BackgroundSpec, boot::BootSpec, stream};
+use crate::{
+    experiment::catalogue::FaultKind,
+    world::{BackgroundSpec, boot::BootSpec, stream},
+};
 
 /// Hours in which people come to work.
 const START_HOURS: std::ops::RangeInclusive<u32> = 7..=9;
@@ -53,6 +56,9 @@ pub struct Plan {
     /// People who ask for an instance, in order.
     pub asks: Vec<Ask>,
     pub faults: Vec<Planned>,
+    /// What has to be so before anything begins, for the sake of faults that are added while it is played.
+    #[serde(skip)]
+    pub foreseen: Vec<FaultKind>,
 }
 
 /// Somebody asks the controller for an instance, whether it is asleep or not.
@@ -91,7 +97,13 @@ impl Plan {
             played_s: PLAYED_S,
             asks,
             faults: Vec::new(),
+            foreseen: Vec::new(),
         }
+    }
+
+    /// Everything that may happen in it.
+    pub(super) fn whats(&self) -> impl Iterator<Item = &FaultKind> {
+        self.faults.iter().map(|planned| &planned.what).chain(&self.foreseen)
     }
 
     /// The same hours, and a random subset of all faults, of random strength, at random times.

@@ -373,7 +373,13 @@ impl Play {
         if planned.is_of_world() {
             return;
         }
-        let value = json!({"kind": planned.kind()});
+        let mut value = json!({"kind": planned.kind()});
+        if function == Function::FaultOff {
+            value["hits"] = json!(self.counted(place).hits);
+        }
+        if let Some(night) = self.stage.night.as_ref().filter(|_| planned.is_of_before()) {
+            value["changes_at_ms"] = json!(night.changes_at.as_millisecond());
+        }
         let tell = |host: Option<usize>| {
             let key = Key { host: host.map(|host| host_id(host).to_string()), ..Key::default() };
             self.stage.recorder.record(Entry::new("world", Kind::Ok, function, key).value(value.clone()));

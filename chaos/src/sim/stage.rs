@@ -14,16 +14,19 @@ use reveille_controller::{
     config::WakeConfig,
     throttle::ThrottleRule,
 };
-use reveille_proto::{clock::Clock, waits::Waits};
+use reveille_proto::{
+    clock::{Clock, Hands},
+    waits::Waits,
+};
 use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{Plan, Planned, inject::StoreGate, node::Node};
+use super::{Plan, inject::StoreGate, night::Night, node::Node};
 use crate::{
     experiment::catalogue::FaultKind,
     history::{Entry, Function, Header, Key, Kind, Recorder},
-    net::{Exchange, InProcess, Ways},
+    net::{Exchange, Flow, InProcess, Ways},
     play::{
         PlaySpec,
         agents::{self, Reach},
@@ -71,6 +74,11 @@ pub(super) struct Stage {
     pub(super) starts_at: Timestamp,
     /// On the controller's way to its database.
     pub(super) store: StoreGate,
+    /// What becomes of the clocks of machines, and of who runs on them.
+    pub(super) controller_hands: Hands,
+    pub(super) agent_hands: Vec<Hands>,
+    /// It is played in the night in which clocks are changed.
+    pub(super) night: Option<Night>,
     /// Lines that are missing in the log of the days before.
     pub(super) withheld_lines: u64,
     /// Second agents of hosts.
@@ -113,19 +121,25 @@ fn play_spec(plan: &Plan) -> PlaySpec {
 
 /// How much of the log of the days before is missing.
 fn missing_s(plan: &Plan) -> i64 {
-    let missing_s = |planned: &Planned| match &planned.what {
+    let missing_s = |what: &FaultKind| match what {
         FaultKind::DataGap(fault) => (fault.missing.as_ms() / 1_000) as i64,
         _ => 0,
     };
-    plan.faults.iter().map(missing_s).max().unwrap_or(0)
+    plan.whats().map(missing_s).max().unwrap_or(0)
 }
 
 impl Stage {
     /// Writes the log of the days before, and starts everything.
     pub(super) async fn set(plan: &Plan, dir: &Path, waits: Waits) -> anyhow::Result<Self> {
-        let spec = play_spec(plan);
-        let hours = SignedDuration::from_hours(plan.start_hour.into());
-        let starts_at = spec.world.starts_at()? + hours;
+        let mut spec = play_spec(plan);
+        let night = Night::of(plan)?;
+        let starts_at = match &night {
+            None => spec.world.starts_at()? + SignedDuration::from_hours(plan.start_hour.into()),
+            Some(night) => {
+                (spec.world.start, spec.world.zone) = (night.monday, night.zone.clone());
+                night.starts_at
+            }
+        };
         let mut world = World::new(spec.world.clone())?;
         let access_log = dir.join("access.log");
         let mut log = AccessLog::create(&access_log)?;
@@ -154,11 +168,20 @@ impl Stage {
         let seen = (recorder.clone(), switch.clone());
         let link = Tap::open(&ways, CONTROLLER, seen, world_stop.clone()).await?;
         let data_dir = dir.join(CONTROLLER);
-        let reach = Reach { link, token_file: data_dir.join("agent.token"), endpoints: ENDPOINTS.to_owned() };
+        let portal_token_file = dir.join("portal.token");
+        live.enter().token.keep_in(portal_token_file.clone()).context("failed to write the portal's token")?;
+        let reach = Reach {
+            link,
+            token_file: data_dir.join("agent.token"),
+            endpoints: ENDPOINTS.to_owned(),
+            portal_token_file: Some(portal_token_file),
+        };
         let log = tokio::spawn(log.keep(live.clone(), world_stop.clone()));
         let dir = dir.to_owned();
         let store = StoreGate::default();
-        let started = start_controller(&spec, &dir, &live, &exchange, (&waits, &store)).await?;
+        let controller_hands = Hands::default();
+        let own = (&waits, &store, &controller_hands);
+        let started = start_controller(&spec, &dir, &live, &exchange, own).await?;
         let control = Control::over(ways.channel(WATCH, CONTROLLER)?, &data_dir)?;
         let watch = Watch::new(control, recorder.clone());
         let mut stage = Self {
@@ -173,6 +196,9 @@ impl Stage {
             agents: Vec::new(),
             starts_at,
             store,
+            controller_hands,
+            agent_hands: (0..plan.hosts).map(|_| Hands::default()).collect(),
+            night,
             withheld_lines,
             copies: BTreeMap::new(),
             waits,
@@ -191,6 +217,8 @@ impl Stage {
     pub(super) async fn controller_dies(&mut self) {
         let Some(controller) = self.controller.take() else { return };
         controller.crash().await;
+        // Even where it stood still: who is started again does not.
+        self.controller_stands_still(false);
         for caller in [TAP, WATCH] {
             self.exchange.cut(caller);
         }
@@ -201,17 +229,28 @@ impl Stage {
     pub(super) async fn controller_starts(&mut self) -> anyhow::Result<()> {
         if self.controller.is_none() {
             self.note_node(Function::Restart, CONTROLLER);
-            let ways = (&self.waits, &self.store);
-            let started = start_controller(&self.spec, &self.dir, &self.live, &self.exchange, ways);
+            let own = (&self.waits, &self.store, &self.controller_hands);
+            let started = start_controller(&self.spec, &self.dir, &self.live, &self.exchange, own);
             self.controller = Some(started.await?);
         }
         Ok(())
+    }
+
+    /// The controller stops in the middle of what it does, or goes on as if nothing had been.
+    pub(super) fn controller_stands_still(&self, stands_still: bool) {
+        if stands_still { self.controller_hands.hold() } else { self.controller_hands.release() }
+        self.store.stand_still(stands_still);
+        let flow = if stands_still { Flow::HELD } else { Flow::default() };
+        for caller in [TAP, WATCH] {
+            self.exchange.change(caller, |weather| (weather.there, weather.back) = (flow, flow));
+        }
     }
 
     /// The agent of a host dies.
     pub(super) async fn agent_dies(&mut self, host: usize) {
         let Some(agent) = self.agents[host].take() else { return };
         agent.crash().await;
+        self.agent_hands[host].release();
         self.exchange.cut(host_id(host).as_str());
         self.note_node(Function::Crash, &format!("agent-{}", host + 1));
     }
@@ -252,11 +291,15 @@ impl Stage {
         let load = Box::new(HostLoad::new(self.live.clone(), host));
         // A new start draws anew: the time is in it.
         let seed = self.spec.world.seed ^ self.live.clock().now().as_second() as u64 ^ (host as u64) << 48;
+        // A copy runs on a machine of its own.
+        let hands = if suffix.is_empty() { self.agent_hands[host].clone() } else { Hands::default() };
+        let clock = self.live.clock().with(hands);
+        let endpoints = InProcess::new(router(self.live.clone())).called_by(clock.clone());
         let seams = AgentSeams {
             waits: self.waits.clone(),
             dial: Ways::Within(self.exchange.clone()).dial(&format!("{}{suffix}", host_id(host))),
-            carrier: Some(std::sync::Arc::new(InProcess::new(router(self.live.clone())))),
-            ..AgentSeams::new(self.live.clock().clone(), load, seed)
+            carrier: Some(std::sync::Arc::new(endpoints)),
+            ..AgentSeams::new(clock, load, seed)
         };
         let agent = Agent::build(config, seams).await.context("failed to start an agent")?;
         Ok(Node::start(|stop| async move { agent.run(stop).await.context("an agent failed") }))
@@ -287,12 +330,12 @@ async fn start_controller(
     dir: &Path,
     live: &Live,
     exchange: &Exchange,
-    (waits, store): (&Waits, &StoreGate),
+    (waits, store, hands): (&Waits, &StoreGate, &Hands),
 ) -> anyhow::Result<Node> {
     let config = controller::config(spec, &dir.join(CONTROLLER), &dir.join("access.log"));
-    let clock = live.clock().clone();
     // Wakes of a later start have ids of their own.
-    let seed = spec.world.seed ^ clock.now().as_second() as u64;
+    let seed = spec.world.seed ^ live.clock().now().as_second() as u64;
+    let clock = live.clock().with(hands.clone());
     let doors = Doors { http: exchange.listen(PAGES), grpc: exchange.listen(CONTROLLER) };
     let waits = waits.clone().behind(store.gate());
     let seams = Seams { waits, doors: Some(doors), ..Seams::new(clock, seed) };

@@ -1,4 +1,5 @@
-//! The sockets of the platform: the portal that wakes, each instance's own wake address, and the instance itself.
+//! The sockets of the platform: the portal that wakes and says how an instance is, each instance's own wake address, and the
+//! instance itself.
 //!
 //! Only Reveille calls here (simulated users live in the world), so whatever arrives is Reveille's doing, and it is this
 //! side of the socket that writes it into the history.
@@ -17,7 +18,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{CallEffect, Live, World, odd};
+use super::{CallEffect, Live, World, instances::State as Sleep, odd};
 use crate::{
     experiment::catalogue::{
         FaultKind,
@@ -47,6 +48,7 @@ pub async fn serve(live: Live, stop: CancellationToken) -> io::Result<SocketAddr
 pub fn router(live: Live) -> Router {
     Router::new()
         .route("/portal/{instance}/wake", post(portal_wake))
+        .route("/portal/{instance}/status", get(portal_status))
         .route("/i/{instance}/wake", post(instance_wake))
         .route("/i/{instance}/", get(instance_page))
         .with_state(live)
@@ -93,6 +95,10 @@ fn wake(live: &Live, through: Endpoint, instance: &str, caller: Caller, headers:
         }
         world.note(note(Function::FaultHit, Kind::Fail).value(value).cause(call));
     };
+    if let Some(response) = refused(&mut world, through, headers, (host, index)) {
+        hit(&world, endpoint::AuthExpired::INFO.name, &response);
+        return response;
+    }
     for kind in WITHOUT_EFFECT {
         let met = world.faults.meets_call(kind, through, host, index);
         if let Some(response) = met.and_then(without_effect) {
@@ -101,7 +107,10 @@ fn wake(live: &Live, through: Endpoint, instance: &str, caller: Caller, headers:
         }
     }
     let effect = world.call(through, index);
-    let value = json!({"booted": effect == CallEffect::Boots, "endpoint": node});
+    let mut value = json!({"booted": effect == CallEffect::Boots, "endpoint": node});
+    if through == Endpoint::PortalApi && world.token.is_new() {
+        value["new_token"] = json!(true);
+    }
     world.note(note(Function::EndpointEffect, Kind::Ok).value(value).cause(call));
     let (status, state) = match effect {
         CallEffect::Boots => (StatusCode::ACCEPTED, "booting"),
@@ -160,6 +169,61 @@ fn without_effect(fault: &FaultKind) -> Option<Response> {
         }
         _ => return None,
     })
+}
+
+/// What a call gets whose token is of yesterday, while that fault is on.
+fn refused(
+    world: &mut World,
+    through: Endpoint,
+    headers: &HeaderMap,
+    (host, index): (usize, usize),
+) -> Option<Response> {
+    let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    if world.token.takes(authorization) {
+        return None;
+    }
+    let expired = endpoint::AuthExpired::INFO.name;
+    let met = world.faults.meets_call(expired, through, host, index).cloned();
+    let Some(FaultKind::EndpointAuthExpired(fault)) = met else { return None };
+    if fault.rotates
+        && let Err(error) = world.token.hand_out()
+    {
+        tracing::error!(%error, "the new token could not be written");
+    }
+    let status = match fault.status {
+        endpoint::Refusal::Unauthorized => StatusCode::UNAUTHORIZED,
+        endpoint::Refusal::Forbidden => StatusCode::FORBIDDEN,
+    };
+    Some(status.into_response())
+}
+
+/// The portal's word on an instance.
+async fn portal_status(State(live): State<Live>, Path(instance): Path<String>) -> Response {
+    let mut world = live.enter();
+    let Some(index) = world.index_of(&instance) else { return StatusCode::NOT_FOUND.into_response() };
+    let host = world.instance(index).host;
+    let truth = match world.instance(index).state {
+        Sleep::Serving { .. } => "awake",
+        Sleep::Booting { .. } => "starting",
+        Sleep::Asleep => "asleep",
+    };
+    let word = lied(&mut world, truth, (host, index));
+    if let Some(word) = word {
+        let value = json!({"kind": endpoint::Disagreement::INFO.name, "says": word, "truth": truth});
+        world.note(Entry::new("portal", Kind::Info, Function::FaultHit, key(&world, index)).value(value));
+    }
+    Json(json!({"state": word.unwrap_or(truth)})).into_response()
+}
+
+/// What the portal says against the truth, while that fault is on.
+fn lied(world: &mut World, truth: &str, (host, index): (usize, usize)) -> Option<&'static str> {
+    let (disagreement, is_awake) = (endpoint::Disagreement::INFO.name, truth != "asleep");
+    let says_awake = |fault: &FaultKind| match fault {
+        FaultKind::EndpointDisagreement(fault) => fault.portal_says == endpoint::Says::Awake,
+        _ => is_awake,
+    };
+    let word = world.faults.meets_if(disagreement, host, index, |fault| says_awake(fault) != is_awake);
+    word.then_some(if is_awake { "asleep" } else { "awake" })
 }
 
 fn withheld(what: Withheld) -> Response {
@@ -274,6 +338,54 @@ mod tests {
         assert_eq!(effects[0].k.window, effects[1].k.window);
         assert_eq!(effects[0].k.idem.as_deref(), Some("k1"));
         assert_eq!(effects[0].k.wake.as_deref(), Some("w1"));
+    }
+
+    #[tokio::test]
+    async fn the_portal_says_how_an_instance_is_and_lies_while_that_fault_is_on() {
+        let stage = stage(0.0).await;
+        let says = async || stage.get("/portal/dev001/status").await.1;
+        assert_eq!(says().await, r#"{"state":"asleep"}"#);
+        let lie = |portal_says| {
+            let what = FaultKind::EndpointDisagreement(endpoint::Disagreement { portal_says });
+            let mut bite = Bite::new(Span::new(0, i64::MAX), what, stream(1, 1));
+            bite.span.follow(0);
+            stage.live.enter().faults.put(7, bite);
+        };
+        lie(endpoint::Says::Asleep);
+        assert_eq!(says().await, r#"{"state":"asleep"}"#, "it is");
+        lie(endpoint::Says::Awake);
+        assert_eq!(says().await, r#"{"state":"awake"}"#);
+        assert_eq!(stage.live.enter().faults.proof(7).map(|proof| proof.hits), Some(1));
+        let told = stage.history(Function::FaultHit);
+        assert_eq!((told.len(), told[0].text("truth")), (1, Some("asleep")));
+    }
+
+    #[tokio::test]
+    async fn an_expired_token_is_refused_and_handed_out_anew() {
+        let stage = stage(0.0).await;
+        let file = stage.dir.path().join("portal.token");
+        stage.live.enter().token.keep_in(file.clone()).expect("written");
+        let call = async |instance: &str| {
+            let token = std::fs::read_to_string(&file).expect("readable");
+            let url = format!("{}/portal/{instance}/wake", stage.base);
+            let request = stage.client.post(url).header(header::AUTHORIZATION, token.trim_end());
+            request.send().await.expect("answered").status()
+        };
+        assert_eq!(call("dev001").await, StatusCode::ACCEPTED);
+        let what = FaultKind::EndpointAuthExpired(endpoint::AuthExpired::default());
+        let mut bite = Bite::new(Span::new(0, i64::MAX), what, stream(1, 1));
+        bite.span.follow(0);
+        {
+            let mut world = stage.live.enter();
+            world.faults.put(7, bite);
+            world.token.expire();
+        }
+        assert_eq!(call("dev002").await, StatusCode::UNAUTHORIZED);
+        assert_eq!(call("dev002").await, StatusCode::ACCEPTED, "the new one is where it looks");
+        assert_eq!(stage.live.enter().faults.proof(7).map(|proof| proof.hits), Some(1));
+        let effects = stage.history(Function::EndpointEffect);
+        let with_new: Vec<_> = effects.iter().map(|effect| effect.flag("new_token")).collect();
+        assert_eq!(with_new, [None, Some(true)]);
     }
 
     #[tokio::test]

@@ -20,6 +20,7 @@ pub mod presence;
 pub mod spec;
 pub mod state;
 pub mod switch;
+pub mod token;
 pub mod users;
 
 pub use access_log::AccessLog;

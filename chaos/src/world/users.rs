@@ -23,13 +23,15 @@ pub enum Presence {
 #[derive(Debug)]
 pub struct User {
     stays: Vec<Stay>,
+    /// What they would be, had nobody changed their ways; empty where nobody has.
+    own: Vec<Stay>,
     next: usize,
     pub presence: Presence,
 }
 
 impl User {
     pub fn new(stays: Vec<Stay>) -> Self {
-        Self { stays, next: 0, presence: Presence::Away }
+        Self { stays, own: Vec::new(), next: 0, presence: Presence::Away }
     }
 
     /// The stay that comes next, and forgets those which began before `now_s`.
@@ -38,6 +40,29 @@ impl User {
             self.next += 1;
         }
         self.stays.get(self.next).copied()
+    }
+
+    /// Stays from `now_s` on become others, in order of arrival; gives those.
+    pub fn change(&mut self, now_s: i64, changed: impl FnMut(Stay) -> Option<Stay>) -> &[Stay] {
+        self.change_back(now_s);
+        self.own.clone_from(&self.stays);
+        let first = self.stays.partition_point(|stay| stay.arrive_s < now_s);
+        let mut others: Vec<Stay> = self.stays.drain(first..).filter_map(changed).collect();
+        others.retain(|stay| stay.arrive_s >= now_s);
+        others.sort_unstable_by_key(|stay| stay.arrive_s);
+        self.stays.extend(others);
+        self.next = self.next.min(first);
+        &self.stays[first..]
+    }
+
+    /// From `now_s` on stays are what they would have been. Says whether they were others.
+    pub fn change_back(&mut self, now_s: i64) -> bool {
+        let has_changed = !self.own.is_empty();
+        if has_changed {
+            self.stays = std::mem::take(&mut self.own);
+            self.next = self.stays.partition_point(|stay| stay.arrive_s < now_s);
+        }
+        has_changed
     }
 
     /// When the stay that began last was meant to end.
@@ -119,6 +144,18 @@ mod tests {
         let days = [day, day.tomorrow().expect("in range")];
         assert!((record.asked_per_day(days.into_iter()) - 1.0).abs() < 1e-9);
         assert!(record.asked_per_day(std::iter::empty()).abs() < 1e-9);
+    }
+
+    #[test]
+    fn who_changes_comes_at_other_times_and_then_as_before() {
+        let stay = |arrive_s| Stay { arrive_s, depart_s: arrive_s + 60 };
+        let mut user = User::new(vec![stay(10), stay(100), stay(200)]);
+        let later = |one: Stay| (one.arrive_s < 200).then(|| stay(one.arrive_s + 500));
+        assert_eq!(user.change(50, later), [stay(600)]);
+        assert_eq!(user.next_stay(50), Some(stay(600)));
+        user.change_back(150);
+        assert_eq!(user.next_stay(150), Some(stay(200)));
+        assert!(user.change(150, |_| None).is_empty());
     }
 
     #[test]

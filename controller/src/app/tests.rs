@@ -31,6 +31,7 @@ mod cut;
 mod needs;
 mod notify;
 mod several;
+mod unsure;
 mod world;
 
 #[tokio::test]

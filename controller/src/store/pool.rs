@@ -103,7 +103,7 @@ impl Pool {
         let mut given_up = self.given_up.subscribe();
         tokio::select! {
             biased;
-            () = self.waits.turn(asked) => {}
+            turn = self.waits.turn(asked) => turn?,
             _ = given_up.changed() => return Err(no_answer()),
         }
         let answered = async {
@@ -113,7 +113,11 @@ impl Pool {
                 _ = given_up.changed() => Err(no_answer()),
             }
         };
-        self.waits.until(answered).await
+        let done = self.waits.until(answered).await?;
+        if asked == Asked::Transaction {
+            self.waits.turn(Asked::Answer).await?;
+        }
+        Ok(done)
     }
 
     /// Closes every connection.

@@ -59,6 +59,17 @@ impl Store {
         Ok(())
     }
 
+    /// These wakes, but for those that are not there.
+    pub async fn wakes_of(&self, ids: &[WakeId]) -> Result<Vec<Wake>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM wakes WHERE wake_id IN {}", rows::ids(self.backend));
+        let rows = sqlx::query_as::<_, Row>(sqlx::AssertSqlSafe(sql))
+            .bind(rows::ids_json(ids.iter()))
+            .fetch_all(&self.pool)
+            .await
+            .during("read some wakes")?;
+        Ok(readable(rows))
+    }
+
     /// The host each of these wakes was sent to last; those that were sent nowhere, or are not there, are left out.
     pub async fn wake_hosts(&self, ids: &[WakeId]) -> Result<BTreeMap<WakeId, HostId>, StoreError> {
         let sql = format!(

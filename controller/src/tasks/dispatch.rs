@@ -15,6 +15,7 @@ use super::{
     choice::{Choice, Chooser, Chosen},
     mirror::heard_of,
     perform,
+    unsure::{Doubt, Unsure},
 };
 use crate::{
     app::Shared,
@@ -43,12 +44,14 @@ pub struct Dispatch {
     /// By which they were.
     policy: Arc<Policy>,
     retries: RetryBudget,
+    unsure: Unsure,
 }
 
 impl Dispatch {
     pub fn new(shared: Shared) -> Self {
         let policy = shared.policy();
-        Self { shared, denied: BTreeMap::new(), policy, retries: RetryBudget::default() }
+        let (denied, retries, unsure) = (BTreeMap::new(), RetryBudget::default(), Unsure::default());
+        Self { shared, denied, policy, retries, unsure }
     }
 
     /// The hosts that have a wake to be started and may start one for all that is known.
@@ -114,6 +117,7 @@ impl Dispatch {
 #[derive(Debug)]
 struct Commits {
     under_way: JoinSet<Result<u32, StoreError>>,
+    unsure: Unsure,
     sent: u32,
 }
 
@@ -125,8 +129,8 @@ impl Commits {
             made = made.and(self.end_one().await);
         }
         if !chosen.is_empty() {
-            let shared = shared.clone();
-            self.under_way.spawn(async move { commit(&shared, chosen).await });
+            let (shared, unsure) = (shared.clone(), self.unsure.clone());
+            self.under_way.spawn(async move { commit(&shared, &unsure, chosen).await });
         }
         made
     }
@@ -150,8 +154,9 @@ impl Commits {
 
 /// Commits what was chosen in one go, then sends it.
 ///
-/// A move is lost where somebody else moved the wake first, or holds the host's session by now.
-async fn commit(shared: &Shared, chosen: Vec<Chosen>) -> Result<u32, StoreError> {
+/// A move is lost where somebody else moved the wake first, or holds the host's session by now. Where the store gives no
+/// answer, nobody knows, and whoever comes next looks.
+async fn commit(shared: &Shared, unsure: &Unsure, chosen: Vec<Chosen>) -> Result<u32, StoreError> {
     let rule = shared.config.wake.retry_rule();
     let (mut moves, mut effects, mut stepped) = (Vec::new(), Vec::new(), Vec::new());
     for one in chosen {
@@ -170,8 +175,20 @@ async fn commit(shared: &Shared, chosen: Vec<Chosen>) -> Result<u32, StoreError>
     }
     let epochs = stepped.iter().map(|one| (one.host.clone(), one.epoch)).collect();
     let sessions = Sessions { controller: shared.controller.clone(), epochs };
-    let moved = shared.store.wakes_move(&moves, Some(&sessions)).await;
-    let moved = moved.inspect_err(|_| stepped.iter().for_each(|one| take_back(shared, one)))?;
+    let moved = match shared.store.wakes_move(&moves, Some(&sessions)).await {
+        Ok(moved) => moved,
+        Err(error) => {
+            if error.is_without_answer() && !planted!("unanswered-commit-taken-for-none") {
+                let steps = stepped.into_iter().zip(&moves).zip(effects);
+                unsure.put(steps.map(|((one, moved), effects)| {
+                    Doubt { one, attempt: moved.after.last_attempt, effects }
+                }));
+            } else {
+                stepped.iter().for_each(|one| take_back(shared, one));
+            }
+            return Err(error);
+        }
+    };
     let mut sent = 0;
     for ((one, moved), effects) in stepped.iter().zip(moved).zip(&effects) {
         let Moved::Done(wake) = moved else {
@@ -230,8 +247,9 @@ impl Task for Dispatch {
             // What runs is not known yet either; `mirror` signals when it is.
             return Ok(String::new());
         }
+        let found = self.unsure.look(&self.shared, take_back).await?;
         heard_of(&self.shared).await?;
-        let mut commits = Commits { under_way: JoinSet::new(), sent: 0 };
+        let mut commits = Commits { under_way: JoinSet::new(), unsure: self.unsure.clone(), sent: found };
         let drained = self.drain(&mut commits).await;
         // What is under way is brought to its end whatever happened: a commit without its commands would be half a one.
         let sent = commits.end().await;

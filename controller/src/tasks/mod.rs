@@ -35,6 +35,7 @@ mod prune;
 mod run;
 mod score;
 mod settle;
+mod unsure;
 mod weights;
 
 pub use certificates::Certificates;

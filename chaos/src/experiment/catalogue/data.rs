@@ -78,7 +78,7 @@ faults! {
 
     /// People change their ways.
     RegimeShift = "data.regime_shift",
-    modes: EVERYWHERE, targets: [Feed, Instance], hit: "a visit after the change",
+    modes: EVERYWHERE, targets: [Feed, Instance], hit: "somebody who did not come at the usual time",
     {
         /// How.
         what: Shift = Shift::OtherHours, in ();

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Order, world};
 use crate::{
-    experiment::{file::Experiment, plan},
+    experiment::{catalogue::FaultKind, file::Experiment, plan},
     metric::measure,
     sim::{
         Plan,
@@ -258,7 +258,10 @@ impl Harness {
 
     /// The same installation and the same people, without a fault: what the run is compared with.
     pub(super) fn control_plan(&self) -> Plan {
-        Plan { asks: self.asks.clone(), played_s: self.play.now_s(), ..self.plan.clone() }
+        // In the same night, with the whole log.
+        let is_kept = |what: &&FaultKind| matches!(what, FaultKind::ClockDst(_));
+        let foreseen = self.plan.foreseen.iter().filter(is_kept).cloned().collect();
+        Plan { asks: self.asks.clone(), played_s: self.play.now_s(), foreseen, ..self.plan.clone() }
     }
 
     /// Ends everything and takes the installation down; when what was on, and what did not recover.

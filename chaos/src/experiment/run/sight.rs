@@ -28,6 +28,8 @@ struct Story<'a> {
     /// Forecasts that wait for their start: their hosts, and when they are due.
     forecast: BTreeMap<&'a str, (&'a str, f64)>,
     began_ms: f64,
+    /// When clocks are changed.
+    changes_at_ms: Option<f64>,
 }
 
 fn all(events: &[Event]) -> BTreeMap<&'static str, u64> {
@@ -41,11 +43,12 @@ fn all(events: &[Event]) -> BTreeMap<&'static str, u64> {
     seen
 }
 
+const HOUR_MS: f64 = 3_600_000.0;
 /// A wake that nobody asked for.
 const FORECAST: &str = "REASON_FORECAST";
 
 /// Those that can be told.
-const TOLD: [&str; 26] = [
+const TOLD: [&str; 31] = [
     "slot_queue_nonempty",
     "cpu_gate_closed",
     "stale_gate_closed",
@@ -72,6 +75,11 @@ const TOLD: [&str; 26] = [
     "retry_after_honoured",
     "manual_overtook_forecast",
     "lever_released_with_queue",
+    "store_failed",
+    "commit_unknown",
+    "clock_went_back",
+    "token_refreshed",
+    "window_in_switch_hour",
 ];
 
 impl<'a> Story<'a> {
@@ -121,6 +129,7 @@ impl<'a> Story<'a> {
                 let until_s = self.told_to_wait.remove(&(instance, event.node.as_str()));
                 show("retry_after_honoured", until_s.is_some_and(|until_s| event.t_s() >= until_s));
             }
+            Function::EndpointEffect => show("token_refreshed", event.flag("new_token") == Some(true)),
             Function::Terminal => {
                 self.running.remove(wake);
                 self.waiting.remove(wake);
@@ -148,7 +157,17 @@ impl<'a> Story<'a> {
                     matches!(kind, Some("endpoint.lost_response" | "endpoint.half_open")),
                 );
             }
-            Function::FaultOn => show("wake_in_flight_at_fault", !self.running.is_empty()),
+            Function::FaultOn => {
+                show("wake_in_flight_at_fault", !self.running.is_empty());
+                self.changes_at_ms = self.changes_at_ms.or(event.number("changes_at_ms"));
+            }
+            Function::FaultOff if event.number("hits").is_some_and(|hits| hits > 0.0) => {
+                let kind = event.text("kind");
+                show("store_failed", matches!(kind, Some("store.refuse" | "store.hang")));
+                show("commit_unknown", kind == Some("store.commit_unknown"));
+                // Either when it was moved, or now.
+                show("clock_went_back", kind == Some("clock.jump"));
+            }
             Function::Restart => return self.shows_of_restart(event),
             Function::LeaseLost => drop(self.lost.insert(host)),
             Function::LeaseAcquire => show("session_rebuilt", self.lost.remove(host)),
@@ -159,6 +178,8 @@ impl<'a> Story<'a> {
                 }
             }
             Function::Due => {
+                let away_ms = event.number("due_at_ms").zip(self.changes_at_ms).map(|(due, at)| due - at);
+                show("window_in_switch_hour", away_ms.is_some_and(|away_ms| away_ms.abs() <= HOUR_MS));
                 self.asked.insert(wake);
                 self.waiting.insert(wake);
                 if event.text("reason") == Some(FORECAST) {

@@ -45,6 +45,7 @@ pub(super) fn of(experiment: &Experiment, seed: u64) -> Result<Plan, String> {
         played_s: begins_s + seconds(ours.sim.horizon),
         asks: Vec::new(),
         faults: Vec::new(),
+        foreseen: ours.faults.iter().filter_map(|fault| fault.what().ok()).collect(),
         ..Plan::calm(seed)
     };
     if controller.replicas > 1 {

@@ -85,8 +85,12 @@ fn met(play: &Play, host: usize, how: Meeting) -> u64 {
 }
 
 /// What all faults of a host's link that are on come to together: the worst of each kind in each direction.
-fn make(play: &Play, host: usize) {
+pub(super) fn make(play: &Play, host: usize) {
     let mut now = Weather::default();
+    if play.stage.agent_hands[host].is_held() {
+        // Who stands still neither hears nor says anything.
+        on_ways(&mut now, Ways::Both, |flow| flow.is_held = true);
+    }
     for planned in play.on_now().filter(|planned| planned.hits_host(host)) {
         match &planned.what {
             FaultKind::LinkPartition(_) => on_ways(&mut now, Ways::Both, |flow| flow.is_held = true),

@@ -1,5 +1,6 @@
 //! What each fault does to a simulated installation when it begins, while it is on and when it is over: a file per layer.
 
+mod clock;
 mod feed;
 mod line;
 mod load;
@@ -44,6 +45,10 @@ pub(super) async fn on(play: &mut Play, place: usize) -> anyhow::Result<Option<u
         line::muddles(play, place);
         return Ok(None);
     }
+    if planned.is_of_clock() {
+        clock::on(play, place);
+        return Ok(None);
+    }
     Ok(match play.what(place) {
         FaultKind::AgentCrashRestart(fault) => Some(node::agents_die(play, place, fault.down).await),
         FaultKind::AgentTwin(_) => {
@@ -60,8 +65,19 @@ pub(super) async fn on(play: &mut Play, place: usize) -> anyhow::Result<Option<u
             follow(play).await;
             None
         }
-        FaultKind::StoreHang(_) | FaultKind::StoreSlow(_) => {
+        FaultKind::StoreHang(_)
+        | FaultKind::StoreSlow(_)
+        | FaultKind::StoreRefuse(_)
+        | FaultKind::StoreCommitUnknown(_) => {
             store::turns(play, place);
+            None
+        }
+        FaultKind::AgentPause(_) => {
+            node::agents_stop(play, place);
+            None
+        }
+        FaultKind::ControllerPause(_) | FaultKind::ClockSuspend(_) => {
+            node::controller_stops(play, place);
             None
         }
         FaultKind::LinkStaleCommand(_) => {
@@ -72,6 +88,8 @@ pub(super) async fn on(play: &mut Play, place: usize) -> anyhow::Result<Option<u
             feed::gap(play, place);
             None
         }
+        // It is so from the beginning.
+        FaultKind::ClockDst(_) => None,
         // What it does again and again it does from the beginning.
         _ => step(play, place).await?,
     })
@@ -118,6 +136,10 @@ pub(super) async fn off(play: &mut Play, place: usize) -> anyhow::Result<()> {
         line::sorts(play, place);
         return Ok(());
     }
+    if planned.is_of_clock() {
+        clock::off(play, place);
+        return Ok(());
+    }
     match play.what(place) {
         FaultKind::AgentCrashRestart(_) | FaultKind::AgentCrashLoop(_) => {
             node::agents_start(play, place).await?;
@@ -130,9 +152,13 @@ pub(super) async fn off(play: &mut Play, place: usize) -> anyhow::Result<()> {
         FaultKind::ControllerConfigChange(_) | FaultKind::OperatorKillSwitch(_) => {
             follow(play).await;
         }
-        FaultKind::StoreHang(_) | FaultKind::StoreSlow(_) | FaultKind::StoreBusy(_) => {
-            store::clears(play, place);
-        }
+        FaultKind::AgentPause(_) => node::agents_go_on(play, place),
+        FaultKind::ControllerPause(_) | FaultKind::ClockSuspend(_) => node::controller_goes_on(play),
+        FaultKind::StoreHang(_)
+        | FaultKind::StoreSlow(_)
+        | FaultKind::StoreBusy(_)
+        | FaultKind::StoreRefuse(_)
+        | FaultKind::StoreCommitUnknown(_) => store::clears(play, place),
         _ => {}
     }
     Ok(())
@@ -150,11 +176,17 @@ pub(super) fn hits(play: &Play, place: usize) -> Hits {
     if planned.is_muddle() {
         return line::muddled(play, place);
     }
+    if planned.is_of_clock() {
+        return clock::hits(play, place);
+    }
     match &planned.what {
         FaultKind::AgentTwin(_) => node::copies_hits(play, place),
-        FaultKind::StoreHang(_) | FaultKind::StoreSlow(_) | FaultKind::StoreBusy(_) => {
-            store::hits(play, place)
-        }
+        FaultKind::ClockDst(_) if play.is_on(place) => clock::near_the_change(play),
+        FaultKind::StoreHang(_)
+        | FaultKind::StoreSlow(_)
+        | FaultKind::StoreBusy(_)
+        | FaultKind::StoreRefuse(_)
+        | FaultKind::StoreCommitUnknown(_) => store::hits(play, place),
         _ => play.counted(place),
     }
 }

@@ -1,17 +1,65 @@
-//! Controllers and agents that die where they stand, hosts that vanish, and agents that are there twice.
+//! Controllers and agents that die where they stand or stand still, hosts that vanish, and agents that are there twice.
 
 use rand::RngExt as _;
 
-use super::{super::play::Play, Hits};
+use super::{super::play::Play, Hits, line};
 use crate::experiment::catalogue::{Between, FaultKind};
 
 /// Gives after how many seconds they are started again.
 pub(super) async fn agents_die(play: &mut Play, place: usize, down: Between) -> u32 {
     for host in play.hosts_of(place) {
         play.count(place, play.stage.agents[host].is_some());
-        play.stage.agent_dies(host).await;
+        agent_dies(play, host).await;
     }
     drawn_s(play, place, down)
+}
+
+async fn agent_dies(play: &mut Play, host: usize) {
+    play.stage.agent_dies(host).await;
+    // Whoever stood still is dead, and does not hold its lines any more.
+    line::make(play, host);
+}
+
+/// They stop in the middle of what they do.
+pub(super) fn agents_stop(play: &mut Play, place: usize) {
+    for host in play.hosts_of(place) {
+        let is_there = play.stage.agents[host].is_some();
+        play.count(place, is_there);
+        if is_there {
+            play.stage.agent_hands[host].hold();
+            line::make(play, host);
+        }
+    }
+}
+
+/// And go on as if nothing had been, but for those that another fault stops.
+pub(super) fn agents_go_on(play: &mut Play, place: usize) {
+    for host in play.hosts_of(place) {
+        let is_stopped = play
+            .on_now()
+            .any(|planned| matches!(planned.what, FaultKind::AgentPause(_)) && planned.hits_host(host));
+        if !is_stopped {
+            play.stage.agent_hands[host].release();
+            line::make(play, host);
+        }
+    }
+}
+
+pub(super) fn controller_stops(play: &mut Play, place: usize) {
+    let is_there = play.stage.controller.is_some();
+    play.count(place, is_there);
+    if is_there {
+        play.stage.controller_stands_still(true);
+    }
+}
+
+pub(super) fn controller_goes_on(play: &Play) {
+    let is_stopped = play
+        .on_now()
+        .any(|planned| matches!(planned.what, FaultKind::ControllerPause(_) | FaultKind::ClockSuspend(_)));
+    if !is_stopped {
+        play.stage.controller_stands_still(false);
+    }
 }
 
 pub(super) async fn agents_start(play: &mut Play, place: usize) -> anyhow::Result<()> {
@@ -54,7 +102,7 @@ pub(super) async fn controller_turns(
 pub(super) async fn hosts_vanish(play: &mut Play, place: usize, comes_back_empty: bool) {
     for host in play.hosts_of(place) {
         play.count(place, true);
-        play.stage.agent_dies(host).await;
+        agent_dies(play, host).await;
         play.stage.live.enter().lose_host(host, comes_back_empty);
     }
 }

@@ -1,14 +1,17 @@
-//! A database that lets the controller wait: for its answers, for the lock to write, or for ever.
+//! A database that lets the controller wait: for its answers, for the lock to write, or for ever; that turns it away; or whose
+//! answers are lost.
 //!
 //! It is waited for at the controller's own seam, before a statement or a whole transaction is handed in, so that nobody holds
 //! a lock while time passes. What is on disk is never wrong.
 
 use std::{
     collections::BTreeSet,
+    io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use reveille_proto::waits::{Asked, Gate};
 use tokio::sync::Notify;
 
@@ -32,18 +35,49 @@ struct Shared {
 struct State {
     /// Whoever starts is let through: it would not be there to be met.
     is_starting: bool,
-    hangs: bool,
-    is_locked: bool,
-    delay: Duration,
+    /// The controller itself stands still.
+    stands_still: bool,
+    now: Now,
+    /// What decides which answers are lost; `None` before any could be.
+    rng: Option<StdRng>,
     held: u64,
     locked_out: u64,
     delayed: u64,
+    refused: u64,
+    lost: u64,
+}
+
+/// What all faults of the store that are on come to together.
+#[derive(Debug, Clone, Copy, Default)]
+struct Now {
+    hangs: bool,
+    is_locked: bool,
+    refuses: bool,
+    delay: Duration,
+    /// Share of the transactions whose answer is lost, 0-1.
+    lost: f64,
 }
 
 impl State {
-    fn holds(&self, asked: Asked) -> bool {
-        !self.is_starting && (self.hangs || self.is_locked && asked == Asked::Transaction)
+    fn now(&self) -> Now {
+        if self.is_starting { Now::default() } else { self.now }
     }
+
+    /// Whether an answer is lost now.
+    fn loses(&mut self) -> bool {
+        let share = self.now().lost;
+        let is_lost = share > 0.0 && self.rng.as_mut().is_some_and(|rng| rng.random_bool(share));
+        self.lost += u64::from(is_lost);
+        is_lost
+    }
+}
+
+fn no_connection() -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionRefused, "the database refuses connections")
+}
+
+fn no_answer() -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionReset, "the connection was lost before the answer")
 }
 
 impl StoreGate {
@@ -60,33 +94,49 @@ impl StoreGate {
         self.state().is_starting = is_starting;
     }
 
-    async fn pass(&self, asked: Asked) {
+    /// The controller stands still, or goes on.
+    pub(in super::super) fn stand_still(&self, stands_still: bool) {
+        self.change(|state| state.stands_still = stands_still);
+    }
+
+    async fn pass(&self, asked: Asked) -> io::Result<()> {
+        if asked == Asked::Answer {
+            return if self.state().loses() { Err(no_answer()) } else { Ok(()) };
+        }
         let mut is_counted = false;
         loop {
             // In the order in which they came, which a notification keeps.
             let changed = self.0.changed.notified();
             {
                 let mut state = self.state();
-                if !state.holds(asked) {
-                    break;
-                }
-                if !is_counted {
-                    let hangs = state.hangs;
-                    *if hangs { &mut state.held } else { &mut state.locked_out } += 1;
+                let now = state.now();
+                let is_locked = now.is_locked && asked == Asked::Transaction;
+                if !state.stands_still {
+                    if now.refuses {
+                        state.refused += 1;
+                        return Err(no_connection());
+                    }
+                    if !now.hangs && !is_locked {
+                        break;
+                    }
+                    if !is_counted {
+                        *if now.hangs { &mut state.held } else { &mut state.locked_out } += 1;
+                    }
+                    is_counted = true;
                 }
             }
-            is_counted = true;
             changed.await;
         }
         let delay = {
             let mut state = self.state();
-            let delay = if state.is_starting { Duration::ZERO } else { state.delay };
+            let delay = state.now().delay;
             state.delayed += u64::from(delay > Duration::ZERO);
             delay
         };
         if delay > Duration::ZERO {
             tokio::time::sleep(delay).await;
         }
+        Ok(())
     }
 
     fn change(&self, change: impl FnOnce(&mut State)) {
@@ -101,6 +151,10 @@ impl StoreGate {
 
 pub(super) fn turns(play: &mut Play, place: usize) {
     note_before(play, place);
+    if matches!(play.what(place), FaultKind::StoreCommitUnknown(_)) {
+        let rng = StdRng::seed_from_u64(play.rng(place).random());
+        play.stage.store.state().rng = Some(rng);
+    }
     make(play);
 }
 
@@ -144,22 +198,25 @@ fn met(play: &Play, place: usize) -> u64 {
     match play.what(place) {
         FaultKind::StoreHang(_) => state.held,
         FaultKind::StoreBusy(_) => state.locked_out,
+        FaultKind::StoreRefuse(_) => state.refused,
+        FaultKind::StoreCommitUnknown(_) => state.lost,
         _ => state.delayed,
     }
 }
 
-/// What all faults of the store that are on come to together.
+/// Has the controller meet what is on now.
 fn make(play: &Play) {
-    let (mut hangs, mut delay) = (false, Duration::ZERO);
+    let mut now = Now { is_locked: !play.own.locks.is_empty(), ..Now::default() };
     for planned in play.on_now() {
         match &planned.what {
-            FaultKind::StoreHang(_) => hangs = true,
-            FaultKind::StoreSlow(fault) => delay = delay.max(fault.delay.into()),
+            FaultKind::StoreHang(_) => now.hangs = true,
+            FaultKind::StoreRefuse(_) => now.refuses = true,
+            FaultKind::StoreSlow(fault) => now.delay = now.delay.max(fault.delay.into()),
+            FaultKind::StoreCommitUnknown(fault) => now.lost = now.lost.max(fault.share),
             _ => {}
         }
     }
-    let is_locked = !play.own.locks.is_empty();
-    play.stage.store.change(|state| (state.hangs, state.is_locked, state.delay) = (hangs, is_locked, delay));
+    play.stage.store.change(|state| state.now = now);
 }
 
 #[cfg(test)]
@@ -172,19 +229,54 @@ mod tests {
     async fn a_hang_holds_everything_a_lock_only_writes_and_a_start_nothing() {
         let (store, minute) = (StoreGate::default(), Duration::from_secs(60));
         let gate = store.gate();
-        store.change(|state| state.is_locked = true);
+        store.change(|state| state.now.is_locked = true);
         assert!(timeout(minute, gate(Asked::Transaction)).await.is_err());
         assert!(timeout(minute, gate(Asked::Statement)).await.is_ok());
-        store.change(|state| state.hangs = true);
+        store.change(|state| state.now.hangs = true);
         assert!(timeout(minute, gate(Asked::Statement)).await.is_err());
         store.starting(true);
         assert!(timeout(minute, gate(Asked::Transaction)).await.is_ok());
         store.starting(false);
         let waits = tokio::spawn(gate(Asked::Transaction));
         tokio::time::sleep(minute).await;
-        store.change(|state| *state = State { delay: minute, ..State::default() });
+        store.change(|state| state.now = Now { delay: minute, ..Now::default() });
         let began = Instant::now();
-        waits.await.expect("through");
+        waits.await.expect("through").expect("not turned away");
         assert_eq!((began.elapsed(), store.state().delayed), (minute, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_turns_everybody_away_and_a_lost_answer_only_who_is_through() {
+        let store = StoreGate::default();
+        let gate = store.gate();
+        let hung = tokio::spawn({
+            store.change(|state| state.now.hangs = true);
+            gate(Asked::Statement)
+        });
+        tokio::task::yield_now().await;
+        store.change(|state| state.now = Now { refuses: true, ..Now::default() });
+        let refused = hung.await.expect("no panic").expect_err("who waits is turned away as well");
+        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+        store.change(|state| {
+            state.now = Now { lost: 1.0, ..Now::default() };
+            state.rng = Some(StdRng::seed_from_u64(1));
+        });
+        assert!(gate(Asked::Transaction).await.is_ok());
+        assert!(gate(Asked::Answer).await.is_err());
+        assert_eq!((store.state().refused, store.state().lost, store.state().held), (1, 1, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_stands_still_meets_nothing_meanwhile() {
+        let store = StoreGate::default();
+        store.stand_still(true);
+        store.change(|state| state.now.refuses = true);
+        let waits = tokio::spawn(store.gate()(Asked::Statement));
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert!(!waits.is_finished());
+        store.change(|state| state.now = Now::default());
+        store.stand_still(false);
+        waits.await.expect("no panic").expect("the database is back");
+        assert_eq!((store.state().refused, store.state().held), (0, 0));
     }
 }

@@ -3,7 +3,10 @@
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
 use super::{super::play::Play, Hits};
-use crate::fault::{Bite, Whom};
+use crate::{
+    experiment::catalogue::FaultKind,
+    fault::{Bite, Whom},
+};
 
 pub(super) fn on(play: &mut Play, place: usize) {
     let planned = play.planned(place);
@@ -13,16 +16,33 @@ pub(super) fn on(play: &mut Play, place: usize) {
     // The world draws from a stream of its own from here on.
     let rng = StdRng::seed_from_u64(play.rng(place).random());
     let bite = Bite::new(span, what, rng).of(hosts, instances);
+    let what = bite.what().clone();
+    let mut rng = StdRng::seed_from_u64(play.rng(place).random());
     let mut world = play.stage.live.enter();
     world.faults.put(place, bite);
     world.follow_faults();
+    match what {
+        FaultKind::EndpointAuthExpired(_) => world.token.expire(),
+        FaultKind::DataRegimeShift(fault) => world.change_ways(&fault, &mut rng),
+        _ => {}
+    }
 }
 
 pub(super) fn off(play: &mut Play, place: usize) {
+    let what = play.what(place);
     let now_s = play.stage.live.clock().now().as_second();
     let mut world = play.stage.live.enter();
     world.faults.end(place, now_s);
     world.follow_faults();
+    if matches!(what, FaultKind::DataRegimeShift(_)) {
+        world.change_back();
+    }
+    // Whoever had none yet has the new one by now.
+    let handed_out = world.token.hand_out();
+    drop(world);
+    if let Err(error) = handed_out {
+        play.found(format!("the portal's new token could not be written: {error}"));
+    }
 }
 
 pub(super) fn hits(play: &Play, place: usize) -> Hits {

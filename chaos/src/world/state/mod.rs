@@ -20,6 +20,7 @@ use super::{
     lines::Lines,
     presence::{self, PresenceError, Stay},
     spec::{WorldSpec, host_id, instance_id},
+    token::Token,
     users::{User, UserRecord},
 };
 use crate::{
@@ -57,6 +58,8 @@ pub struct World {
     agenda: Agenda,
     pub lines: Lines,
     pub faults: Faults,
+    /// What the portal wants to see of whoever calls.
+    pub token: Token,
     record: UserRecord,
     recorder: Option<Recorder>,
     rng: StdRng,
@@ -86,6 +89,7 @@ impl World {
             users,
             agenda: Agenda::default(),
             faults: Faults::default(),
+            token: Token::default(),
             record: UserRecord::default(),
             recorder: None,
             spec,

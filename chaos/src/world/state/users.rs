@@ -1,18 +1,22 @@
 //! What users do in the world: come, ask for what is not up, wait, work, leave.
 
-use crate::experiment::catalogue::endpoint::Endpoint;
 use jiff::{Timestamp, civil::Date};
-use rand::RngExt;
+use rand::{RngExt, rngs::StdRng};
 use serde_json::json;
 
 use super::World;
 use crate::{
+    experiment::catalogue::{data, endpoint::Endpoint},
     history::Function,
-    world::{agenda::Due, instances::State, users::Presence},
+    world::{agenda::Due, instances::State, presence::Stay, users::Presence},
 };
 
 /// Between two things a user does, in seconds.
 const ACT_EVERY_S: std::ops::Range<i64> = 120..420;
+/// Who comes at other hours comes so much later, in seconds.
+const OTHER_HOURS_S: i64 = 6 * 3600;
+/// As long as a holiday lasts.
+const HOLIDAY_S: i64 = 7 * 86_400;
 /// A user who had to wait stays at least this long afterwards.
 const STAY_AFTER_WAIT_S: i64 = 300;
 
@@ -23,7 +27,42 @@ impl World {
         }
     }
 
+    /// A share of the people changes its ways, as `rng` draws it.
+    pub fn change_ways(&mut self, shift: &data::RegimeShift, rng: &mut StdRng) {
+        let now_s = self.now_s;
+        for user in 0..self.users.len() {
+            if !rng.random_bool(shift.share.clamp(0.0, 1.0)) {
+                continue;
+            }
+            let changed = |stay: Stay| match shift.what {
+                data::Shift::HolidayWeek if stay.arrive_s < now_s + HOLIDAY_S => None,
+                data::Shift::OtherHours => Some(Stay {
+                    arrive_s: stay.arrive_s + OTHER_HOURS_S,
+                    depart_s: stay.depart_s + OTHER_HOURS_S,
+                }),
+                _ => Some(stay),
+            };
+            self.users[user].change(now_s, changed);
+            self.expect_arrival(user);
+        }
+    }
+
+    /// And everybody is as before.
+    pub fn change_back(&mut self) {
+        for user in 0..self.users.len() {
+            if self.users[user].change_back(self.now_s) {
+                self.expect_arrival(user);
+            }
+        }
+    }
+
     pub(super) fn arrive(&mut self, user: usize) {
+        if self.users[user].next_stay(self.now_s).is_none_or(|stay| stay.arrive_s != self.now_s) {
+            // Who has changed does not come now.
+            let host = self.instances[user].host;
+            self.faults.meets(data::RegimeShift::INFO.name, host, user);
+            return;
+        }
         let Some(stay) = self.users[user].arrive() else { return };
         if self.users[user].presence != Presence::Away {
             // Still there after a long wait: the stays have grown together.

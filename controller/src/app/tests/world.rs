@@ -31,7 +31,11 @@ impl Running {
     }
 
     pub(super) async fn start_with(dir: &Path, config: Config) -> Self {
-        let app = App::build(config, Seams::new(Clock::system(), 1)).await.expect("builds");
+        Self::start_through(dir, config, Seams::new(Clock::system(), 1)).await
+    }
+
+    pub(super) async fn start_through(dir: &Path, config: Config, seams: Seams) -> Self {
+        let app = App::build(config, seams).await.expect("builds");
         let shared = app.shared().clone();
         let grpc = format!("http://{}", app.grpc_addr());
         let token = std::fs::read_to_string(dir.join("agent.token")).expect("made at the start");
