@@ -52,7 +52,7 @@ impl Registry {
             attempt: run.attempt,
             instance_id: wake.instance.to_string(),
             reason: wake.reason.to_wire().into(),
-            deadline_ms: run.deadline_at.as_millisecond(),
+            deadline_ms: 0,
             idempotency_key: if planted!("key-of-the-attempt") {
                 format!("{}-{}", wake.id, run.attempt)
             } else {
@@ -62,7 +62,8 @@ impl Registry {
         };
         self.send_with(&run.host, |live| {
             let look_only = look_only || live.journal_id != run.journal_id;
-            Kind::Wake(v1::Wake { look_only, ..command })
+            let deadline_ms = live.clock.theirs(run.deadline_at).as_millisecond();
+            Kind::Wake(v1::Wake { look_only, deadline_ms, ..command })
         })
     }
 

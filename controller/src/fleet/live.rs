@@ -6,6 +6,7 @@ use reveille_proto::{
     planted,
 };
 
+use super::HostClock;
 use crate::{
     policy::{HostLimits, Policy},
     throttle::{HostGate, ThrottleRule},
@@ -27,14 +28,15 @@ pub struct LiveHost {
     /// Since when the reported CPU has been the same to the bit.
     pub frozen_since: Option<Timestamp>,
     pub gate: HostGate,
+    pub clock: HostClock,
     /// The agent's own guard: what it would refuse is not sent.
     pub guard_cpu_percent: Option<f64>,
     pub guard_wakes_max: Option<u32>,
 }
 
 impl LiveHost {
-    /// As the agent says hello; `gate` is the one it had before, if it had one.
-    pub(super) fn new(hello: &Hello, epoch: u64, gate: HostGate) -> Self {
+    /// As the agent says hello; `gate` and `clock` are those it had before, if it had any.
+    pub(super) fn new(hello: &Hello, epoch: u64, gate: HostGate, clock: HostClock) -> Self {
         Self {
             connected: true,
             class: hello.host_class.clone(),
@@ -47,6 +49,7 @@ impl LiveHost {
             bad_load: None,
             frozen_since: None,
             gate,
+            clock,
             guard_cpu_percent: hello.cpu_ceiling_percent,
             guard_wakes_max: hello.wakes_max,
         }
@@ -61,7 +64,7 @@ impl LiveHost {
         limits
     }
 
-    /// Takes in a new load. Returns the seconds since the one before, where there was one not long ago.
+    /// Takes in a new load, with its time by the host's clock. Returns the seconds since the one before, where there was one not long ago.
     pub(super) fn loaded(
         &mut self,
         load: Load,
@@ -71,6 +74,7 @@ impl LiveHost {
         now: Timestamp,
     ) -> Option<f64> {
         self.bad_load = None;
+        let load = Load { measured_at: self.clock.heard(load.measured_at, now), ..load };
         let before = self.load.replace(load);
         let is_frozen = before.is_some_and(|before| is_same_measurement(&before, &load));
         if !is_frozen {

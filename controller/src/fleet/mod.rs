@@ -2,6 +2,7 @@
 
 mod commands;
 mod greeter;
+mod host_clock;
 mod inventory;
 mod live;
 mod registry;
@@ -11,6 +12,7 @@ mod tally;
 
 pub use commands::{Outbox, next_wake};
 pub use greeter::Greeter;
+pub use host_clock::HostClock;
 pub use live::LiveHost;
 pub use registry::{Ask, Granted, LoadHour, Registry};
 pub use session::{AgentEvent, FleetService};

@@ -12,6 +12,7 @@ use reveille_proto::{
     planted, v1,
 };
 use tokio::sync::mpsc;
+use tracing::warn;
 
 use super::{LiveHost, Outbox, Over, Permitted, starts::Starts, tally::Tally};
 use crate::{
@@ -116,13 +117,14 @@ impl Registry {
             before.untally(&mut inner.tally);
         }
         inner.connected += usize::from(!was_connected);
+        let clock = before.as_ref().map(|entry| entry.live.clock).unwrap_or_default();
         let (session, gate, mut starts, hour) = before.map_or_else(
             || (1, HostGate::new(&self.rule), Starts::default(), LoadHour::default()),
             |entry| (entry.session + 1, entry.live.gate, entry.starts, entry.hour),
         );
         let listed = hello.inventory.iter().map(|item| (&item.instance, item.cohort.as_str()));
         starts.list(&hello.host_class, listed, &mut inner.curves);
-        let live = LiveHost::new(hello, epoch, gate);
+        let live = LiveHost::new(hello, epoch, gate, clock);
         let entry =
             Entry { live, starts, session, outbox: Some(outbox), hour, is_reconciled: false, generation: 0 };
         entry.tally(&mut inner.tally);
@@ -147,7 +149,12 @@ impl Registry {
         entry.generation += 1;
         let limits = entry.live.limits(policy);
         let load = report.load;
+        let behind = entry.live.clock.behind();
         let seconds = entry.live.loaded(load, load.active_wakes, &limits, &self.rule, now);
+        if behind.is_zero() && !entry.live.clock.behind().is_zero() {
+            let behind_s = entry.live.clock.behind().as_secs();
+            warn!(host_id = %host, behind_s, "the clock of a host is wrong, its times are corrected");
+        }
         if let Some(seconds) = seconds {
             entry.starts.measured(report, seconds, curves);
         }
@@ -155,6 +162,11 @@ impl Registry {
         entry.hour.samples += 1;
         entry.hour.cpu_percent_max = entry.hour.cpu_percent_max.max(load.cpu_percent);
         entry.hour.over_ceiling += u32::from(load.cpu_percent > limits.cpu_ceiling_percent);
+    }
+
+    /// What the controller's clock showed when the host's showed `theirs`.
+    pub(crate) fn ours(&self, host: &HostId, theirs: Timestamp) -> Timestamp {
+        self.lock().hosts.get(host).map_or(theirs, |entry| entry.live.clock.ours(theirs))
     }
 
     /// The newest report was refused: what was known before says nothing about now.

@@ -157,10 +157,14 @@ impl FleetService {
                 return Ok(());
             }
             Up::Progress(progress) => {
-                AgentEvent::Progress { host: host.clone(), progress: Progress::try_from(progress)? }
+                let mut progress = Progress::try_from(progress)?;
+                progress.at = self.shared.fleet.ours(host, progress.at);
+                AgentEvent::Progress { host: host.clone(), progress }
             }
             Up::Result(result) => {
-                AgentEvent::Result { host: host.clone(), result: AttemptResult::try_from(result)? }
+                let mut result = AttemptResult::try_from(result)?;
+                result.at = self.shared.fleet.ours(host, result.at);
+                AgentEvent::Result { host: host.clone(), result }
             }
             // A second hello is pointless, and an acknowledged command shows its progress anyway.
             Up::Hello(_) | Up::Ack(_) => return Ok(()),
