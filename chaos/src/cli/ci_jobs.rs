@@ -74,5 +74,11 @@ fn the_job_for_gitlab_plays_both_keeps_everything_and_ends_with_the_code() {
 #[test]
 fn this_repositorys_own_run_plays_both() {
     let joined = read(".ci/run").replace("\\\n", " ");
-    plays(&joined.lines().filter(|line| line.contains("\"$chaos\" ")).map(str::to_owned).collect::<Vec<_>>());
+    let lines = joined.lines().filter(|line| line.contains("\"$chaos\" ")).map(str::to_owned);
+    let (packs, others): (Vec<String>, Vec<String>) = lines.partition(|line| line.contains(" run "));
+    plays(&others);
+    let [pack] = &packs[..] else { panic!("not one pack: {packs:?}") };
+    let Some(Command::Run(pack)) = called(pack).and_then(|args| args.command) else { panic!("{pack}") };
+    assert_eq!((&*pack.experiments, &*pack.tag), (&["library".to_owned()][..], &["pack:regression".to_owned()][..]));
+    assert_eq!((pack.budget_s, pack.junit.is_some()), (Some(90), true));
 }

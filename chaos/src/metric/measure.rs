@@ -57,6 +57,10 @@ pub fn measure(name: &str, events: &[Event], span: (f64, f64)) -> Option<f64> {
             samples.filter_map(|event| Some(event.number("cpu_percent")? / 100.0)).reduce(f64::max)
         }
         "duplicate_effects" => Some(doubled(events, span) as f64),
+        "audit_gap" => {
+            let audits = events.iter().filter(|event| is_within(event.t_s()));
+            audits.filter_map(|event| event.number("gaps")).reduce(|sum, gaps| sum + gaps)
+        }
         "manual_wakes_per_day" => Some(asked_per_day(events, span)),
         "controller_recovery_s" => Some(recovery_s(events, span)),
         "slot_leak" => {

@@ -1,6 +1,7 @@
 //! Plays a world with the real controller and real agents in it, and judges what happened.
 
 pub mod agents;
+pub mod audit;
 pub mod control;
 pub mod controller;
 pub mod load;

@@ -6,17 +6,18 @@ use super::Planned;
 use crate::experiment::{
     catalogue::{
         Between, FaultKind,
-        agent::{CrashLoop, CrashRestart, Flapping, FrozenLoad, Lie, LyingLoad, Twin},
+        agent::{self, CrashLoop, CrashRestart, Flapping, FrozenLoad, Lie, LyingLoad, Twin},
+        clock,
         controller::{self, ConfigChange, Crash, Overload},
-        data::{Duplicate, Gap, Late, Poison, Poisoned},
+        data::{self, Duplicate, Gap, Late, Poison, Poisoned},
         endpoint::{
-            Body, Garbage, HalfOpen, HttpError, LateUp, LostResponse, NeverUp, Refused, Reset as CallReset,
+            self, Body, Garbage, HalfOpen, HttpError, LateUp, LostResponse, NeverUp, Refused, Reset as CallReset,
             RetryAfter, SlowDrip, SlowWake, Throttled429,
         },
         host::{BootCost, CpuNoise, Loss as HostLoss, MemIo, Stress},
         link::{self, Bandwidth, Direction, Latency, Loss, OneWay, Partition, Reset, Ways},
         operator::{DoubleRun, FatFinger, KillSwitch, Slip},
-        store::{Busy, Hang, Slow},
+        store::{self, Busy, Hang, Slow},
     },
     file::Length,
 };
@@ -26,11 +27,13 @@ use crate::experiment::{
 enum About {
     World,
     Host,
+    /// A host, or the controller, which is named by naming none.
+    Machine,
 }
 
 type Draw = (About, fn(&mut StdRng) -> FaultKind);
 
-const DRAWS: &[&[Draw]] = &[ENDPOINTS, HOSTS, NODES, LINKS, PEOPLE, STORES, FEEDS];
+const DRAWS: &[&[Draw]] = &[ENDPOINTS, HOSTS, NODES, LINKS, PEOPLE, STORES, FEEDS, STILL, CLOCKS, WORDS];
 
 const ENDPOINTS: &[Draw] = &[
     (About::World, |rng| {
@@ -170,17 +173,58 @@ const FEEDS: &[Draw] = &[
     }),
 ];
 
+/// Who stands still, and whose database turns away or says nothing.
+const STILL: &[Draw] = &[
+    (About::Host, |_| FaultKind::AgentPause(agent::Pause {})),
+    (About::World, |_| FaultKind::ControllerPause(controller::Pause {})),
+    (About::World, |_| FaultKind::StoreRefuse(store::Refuse {})),
+    (About::World, |rng| {
+        FaultKind::StoreCommitUnknown(store::CommitUnknown { share: rng.random_range(0.02..0.5) })
+    }),
+];
+
+const CLOCKS: &[Draw] = &[
+    (About::Machine, |rng| {
+        FaultKind::ClockJump(clock::Jump { by: seconds(rng, 1, 7_200), towards: towards(rng) })
+    }),
+    (About::Machine, |rng| {
+        let (drift_ppm, skew) = (rng.random_range(1..10_000), seconds(rng, 0, 600));
+        FaultKind::ClockDrift(clock::Drift { drift_ppm, skew, towards: towards(rng) })
+    }),
+];
+
+const WORDS: &[Draw] = &[
+    (About::World, |rng| {
+        let status = pick(rng, &[endpoint::Refusal::Unauthorized, endpoint::Refusal::Forbidden]);
+        let rotates = rng.random();
+        let expired = endpoint::AuthExpired { status, rotates, ..endpoint::AuthExpired::default() };
+        FaultKind::EndpointAuthExpired(expired)
+    }),
+    (About::World, |rng| {
+        let portal_says = pick(rng, &[endpoint::Says::Awake, endpoint::Says::Asleep]);
+        FaultKind::EndpointDisagreement(endpoint::Disagreement { portal_says })
+    }),
+    (About::World, |rng| {
+        let what = pick(rng, &[data::Shift::OtherHours, data::Shift::HolidayWeek]);
+        FaultKind::DataRegimeShift(data::RegimeShift { what, share: share(rng) })
+    }),
+];
+
+fn towards(rng: &mut StdRng) -> clock::Towards {
+    pick(rng, &[clock::Towards::Forward, clock::Towards::Back])
+}
+
 /// How many kinds may be drawn.
 #[cfg(test)]
 pub(super) fn kinds() -> usize {
     DRAWS.iter().map(|layer| layer.len()).sum()
 }
 
-/// Each kind with this probability, at a random time of the given seconds.
+/// Each kind with this probability, at a random time of the given seconds, in a world of `count` hosts.
 pub(super) fn draw(
     rng: &mut StdRng,
     is_in: f64,
-    hosts: usize,
+    count: usize,
     when: impl Fn(&mut StdRng) -> (u32, u32),
 ) -> Vec<Planned> {
     let mut drawn = Vec::new();
@@ -189,7 +233,12 @@ pub(super) fn draw(
             continue;
         }
         let what = what(rng);
-        let hosts = if about == About::Host { vec![rng.random_range(0..hosts)] } else { Vec::new() };
+        let hosts = match about {
+            About::World => Vec::new(),
+            About::Host => vec![rng.random_range(0..count)],
+            About::Machine => vec![rng.random_range(0..=count)],
+        };
+        let hosts = hosts.into_iter().filter(|host| *host < count).collect();
         let (at_s, for_s) = when(rng);
         drawn.push(Planned { at_s, for_s, hosts, instances: Vec::new(), what });
     }

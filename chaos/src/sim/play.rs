@@ -25,7 +25,7 @@ use crate::{
     experiment::catalogue::FaultKind,
     fault::{FaultProof, Span},
     history::{Entry, Function, Key, Kind, Recorder},
-    play::watch::Wakes,
+    play::{audit, watch::Wakes},
     world::{host_id, stream},
 };
 
@@ -66,6 +66,8 @@ pub(crate) struct Play {
     model_at_s: Option<u32>,
     /// What was last seen of it.
     model: Option<Value>,
+    /// Wakes that were over when their rows were last looked at.
+    audited: BTreeSet<String>,
 }
 
 /// What is due at a second of the play.
@@ -105,6 +107,7 @@ impl Play {
             gates: BTreeMap::new(),
             model_at_s: None,
             model: None,
+            audited: BTreeSet::new(),
         };
         for planned in &plan.faults {
             play.expect(planned.clone());
@@ -207,6 +210,11 @@ impl Play {
 
     pub(super) fn planned(&self, place: usize) -> &Planned {
         &self.faults[place]
+    }
+
+    /// When it is due, in seconds since the start.
+    pub(crate) fn begins_s(&self, place: usize) -> u32 {
+        self.faults[place].at_s
     }
 
     pub(super) fn what(&self, place: usize) -> FaultKind {
@@ -335,6 +343,7 @@ impl Play {
             let (version, known) = control.model().await?;
             Ok::<_, tonic::Status>((version, known, control.hosts().await?))
         };
+        self.audit().await;
         // Who cannot be asked, or has no model yet, is asked at the next look.
         let Ok(Ok((version, known, hosts))) = tokio::time::timeout(PATIENCE, looked).await else { return };
         self.model_at_s = Some(at_s + MODEL_EVERY_S);
@@ -345,6 +354,24 @@ impl Play {
             self.stage.recorder.record(entry.value(seen.clone()));
             self.model = Some(seen);
         }
+    }
+
+    /// Whether each move of the wakes that have ended has its row. Where the database cannot be read, nobody knows, and the next
+    /// look tells.
+    async fn audit(&mut self) {
+        let over = self.stage.watch.seen.all.iter().filter(|wake| !wake.end.is_empty());
+        let new: Vec<String> =
+            over.map(|wake| wake.wake_id.clone()).filter(|wake| !self.audited.contains(wake)).collect();
+        let Ok(store) = self.stage.auditor().await else { return };
+        let (mut wakes, mut gaps) = (0_u64, 0);
+        for id in new {
+            let Ok(wake) = id.parse() else { continue };
+            let Ok(Some(missing)) = audit::gaps(&store, wake).await else { return };
+            self.audited.insert(id);
+            (wakes, gaps) = (wakes + 1, gaps + missing);
+        }
+        let entry = Entry::new("auditor", Kind::Ok, Function::StoreCommit, Key::default());
+        self.stage.recorder.record(entry.value(json!({"audited": wakes, "gaps": gaps})));
     }
 
     /// Nobody can be blamed for what nobody can see: a gate that cannot be looked at counts as closed.

@@ -12,6 +12,7 @@ use reveille_agent::app::{Agent, Seams as AgentSeams};
 use reveille_controller::{
     app::{App, Doors, Seams},
     config::WakeConfig,
+    store::{Database, Store, StoreError},
     throttle::ThrottleRule,
 };
 use reveille_proto::{
@@ -81,6 +82,8 @@ pub(super) struct Stage {
     pub(super) night: Option<Night>,
     /// Lines that are missing in the log of the days before.
     pub(super) withheld_lines: u64,
+    /// Somebody else's look into the controller's database; none before it was opened.
+    auditor: Option<Store>,
     /// Second agents of hosts.
     copies: BTreeMap<usize, Node>,
     waits: Waits,
@@ -200,6 +203,7 @@ impl Stage {
             agent_hands: (0..plan.hosts).map(|_| Hands::default()).collect(),
             night,
             withheld_lines,
+            auditor: None,
             copies: BTreeMap::new(),
             waits,
             reach,
@@ -305,6 +309,16 @@ impl Stage {
         Ok(Node::start(|stop| async move { agent.run(stop).await.context("an agent failed") }))
     }
 
+    /// The controller's database, past the controller.
+    pub(super) async fn auditor(&mut self) -> Result<Store, StoreError> {
+        if let Some(auditor) = &self.auditor {
+            return Ok(auditor.clone());
+        }
+        let database = Database::File(self.dir.join(CONTROLLER).join("reveille.db"));
+        let opened = Store::connect_waiting(&database, &self.waits).await?;
+        Ok(self.auditor.insert(opened).clone())
+    }
+
     fn note_node(&self, function: Function, node: &str) {
         let entry = Entry::new("world", Kind::Ok, function, Key::default());
         self.recorder.record(entry.value(json!({"node": node})));
@@ -314,6 +328,9 @@ impl Stage {
     /// who are told at the same time is left to chance.
     pub(super) async fn struck(mut self) -> anyhow::Result<()> {
         self.recorder.finish().context("failed to write the history")?;
+        if let Some(auditor) = self.auditor.take() {
+            auditor.close().await;
+        }
         for agent in self.agents.drain(..).flatten() {
             agent.stopped().await?;
         }

@@ -130,7 +130,8 @@ impl Store {
         Self::connect_waiting(database, &Waits::default()).await
     }
 
-    async fn connect_waiting(database: &Database, waits: &Waits) -> Result<Self, StoreError> {
+    /// The same; answers are waited for as `waits` says.
+    pub async fn connect_waiting(database: &Database, waits: &Waits) -> Result<Self, StoreError> {
         static DRIVERS: Once = Once::new();
         DRIVERS.call_once(sqlx::any::install_default_drivers);
         let shown = database.to_string();

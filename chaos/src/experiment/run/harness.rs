@@ -191,18 +191,23 @@ impl Harness {
             return Ok(refused(409, &format!("`{id}` was injected already")));
         }
         let now_s = self.play.now_s();
-        let turns = world::turns(&fault, &self.frozen, now_s)?;
+        // A file says when each is due; the first of them is now.
+        let all = &self.experiment.reveille().faults;
+        let first = all.iter().map(|fault| fault.schedule.at).min().unwrap_or_default();
+        let after_s = world::seconds(fault.schedule.at) - world::seconds(first);
+        let from_s = now_s.max(self.fault_from_s.unwrap_or(now_s) + after_s);
+        let turns = world::turns(&fault, &self.frozen, from_s)?;
         if let Some(turn) = turns.iter().find(|turn| !turn.is_playable()) {
             return Ok(refused(501, &format!("{} cannot be simulated yet", turn.kind())));
         }
         let ends_s = turns.iter().map(crate::sim::Planned::until_s).max().unwrap_or(now_s);
         let places = turns.into_iter().map(|turn| self.play.expect(turn)).collect();
         self.places.insert(id.to_owned(), places);
-        self.fault_from_s.get_or_insert(now_s);
+        self.fault_from_s.get_or_insert(from_s);
         self.fault_to_s = self.fault_to_s.max(Some(ends_s));
-        // It begins in this second.
+        // It may begin in this second.
         self.play.until(now_s).await?;
-        Ok(done(json!({"ref": id, "from_s": now_s, "until_s": ends_s})))
+        Ok(done(json!({"ref": id, "from_s": from_s, "until_s": ends_s})))
     }
 
     async fn hits(&mut self, id: &str, wanted: u64) -> anyhow::Result<Answer> {
@@ -211,7 +216,8 @@ impl Harness {
         };
         let fault = self.experiment.reveille().faults.iter().find(|fault| fault.id == id);
         let within = fault.and_then(|fault| fault.proof.within.or(Some(fault.schedule.r#for)));
-        let last_s = self.play.now_s() + within.map_or(0, world::seconds);
+        let begins_s = places.first().map_or(0, |place| self.play.begins_s(*place));
+        let last_s = self.play.now_s().max(begins_s) + within.map_or(0, world::seconds);
         let last_s = last_s.min(self.plan.played_s);
         loop {
             let hits: u64 = places.iter().map(|place| self.play.hits(*place)).sum();

@@ -263,7 +263,8 @@ mod tests {
         });
         assert!(gate(Asked::Transaction).await.is_ok());
         assert!(gate(Asked::Answer).await.is_err());
-        assert_eq!((store.state().refused, store.state().lost, store.state().held), (1, 1, 1));
+        let state = store.state();
+        assert_eq!((state.refused, state.lost, state.held), (1, 1, 1));
     }
 
     #[tokio::test(start_paused = true)]
@@ -277,6 +278,7 @@ mod tests {
         store.change(|state| state.now = Now::default());
         store.stand_still(false);
         waits.await.expect("no panic").expect("the database is back");
-        assert_eq!((store.state().refused, store.state().held), (0, 0));
+        let state = store.state();
+        assert_eq!((state.refused, state.held), (0, 0));
     }
 }
