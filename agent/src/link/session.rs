@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
 use reveille_proto::{
     HostId, PROTOCOL_VERSION, WakeId,
     clock::Clock,
@@ -51,7 +50,7 @@ const WITH_ONE_OF_SEVERAL: Patience =
 /// Reports on their way. What does not fit is told again, see [`Executor::tell_results`].
 const REPORTS_WAITING_MAX: usize = 4096;
 /// Unacknowledged results are sent again.
-const RESULT_AGAIN_S: i64 = 30;
+const RESULT_AGAIN: Duration = Duration::from_secs(30);
 const LOAD_INTERVAL_DEFAULT_MS: u32 = 1000;
 
 /// What the agent says of itself.
@@ -134,7 +133,9 @@ impl Session {
         }
         let _attached = Attached::new(self, up.clone());
         self.executor.tell_all();
-        let (mut load_at, mut again_at) = (self.clock.now(), later(self.clock.now(), RESULT_AGAIN_S));
+        // For a while, whatever becomes of the time of day meanwhile.
+        let mut load_due = Box::pin(self.clock.sleep(Duration::ZERO));
+        let mut again_due = Box::pin(self.clock.sleep(RESULT_AGAIN));
         let mut told = Told::default();
         loop {
             tokio::select! {
@@ -147,19 +148,19 @@ impl Session {
                     Ok(None) => return SessionError::Closed,
                     Err(status) => return rpc(status),
                 },
-                () = self.clock.sleep_until(load_at) => {
+                () = &mut load_due => {
                     self.send_load(&up, &mut told);
-                    load_at = self.clock.now() + load_interval;
+                    load_due.set(self.clock.sleep(load_interval));
                 }
-                () = self.clock.sleep_until(again_at) => {
+                () = &mut again_due => {
                     self.executor.tell_results();
-                    again_at = later(self.clock.now(), RESULT_AGAIN_S);
+                    again_due.set(self.clock.sleep(RESULT_AGAIN));
                 }
             }
         }
     }
 
-    fn configure(&self, configure: &v1::Configure) -> SignedDuration {
+    fn configure(&self, configure: &v1::Configure) -> Duration {
         self.executor.configure(configure);
         interval(Some(configure))
     }
@@ -274,12 +275,8 @@ fn refusal(refused: v1::Refused) -> SessionError {
     SessionError::Refused { code: refused.code(), detail: refused.detail }
 }
 
-fn interval(configure: Option<&v1::Configure>) -> SignedDuration {
+fn interval(configure: Option<&v1::Configure>) -> Duration {
     let wanted = configure.map_or(0, |configure| configure.load_interval_ms);
     let ms = if wanted == 0 { LOAD_INTERVAL_DEFAULT_MS } else { wanted };
-    SignedDuration::from_millis(i64::from(ms))
-}
-
-fn later(now: Timestamp, seconds: i64) -> Timestamp {
-    now + SignedDuration::from_secs(seconds)
+    Duration::from_millis(u64::from(ms))
 }

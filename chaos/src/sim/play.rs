@@ -25,7 +25,7 @@ use crate::{
     experiment::catalogue::FaultKind,
     fault::{FaultProof, Span},
     history::{Entry, Function, Key, Kind, Recorder},
-    play::{audit, watch::Wakes},
+    play::audit,
     world::{host_id, stream},
 };
 
@@ -456,14 +456,14 @@ impl Play {
             is_told = is_told || control.set_policy("mode", "forecast-only").await.is_ok();
             // Whoever waits now is judged as before: gates are looked at as well.
             let is_seen = is_told && self.look().await;
-            let left = left(&self.stage.watch.seen);
+            let left = self.left();
             quiet = if is_seen && left == 0 { quiet + 1 } else { 0 };
             if is_seen && left < fewest {
                 // A long queue takes its time, as long as it moves.
                 (fewest, until) = (left, clock.now() + SETTLE);
             }
         }
-        let left = left(&self.stage.watch.seen);
+        let left = self.left();
         let mut not_recovered = Vec::new();
         if quiet < 2 {
             not_recovered.push(format!("{left} wakes had no end yet"));
@@ -472,6 +472,19 @@ impl Play {
             not_recovered.push("the policy is not as it was".to_owned());
         }
         not_recovered
+    }
+
+    /// Wakes that somebody waits for, an agent or who asked: a forecast that was never sent may expire in its own time.
+    fn left(&self) -> usize {
+        let asked: BTreeSet<String> = self.recorder().look(|events| {
+            let asked = events.iter().filter(|event| event.f == Function::ManualWake);
+            asked.filter_map(|event| event.k.wake.clone()).collect()
+        });
+        let is_waited_for = |wake: &WakeView| {
+            wake.attempt > 0 || wake.reason() != Reason::Forecast || asked.contains(&wake.wake_id)
+        };
+        let all = &self.stage.watch.seen.all;
+        all.iter().filter(|wake| wake.end.is_empty() && is_waited_for(wake)).count()
     }
 
     /// The hosts as they are in the end.
@@ -483,10 +496,4 @@ impl Play {
             self.stage.recorder.record(Entry::new("controller", Kind::Ok, Function::Gate, key).value(value));
         }
     }
-}
-
-/// Wakes that somebody waits for, an agent or who asked: a forecast that was never sent may expire in its own time.
-fn left(seen: &Wakes) -> usize {
-    let is_waited_for = |wake: &WakeView| wake.attempt > 0 || wake.reason() != Reason::Forecast;
-    seen.all.iter().filter(|wake| wake.end.is_empty() && is_waited_for(wake)).count()
 }

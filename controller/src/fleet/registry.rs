@@ -26,6 +26,9 @@ use crate::{
 /// Messages waiting to be written to one agent; an agent that does not read them is cut off and starts over.
 pub(crate) const OUTBOX_MAX: usize = 1024;
 
+/// Times named by several tasks at once may differ by less.
+const STEP_MIN: SignedDuration = SignedDuration::from_secs(5);
+
 /// A permit that is not in the store so long after it was granted was never committed.
 const COMMIT_LAG: SignedDuration = SignedDuration::from_secs(60);
 
@@ -64,6 +67,25 @@ struct Inner {
     curves: Curves,
     connected: usize,
     tally: Tally,
+    /// The latest time anybody named.
+    seen_at: Option<Timestamp>,
+}
+
+impl Inner {
+    /// A clock that goes back makes what is known of the hosts look new: it is forgotten, and told again soon.
+    fn notice(&mut self, now: Timestamp) {
+        let went_back = self.seen_at.is_some_and(|before| before.duration_since(now) > STEP_MIN);
+        if went_back {
+            warn!("the clock went back: no host starts anything before it has reported its load again");
+            for entry in self.hosts.values_mut() {
+                entry.generation += 1;
+                entry.live.load = None;
+            }
+        }
+        if went_back || self.seen_at.is_none_or(|before| before < now) {
+            self.seen_at = Some(now);
+        }
+    }
 }
 
 /// A question to the throttle: may this instance be started on this host now?
@@ -97,6 +119,7 @@ impl Registry {
             curves: Curves::new(&rule),
             connected: 0,
             tally: Tally::default(),
+            seen_at: None,
         };
         Self { inner: Arc::new(Mutex::new(inner)), rule }
     }
@@ -144,6 +167,7 @@ impl Registry {
     /// Keeps the newest load only; nothing waits for the store here.
     pub(crate) fn loaded(&self, host: &HostId, report: &LoadReport, policy: &Policy, now: Timestamp) {
         let mut inner = self.lock();
+        inner.notice(now);
         let Inner { hosts, curves, .. } = &mut *inner;
         let Some(entry) = hosts.get_mut(host) else { return };
         entry.generation += 1;
@@ -193,7 +217,8 @@ impl Registry {
 
     /// Whether the throttle would let a wake start. Grants nothing.
     pub fn ask(&self, ask: &Ask<'_>) -> Result<Granted, Closed> {
-        let inner = self.lock();
+        let mut inner = self.lock();
+        inner.notice(ask.now);
         let entry = inner.hosts.get(ask.host).ok_or(Closed::NoLoad)?;
         entry.ask(ask, inner.curves.all(), &self.rule)
     }
@@ -201,6 +226,7 @@ impl Registry {
     /// Asks, and counts the permit at once.
     pub fn grant(&self, wake: WakeId, permitted: Permitted, ask: &Ask<'_>) -> Result<Granted, Closed> {
         let mut inner = self.lock();
+        inner.notice(ask.now);
         let Inner { hosts, curves, tally, .. } = &mut *inner;
         let entry = hosts.get_mut(ask.host).ok_or(Closed::NoLoad)?;
         entry.starts.settle(SignedDuration::from_secs(self.rule.load_lag_s.into()), ask.now);

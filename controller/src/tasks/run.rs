@@ -61,12 +61,16 @@ pub async fn run<T: Task>(
             Err(problem) => {
                 let problem = anyhow::Error::new(problem);
                 error!(task = T::NAME, error = format!("{problem:#}"), "a task failed; it is tried again");
+                // Whatever signals it, or is overdue: who is refused at once would ask again at once.
+                shutdown.run_until_cancelled(shared.clock.sleep(AFTER_FAILURE)).await;
             }
         }
         wait(&shared, signal, task.period(), &shutdown).await;
     }
 }
 
+/// Between a failed activation and the next, at least.
+const AFTER_FAILURE: Duration = Duration::from_millis(500);
 /// Whoever does not lead looks again after this; the new leader is signalled besides.
 const FOLLOWER_LOOKS_EVERY: Duration = Duration::from_secs(5);
 
