@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use crate::experiment::{
     catalogue::{
         FaultKind, Refused,
+        agent::Version,
         data::{Poisoned, Shift},
         operator::{Slip, Twice},
     },
@@ -102,6 +103,7 @@ impl Planned {
                 | FaultKind::DataLate(_)
                 | FaultKind::DataPoison(_)
                 | FaultKind::DataRegimeShift(_)
+                | FaultKind::OperatorMeasurementLie(_)
         )
     }
 
@@ -126,6 +128,7 @@ impl Planned {
                 | FaultKind::AgentPause(_)
                 | FaultKind::ControllerPause(_)
                 | FaultKind::ClockSuspend(_)
+                | FaultKind::AgentVersionSkew(_)
         )
     }
 
@@ -167,6 +170,8 @@ impl Planned {
             FaultKind::OperatorDoubleRun(fault) => fault.what == Twice::ManualAtOnce,
             // Nobody writes the time of a line anew.
             FaultKind::DataLate(fault) => fault.skew == Length::ZERO,
+            // What a message has that nobody knows is gone once it was read.
+            FaultKind::AgentVersionSkew(fault) => fault.version != Version::UnknownFields,
             // Whose days of before are two is not a matter of now.
             FaultKind::DataRegimeShift(fault) => fault.what != Shift::NewInstances,
             // What boots on a host would have to stand still as well.

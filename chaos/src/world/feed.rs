@@ -1,11 +1,16 @@
-//! The way of lines into the log: some come twice, some late, some are of nobody.
+//! The way of lines into the log: some come twice, some late, some never, some are of nobody.
 
 use std::collections::BTreeMap;
 
-use super::{World, lines::VHOST_SUFFIX, spec::index_of};
+use super::{
+    World,
+    lines::{VHOST_SUFFIX, WAKE_REQUEST_PATH},
+    spec::index_of,
+};
 use crate::experiment::catalogue::{
     FaultKind,
     data::{Duplicate, Late, Poison, Poisoned},
+    operator::{Lie, MeasurementLie},
 };
 
 /// Between two lines of a bot or a monitor about the same instance, in seconds.
@@ -13,6 +18,8 @@ const POISON_EVERY_S: i64 = 60;
 /// The same for lines of a megabyte.
 const HUGE_EVERY_S: i64 = 600;
 const HUGE_BYTES: usize = 1 << 20;
+/// Between two visits nobody made, in seconds.
+const LIE_EVERY_S: i64 = 60;
 
 #[derive(Debug, Default)]
 pub(super) struct Feed {
@@ -21,6 +28,8 @@ pub(super) struct Feed {
     sequence: u64,
     /// When lines of nobody are mixed in again.
     poison_at_s: i64,
+    /// When visits nobody made are.
+    lie_at_s: i64,
 }
 
 impl Feed {
@@ -29,6 +38,9 @@ impl Feed {
         let mut bytes = Vec::new();
         for line in world.lines.take().lines() {
             let ((host, instance), now_s) = (about(world, line), world.now_s());
+            if !line.contains(WAKE_REQUEST_PATH) && lies(world, Lie::NoHits, host, instance) {
+                continue;
+            }
             let late = world.faults.meets_line(Late::INFO.name, host, instance);
             if let Some((FaultKind::DataLate(fault), drawn)) = late {
                 let at_s = now_s + (drawn * fault.by.as_secs_f64()) as i64;
@@ -43,7 +55,24 @@ impl Feed {
         }
         self.late_ones(world, &mut bytes);
         self.poison(world, &mut bytes);
+        self.lie(world, &mut bytes);
         bytes
+    }
+
+    /// Whoever was woken is visited, by nobody.
+    fn lie(&mut self, world: &mut World, bytes: &mut Vec<u8>) {
+        if world.now_s() < self.lie_at_s {
+            return;
+        }
+        for index in 0..world.spec().instances {
+            let host = world.instance(index).host;
+            if world.instance(index).serving() && lies(world, Lie::AllHits, host, index) {
+                let now_s = world.now_s();
+                world.lines.visit(now_s, index, super::instance_id(index).as_str());
+                bytes.extend(world.lines.take().into_bytes());
+            }
+        }
+        self.lie_at_s = world.now_s() + LIE_EVERY_S;
     }
 
     /// Those whose time has come; all of them when nothing is late any more.
@@ -83,6 +112,12 @@ impl Feed {
 fn put(bytes: &mut Vec<u8>, line: &str) {
     bytes.extend_from_slice(line.as_bytes());
     bytes.push(b'\n');
+}
+
+/// Whether what is counted of an instance is this lie.
+fn lies(world: &mut World, says: Lie, host: usize, instance: usize) -> bool {
+    let is_this = |fault: &FaultKind| matches!(fault, FaultKind::OperatorMeasurementLie(lie) if lie.says == says);
+    world.faults.meets_if(MeasurementLie::INFO.name, host, instance, is_this)
 }
 
 /// Host and instance a line is about; the first ones where it is about none.
@@ -150,6 +185,19 @@ mod tests {
 
     fn lines(bytes: &[u8]) -> u64 {
         bytes.split(|byte| *byte == b'\n').skip(1).count() as u64
+    }
+
+    #[test]
+    fn a_lie_hides_visits_or_makes_them_up() {
+        let written = |says: &str| {
+            let mut world = world("operator.measurement_lie", &json!({"says": says}));
+            world.lines.visit(world.now_s(), 0, "dev001");
+            world.lines.wake_request(world.now_s(), 1, "dev002");
+            let bytes = Feed::default().through(&mut world);
+            String::from_utf8(bytes).expect("text").lines().count()
+        };
+        assert_eq!(written("no_hits"), 1, "who asked is seen");
+        assert_eq!(written("all_hits"), 2, "nothing serves, so nobody can have come");
     }
 
     #[test]

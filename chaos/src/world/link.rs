@@ -128,7 +128,7 @@ impl Fleet for Tap {
             session: self.switch.session(),
         });
         let (pass_on, passed) = mpsc::channel(IN_PASSAGE_MAX);
-        let up = Arc::clone(&watch);
+        let (up, switch) = (Arc::clone(&watch), self.switch.clone());
         tokio::spawn(async move {
             let is_cut = up.session.cut();
             tokio::pin!(is_cut);
@@ -138,7 +138,10 @@ impl Fleet for Tap {
                     () = &mut is_cut => return,
                     message = from_agent.next() => message,
                 };
-                let Some(Ok(message)) = message else { return };
+                let Some(Ok(mut message)) = message else { return };
+                if let Some(agent_message::Kind::Hello(hello)) = &mut message.kind {
+                    switch.as_of_its_version(hello);
+                }
                 let is_heard = up.upward(&message);
                 // A hello tells whose session it is, and that may be one to be held.
                 if up.session.is_cut_now() {

@@ -8,8 +8,10 @@ use std::{
 };
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use reveille_proto::v1::Wake;
+use reveille_proto::v1::{Hello, Wake};
 use tokio::sync::watch;
+
+use crate::experiment::catalogue::agent::Version;
 
 /// Which way a message goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,6 +53,9 @@ struct Set {
     /// Messages of each host that passed twice, and that were held back.
     twice: BTreeMap<String, u64>,
     late: BTreeMap<String, u64>,
+    /// Hosts whose agents are of another version, and how many sessions they began so.
+    skews: BTreeMap<String, Version>,
+    skewed: BTreeMap<String, u64>,
 }
 
 /// Cheap to clone; every clone is the same switch. Nothing is cut by default.
@@ -112,6 +117,36 @@ impl Switch {
             *set.repeats.entry(host.to_owned()).or_default() += u64::from(is_known);
             is_known
         })
+    }
+
+    /// From its next session on the agent of the host is of another version; of its own where there is none.
+    pub fn skew(&self, host: &str, version: Option<Version>) {
+        self.0.send_modify(|set| {
+            match version {
+                Some(version) => set.skews.insert(host.to_owned(), version),
+                None => set.skews.remove(host),
+            };
+        });
+    }
+
+    /// How many sessions the agent of the host began in another version.
+    pub fn skewed(&self, host: &str) -> u64 {
+        self.0.borrow().skewed.get(host).copied().unwrap_or(0)
+    }
+
+    /// Makes a hello that of the version its agent is of.
+    pub(super) fn as_of_its_version(&self, hello: &mut Hello) {
+        let Some(version) = self.0.borrow().skews.get(&hello.host_id).copied() else { return };
+        hello.agent_version = match version {
+            Version::Previous => {
+                // It did not say yet what its own guard allows.
+                (hello.cpu_ceiling_percent, hello.wakes_max) = (0.0, 0);
+                "0.0.1"
+            }
+            Version::Next | Version::UnknownFields => "99.0.0",
+        }
+        .to_owned();
+        self.0.send_modify(|set| *set.skewed.entry(hello.host_id.clone()).or_default() += 1);
     }
 
     /// A session that begins.

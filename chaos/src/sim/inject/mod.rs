@@ -76,6 +76,10 @@ pub(super) async fn on(play: &mut Play, place: usize) -> anyhow::Result<Option<u
             node::agents_stop(play, place);
             None
         }
+        FaultKind::AgentVersionSkew(fault) => {
+            node::agents_skew(play, place, fault.version);
+            None
+        }
         FaultKind::ControllerPause(_) | FaultKind::ClockSuspend(_) => {
             node::controller_stops(play, place);
             None
@@ -153,6 +157,7 @@ pub(super) async fn off(play: &mut Play, place: usize) -> anyhow::Result<()> {
             follow(play).await;
         }
         FaultKind::AgentPause(_) => node::agents_go_on(play, place),
+        FaultKind::AgentVersionSkew(_) => node::agents_unskew(play, place),
         FaultKind::ControllerPause(_) | FaultKind::ClockSuspend(_) => node::controller_goes_on(play),
         FaultKind::StoreHang(_)
         | FaultKind::StoreSlow(_)
@@ -181,6 +186,7 @@ pub(super) fn hits(play: &Play, place: usize) -> Hits {
     }
     match &planned.what {
         FaultKind::AgentTwin(_) => node::copies_hits(play, place),
+        FaultKind::AgentVersionSkew(_) => node::skew_hits(play, place),
         FaultKind::ClockDst(_) if play.is_on(place) => clock::near_the_change(play),
         FaultKind::StoreHang(_)
         | FaultKind::StoreSlow(_)

@@ -3,7 +3,10 @@
 use rand::RngExt as _;
 
 use super::{super::play::Play, Hits, line};
-use crate::experiment::catalogue::{Between, FaultKind};
+use crate::{
+    experiment::catalogue::{Between, FaultKind, agent::Version},
+    world::host_id,
+};
 
 /// Gives after how many seconds they are started again.
 pub(super) async fn agents_die(play: &mut Play, place: usize, down: Between) -> u32 {
@@ -43,6 +46,36 @@ pub(super) fn agents_go_on(play: &mut Play, place: usize) {
             line::make(play, host);
         }
     }
+}
+
+/// They are of another version, and begin anew.
+pub(super) fn agents_skew(play: &mut Play, place: usize, version: Version) {
+    for host in play.hosts_of(place) {
+        let before = play.stage.switch.skewed(host_id(host).as_str());
+        play.met_before.insert((place, host), before);
+        reversion(play, host, Some(version));
+    }
+}
+
+pub(super) fn agents_unskew(play: &Play, place: usize) {
+    for host in play.hosts_of(place) {
+        reversion(play, host, None);
+    }
+}
+
+fn reversion(play: &Play, host: usize, version: Option<Version>) {
+    play.stage.switch.skew(host_id(host).as_str(), version);
+    play.stage.exchange.cut(host_id(host).as_str());
+}
+
+pub(super) fn skew_hits(play: &Play, place: usize) -> Hits {
+    if !play.is_on(place) {
+        return play.counted(place);
+    }
+    let before = |host: usize| play.met_before.get(&(place, host)).copied().unwrap_or(0);
+    let so_far = |host: usize| play.stage.switch.skewed(host_id(host).as_str());
+    let hits = play.hosts_of(place).into_iter().map(|host| so_far(host) - before(host)).sum();
+    Hits { hits, opportunities: hits }
 }
 
 pub(super) fn controller_stops(play: &mut Play, place: usize) {
