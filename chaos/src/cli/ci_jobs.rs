@@ -78,7 +78,7 @@ fn this_repositorys_own_run_plays_both() {
     let (packs, others): (Vec<String>, Vec<String>) = lines.partition(|line| line.contains(" run "));
     plays(&others);
     let [pack] = &packs[..] else { panic!("not one pack: {packs:?}") };
-    let Some(Command::Run(pack)) = called(pack).and_then(|args| args.command) else { panic!("{pack}") };
-    assert_eq!((&*pack.experiments, &*pack.tag), (&["library".to_owned()][..], &["pack:regression".to_owned()][..]));
+    let Some(Command::Run(pack)) = called(pack).map(|args| args.command) else { panic!("{pack}") };
+    assert_eq!((pack.experiments, pack.tag), (vec!["library".to_owned()], vec!["pack:regression".to_owned()]));
     assert_eq!((pack.budget_s, pack.junit.is_some()), (Some(90), true));
 }

@@ -20,7 +20,7 @@ const fn defect(id: &'static str, file: &'static str, invariant: &'static str, w
 }
 
 /// All of them: those of the controller in the order of the road, then those of the agent.
-pub const DEFECTS: [Defect; 37] = [
+pub const DEFECTS: [Defect; 36] = [
     defect(
         "gate-open-on-stale-load",
         "controller/src/throttle/admit.rs",
@@ -54,7 +54,7 @@ pub const DEFECTS: [Defect; 37] = [
     defect(
         "fenced-session-kept",
         "controller/src/fleet/registry.rs",
-        "S14",
+        "S5",
         "a session that was fenced off by one that never began goes on: nothing is started on its host",
     ),
     defect(
@@ -117,12 +117,6 @@ pub const DEFECTS: [Defect; 37] = [
         "controller/src/queue/budget.rs",
         "S15",
         "retries are counted among the first attempts they are measured by",
-    ),
-    defect(
-        "join-keeps-the-time-of-the-forecast",
-        "controller/src/wake/step.rs",
-        "S14",
-        "who asks for an instance that is planned for later waits until then",
     ),
     defect(
         "backfill-without-end",

@@ -197,7 +197,7 @@ fn join(mut wake: Wake, by: &str, at: Timestamp, expires_at: Timestamp) -> Stepp
         State::Queued { not_before, failures, .. } => {
             // A person does not wait for a forecast's time, nor for a forecast's expiry; but an endpoint that failed
             // is left alone as long as without the person.
-            if *failures == 0 && !planted!("join-keeps-the-time-of-the-forecast") {
+            if *failures == 0 {
                 *not_before = (*not_before).min(at);
             }
             wake.due_at = wake.due_at.min(at);
