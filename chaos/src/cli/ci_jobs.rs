@@ -79,6 +79,9 @@ fn this_repositorys_own_run_plays_both() {
     plays(&others);
     let [pack] = &packs[..] else { panic!("not one pack: {packs:?}") };
     let Some(Command::Run(pack)) = called(pack).map(|args| args.command) else { panic!("{pack}") };
-    assert_eq!((pack.experiments, pack.tag), (vec!["library".to_owned()], vec!["pack:regression".to_owned()]));
+    assert_eq!(
+        (pack.experiments, pack.tag),
+        (vec!["library".to_owned()], vec!["pack:regression".to_owned()])
+    );
     assert_eq!((pack.budget_s, pack.junit.is_some()), (Some(90), true));
 }

@@ -120,7 +120,9 @@ fn forbidden(known: &[&Sample], now_s: f64, settings: &Settings) -> Option<Strin
     if age_s > settings.load_freshness_s + settings.transit_s {
         return Some(format!("its newest load is {age_s:.1} s old"));
     }
-    let is_low = |sample: &&&Sample| sample.cpu_percent < settings.cpu_ceiling_percent;
+    let oldest_s = now_s - settings.load_freshness_s - settings.transit_s;
+    let is_low =
+        |sample: &&&Sample| sample.cpu_percent < settings.cpu_ceiling_percent && sample.t_s >= oldest_s;
     if !known.iter().any(|sample| is_low(&sample)) {
         return Some(format!("its newest load is {:.1} %", newest.cpu_percent));
     }

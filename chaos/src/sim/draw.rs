@@ -11,8 +11,8 @@ use crate::experiment::{
         controller::{self, ConfigChange, Crash, Overload},
         data::{self, Duplicate, Gap, Late, Poison, Poisoned},
         endpoint::{
-            self, Body, Garbage, HalfOpen, HttpError, LateUp, LostResponse, NeverUp, Refused, Reset as CallReset,
-            RetryAfter, SlowDrip, SlowWake, Throttled429,
+            self, Body, Garbage, HalfOpen, HttpError, LateUp, LostResponse, NeverUp, Refused,
+            Reset as CallReset, RetryAfter, SlowDrip, SlowWake, Throttled429,
         },
         host::{BootCost, CpuNoise, Loss as HostLoss, MemIo, Stress},
         link::{self, Bandwidth, Direction, Latency, Loss, OneWay, Partition, Reset, Ways},

@@ -172,7 +172,10 @@ impl Stage {
         let link = Tap::open(&ways, CONTROLLER, seen, world_stop.clone()).await?;
         let data_dir = dir.join(CONTROLLER);
         let portal_token_file = dir.join("portal.token");
-        live.enter().token.keep_in(portal_token_file.clone()).context("failed to write the portal's token")?;
+        live.enter()
+            .token
+            .keep_in(portal_token_file.clone())
+            .context("failed to write the portal's token")?;
         let reach = Reach {
             link,
             token_file: data_dir.join("agent.token"),
@@ -242,7 +245,11 @@ impl Stage {
 
     /// The controller stops in the middle of what it does, or goes on as if nothing had been.
     pub(super) fn controller_stands_still(&self, stands_still: bool) {
-        if stands_still { self.controller_hands.hold() } else { self.controller_hands.release() }
+        if stands_still {
+            self.controller_hands.hold()
+        } else {
+            self.controller_hands.release()
+        }
         self.store.stand_still(stands_still);
         let flow = if stands_still { Flow::HELD } else { Flow::default() };
         for caller in [TAP, WATCH] {

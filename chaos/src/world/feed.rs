@@ -116,7 +116,8 @@ fn put(bytes: &mut Vec<u8>, line: &str) {
 
 /// Whether what is counted of an instance is this lie.
 fn lies(world: &mut World, says: Lie, host: usize, instance: usize) -> bool {
-    let is_this = |fault: &FaultKind| matches!(fault, FaultKind::OperatorMeasurementLie(lie) if lie.says == says);
+    let is_this =
+        |fault: &FaultKind| matches!(fault, FaultKind::OperatorMeasurementLie(lie) if lie.says == says);
     world.faults.meets_if(MeasurementLie::INFO.name, host, instance, is_this)
 }
 

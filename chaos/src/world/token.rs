@@ -27,7 +27,8 @@ impl Token {
 
     /// Whether the portal takes what a caller has; `authorization` is the header of that name.
     pub fn takes(&self, authorization: Option<&str>) -> bool {
-        self.file.is_none() || authorization.and_then(|has| has.strip_prefix("Bearer ")) == Some(&*self.text())
+        self.file.is_none()
+            || authorization.and_then(|has| has.strip_prefix("Bearer ")) == Some(&*self.text())
     }
 
     /// Whether it is another one than in the beginning.

@@ -6,17 +6,22 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-/// Up to this difference a clock counts as right, and times are taken as they are: a session that needs longer for a message is
-/// given up before.
-const IN_SYNC: SignedDuration = SignedDuration::from_secs(30);
-/// Messages of a wrong clock are late by the same, but for so much.
-const ALIKE: SignedDuration = SignedDuration::from_secs(10);
-/// For so long they have to be, before it is believed.
-const SURE_AFTER: SignedDuration = SignedDuration::from_secs(10);
+/// Up to this difference a clock counts as right, and times are taken as they are. A session whose messages need longer does not
+/// live: pings go unanswered.
+const IN_SYNC: SignedDuration = SignedDuration::from_secs(20);
+/// Before a wrong clock is believed, its messages are late by the same, but for so much.
+const ALIKE: SignedDuration = SignedDuration::from_secs(2);
+/// And afterwards.
+const ALIKE_ONCE_SURE: SignedDuration = SignedDuration::from_secs(10);
+/// For so long they have to be, before a clock that is behind is believed to be: longer than a session lives on whose way
+/// everything is held up.
+const SURE_BEHIND_AFTER: SignedDuration = SignedDuration::from_secs(60);
+/// Nothing arrives early.
+const SURE_AHEAD_AFTER: SignedDuration = SignedDuration::from_secs(10);
 /// What is older than twice this is forgotten, so that a clock that drifts is followed.
 const FOLLOWED: SignedDuration = SignedDuration::from_secs(60);
 
-/// Of one session. By default the clock is right.
+/// Of one journal, over its sessions. By default the clock is right.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct HostClock {
     heard: Option<Heard>,
@@ -84,11 +89,13 @@ impl HostClock {
 impl Heard {
     fn is_like(&self, late: Range) -> bool {
         let all = self.older.with(self.newer).with(late);
-        all.high - all.low <= ALIKE
+        all.high - all.low <= if self.is_sure { ALIKE_ONCE_SURE } else { ALIKE }
     }
 
     fn with(self, late: Range, now: Timestamp) -> Self {
-        let is_sure = self.is_sure || now.duration_since(self.since) >= SURE_AFTER;
+        let is_ahead = late.high < SignedDuration::ZERO;
+        let sure_after = if is_ahead { SURE_AHEAD_AFTER } else { SURE_BEHIND_AFTER };
+        let is_sure = self.is_sure || now.duration_since(self.since) >= sure_after;
         if now.duration_since(self.range_since) >= FOLLOWED {
             return Self { range_since: now, older: self.newer, newer: late, is_sure, ..self };
         }
@@ -112,45 +119,54 @@ mod tests {
     fn a_clock_that_is_about_right_is_taken_as_it_is() {
         let mut clock = HostClock::default();
         for second in (0..120).step_by(5) {
-            assert_eq!(clock.heard(t(second - 25), t(second)), t(second - 25));
+            assert_eq!(clock.heard(t(second - 19), t(second)), t(second - 19));
         }
         assert_eq!((clock.behind(), clock.theirs(t(9))), (SignedDuration::ZERO, t(9)));
     }
 
     #[test]
     fn a_wrong_clock_is_believed_once_it_has_been_wrong_by_the_same_for_a_while() {
-        for behind in [3_600, -600] {
+        for (behind, sure_after) in [(3_600, 60), (-600, 10)] {
             let mut clock = HostClock::default();
-            assert_eq!(clock.heard(t(-behind), t(0)), t(-behind), "it may be late");
-            assert_eq!(clock.heard(t(5 - behind), t(7)), t(5 - behind));
-            // Two seconds on its way.
-            assert_eq!(clock.heard(t(10 - behind), t(12)), t(10));
+            for second in (0..sure_after).step_by(5) {
+                let late = i64::from(second % 2);
+                assert_eq!(clock.heard(t(second - behind), t(second + late)), t(second - behind), "{second}");
+            }
+            // A second on its way.
+            assert_eq!(clock.heard(t(sure_after - behind), t(sure_after + 1)), t(sure_after));
             assert_eq!((clock.behind(), clock.theirs(t(100))), (s(behind), t(100 - behind)));
             // And set right.
-            assert_eq!(clock.heard(t(15), t(15)), t(15));
+            assert_eq!(clock.heard(t(90), t(90)), t(90));
             assert_eq!(clock.behind(), SignedDuration::ZERO);
         }
     }
 
     #[test]
     fn what_was_held_up_is_late_and_not_of_a_wrong_clock() {
-        let mut clock = HostClock::default();
-        clock.heard(t(0), t(0));
-        for made in (5..300).step_by(5) {
-            let now = t(300);
-            assert_eq!(clock.heard(t(made), now), t(made), "it is as old as it says");
+        // All at once, and at twice the pace at which it was made.
+        for pace in [0, 1] {
+            let mut clock = HostClock::default();
+            clock.heard(t(0), t(0));
+            for made in 5..300 {
+                let now = t(300) + s(pace * made / 2);
+                assert_eq!(clock.heard(t(made), now), t(made), "it is as old as it says");
+            }
         }
-        assert_eq!(clock.heard(t(305), t(305)), t(305));
+        // By the same, for as long as such a session lives.
+        let mut clock = HostClock::default();
+        for made in 0..50 {
+            assert_eq!(clock.heard(t(made), t(made + 40)), t(made));
+        }
     }
 
     #[test]
     fn a_clock_that_drifts_is_followed() {
         let mut clock = HostClock::default();
-        // It loses fifty milliseconds a second, and begins a minute behind.
-        let theirs = |second: i64| t(second) - s(60) - SignedDuration::from_millis(50 * second);
+        // It loses twenty milliseconds a second, and begins a minute behind.
+        let theirs = |second: i64| t(second) - s(60) - SignedDuration::from_millis(20 * second);
         for second in 0..2_000 {
             let ours = clock.heard(theirs(second), t(second));
-            if second > 20 {
+            if second > 60 {
                 let off = t(second).duration_since(ours);
                 assert!(off >= SignedDuration::ZERO && off <= s(10), "{off} at {second} s");
             }

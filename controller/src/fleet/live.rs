@@ -64,6 +64,13 @@ impl LiveHost {
         limits
     }
 
+    /// What is known of its times was reckoned by another correction of its clock.
+    fn correct(&mut self, by: SignedDuration) {
+        let corrected = |at: Timestamp| at.saturating_add(by).unwrap_or(at);
+        self.frozen_since = self.frozen_since.map(corrected);
+        self.load = self.load.map(|load| Load { measured_at: corrected(load.measured_at), ..load });
+    }
+
     /// Takes in a new load, with its time by the host's clock. Returns the seconds since the one before, where there was one not long ago.
     pub(super) fn loaded(
         &mut self,
@@ -74,7 +81,9 @@ impl LiveHost {
         now: Timestamp,
     ) -> Option<f64> {
         self.bad_load = None;
+        let behind = self.clock.behind();
         let load = Load { measured_at: self.clock.heard(load.measured_at, now), ..load };
+        self.correct(self.clock.behind() - behind);
         let before = self.load.replace(load);
         let is_frozen = before.is_some_and(|before| is_same_measurement(&before, &load));
         if !is_frozen {

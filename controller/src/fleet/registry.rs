@@ -72,7 +72,8 @@ struct Inner {
 }
 
 impl Inner {
-    /// A clock that goes back makes what is known of the hosts look new: it is forgotten, and told again soon.
+    /// A clock that goes back makes what is known of the hosts look new: it is forgotten, and told again soon. Only for those
+    /// who have just read the clock.
     fn notice(&mut self, now: Timestamp) {
         let went_back = self.seen_at.is_some_and(|before| before.duration_since(now) > STEP_MIN);
         if went_back {
@@ -140,7 +141,9 @@ impl Registry {
             before.untally(&mut inner.tally);
         }
         inner.connected += usize::from(!was_connected);
-        let clock = before.as_ref().map(|entry| entry.live.clock).unwrap_or_default();
+        // Another journal may be another machine.
+        let same = before.as_ref().filter(|entry| entry.live.journal_id == hello.journal_id);
+        let clock = same.map(|entry| entry.live.clock).unwrap_or_default();
         let (session, gate, mut starts, hour) = before.map_or_else(
             || (1, HostGate::new(&self.rule), Starts::default(), LoadHour::default()),
             |entry| (entry.session + 1, entry.live.gate, entry.starts, entry.hour),
@@ -217,8 +220,7 @@ impl Registry {
 
     /// Whether the throttle would let a wake start. Grants nothing.
     pub fn ask(&self, ask: &Ask<'_>) -> Result<Granted, Closed> {
-        let mut inner = self.lock();
-        inner.notice(ask.now);
+        let inner = self.lock();
         let entry = inner.hosts.get(ask.host).ok_or(Closed::NoLoad)?;
         entry.ask(ask, inner.curves.all(), &self.rule)
     }

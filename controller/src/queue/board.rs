@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use reveille_proto::{HostId, InstanceId, WakeId};
 
 use super::{Rank, rank};
@@ -13,9 +13,6 @@ use crate::wake::{Priority, State, Wake};
 
 /// Among so many of the first of a host, the owner with the fewest wakes in progress goes first.
 const FAIR_AMONG: usize = 32;
-
-/// No retry waits for longer: whose time is further away was given it by a clock that was ahead.
-const RETRY_WAIT_MAX: SignedDuration = SignedDuration::from_hours(1);
 
 /// A queued wake with what choosing it needs.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,14 +41,9 @@ impl Queued {
     }
 
     /// Whether it may be started at `now`. Somebody who waits is due at once, whatever a clock said when they asked; after a
-    /// failure they wait for their turn, but not for the time by which a clock was ahead.
+    /// first attempt they wait for their turn.
     fn is_ripe(&self, now: Timestamp) -> bool {
-        let not_before = self.not_before();
-        let is_asked_for = self.wake.priority == Priority::Person;
-        not_before <= now
-            || is_asked_for
-                && (matches!(self.wake.state, State::Queued { attempt: 1, failures: 0, .. })
-                    || not_before.duration_since(now) > RETRY_WAIT_MAX)
+        self.not_before() <= now || self.wake.is_due_at_once()
     }
 }
 
@@ -64,7 +56,6 @@ pub struct Board {
     /// Their time is still to come.
     waiting: BTreeSet<(Timestamp, WakeId)>,
     ready: BTreeMap<HostId, BTreeSet<Rank>>,
-    ripened_at: Option<Timestamp>,
 }
 
 impl Board {
@@ -110,9 +101,6 @@ impl Board {
 
     /// Moves those whose time has come to their hosts. Returns the hosts.
     pub fn ripen(&mut self, now: Timestamp) -> BTreeSet<HostId> {
-        if self.ripened_at.replace(now).is_some_and(|before| before > now) {
-            self.set_back(now);
-        }
         let mut hosts = BTreeSet::new();
         while let Some((at, id)) = self.waiting.first().copied() {
             if at > now {
@@ -126,15 +114,6 @@ impl Board {
             }
         }
         hosts
-    }
-
-    /// The clock shows an earlier time than before: who waits by what it said is looked at again.
-    fn set_back(&mut self, now: Timestamp) {
-        let waiting = self.waiting.iter().filter_map(|(_, id)| self.wakes.get(id));
-        let ripe: Vec<Queued> = waiting.filter(|queued| queued.is_ripe(now)).cloned().collect();
-        for queued in ripe {
-            self.put(queued, now);
-        }
     }
 
     /// When the next one's time comes.
@@ -307,18 +286,11 @@ pub(super) mod tests {
         let mut board = Board::default();
         board.put(queued(1, 3_600, Reason::Demand, "a"), t(0));
         assert_eq!(order(&board), ["dev1"]);
-        // Refused by a host that was hot, twice: once by a clock that was ahead by two hours.
-        let refused = |n, due_s, not_before_s| {
-            let mut one = queued(n, due_s, Reason::Demand, "a");
-            one.wake.state = State::Queued { attempt: 2, failures: 0, not_before: t(not_before_s) };
-            one
-        };
-        board.put(refused(2, 7_200, 7_230), t(7_200));
-        board.put(refused(3, 0, 30), t(0));
-        board.ripen(t(7_200));
-        assert_eq!(order(&board).len(), 2, "its time is over by that clock");
-        board.ripen(t(10));
-        assert!(order(&board).contains(&"dev2".to_owned()));
+        // Refused by a host that was hot.
+        let mut refused = queued(2, 0, Reason::Demand, "a");
+        refused.wake.state = State::Queued { attempt: 2, failures: 0, not_before: t(30) };
+        board.put(refused, t(0));
+        assert_eq!(order(&board), ["dev1"], "it waits for its turn");
     }
 
     #[test]

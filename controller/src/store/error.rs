@@ -33,11 +33,6 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether nothing came back: what was asked for may be done all the same.
-    pub fn is_without_answer(&self) -> bool {
-        matches!(self, Self::Query { source, .. } if !matches!(source, sqlx::Error::Database(_)))
-    }
-
     /// Whether the database is there and does not take this.
     pub fn is_refusal(&self) -> bool {
         matches!(self, Self::Query { source: sqlx::Error::Database(_), .. })

@@ -59,15 +59,22 @@ impl Store {
         Ok(())
     }
 
-    /// These wakes, but for those that are not there.
-    pub async fn wakes_of(&self, ids: &[WakeId]) -> Result<Vec<Wake>, StoreError> {
-        let sql = format!("SELECT {COLUMNS} FROM wakes WHERE wake_id IN {}", rows::ids(self.backend));
-        let rows = sqlx::query_as::<_, Row>(sqlx::AssertSqlSafe(sql))
-            .bind(rows::ids_json(ids.iter()))
-            .fetch_all(&self.pool)
-            .await
-            .during("read some wakes")?;
-        Ok(readable(rows))
+    /// These wakes, but for those that are not there, once whoever is moving one of them is done.
+    pub async fn wakes_settled(&self, ids: &[WakeId]) -> Result<Vec<Wake>, StoreError> {
+        let locked = self.backend.for_update();
+        let sql = format!("SELECT {COLUMNS} FROM wakes WHERE wake_id IN {}{locked}", rows::ids(self.backend));
+        let ids = rows::ids_json(ids.iter());
+        let rows = self.retried(|| async {
+            let mut tx = self.begin().await?;
+            let rows = sqlx::query_as::<_, Row>(sqlx::AssertSqlSafe(sql.as_str()))
+                .bind(ids.as_str())
+                .fetch_all(&mut *tx)
+                .await
+                .during("read some wakes")?;
+            tx.commit().await.during("read some wakes")?;
+            Ok::<_, StoreError>(rows)
+        });
+        Ok(readable(rows.await?))
     }
 
     /// The host each of these wakes was sent to last; those that were sent nowhere, or are not there, are left out.

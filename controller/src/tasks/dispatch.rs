@@ -154,8 +154,8 @@ impl Commits {
 
 /// Commits what was chosen in one go, then sends it.
 ///
-/// A move is lost where somebody else moved the wake first, or holds the host's session by now. Where the store gives no
-/// answer, nobody knows, and whoever comes next looks.
+/// A move is lost where somebody else moved the wake first, or holds the host's session by now. Where the store
+/// fails, nobody knows, and whoever comes next looks.
 async fn commit(shared: &Shared, unsure: &Unsure, chosen: Vec<Chosen>) -> Result<u32, StoreError> {
     let rule = shared.config.wake.retry_rule();
     let (mut moves, mut effects, mut stepped) = (Vec::new(), Vec::new(), Vec::new());
@@ -178,14 +178,17 @@ async fn commit(shared: &Shared, unsure: &Unsure, chosen: Vec<Chosen>) -> Result
     let moved = match shared.store.wakes_move(&moves, Some(&sessions)).await {
         Ok(moved) => moved,
         Err(error) => {
-            if error.is_without_answer() && !planted!("unanswered-commit-taken-for-none") {
-                let steps = stepped.into_iter().zip(&moves).zip(effects);
-                unsure.put(steps.map(|((one, moved), effects)| {
-                    Doubt { one, attempt: moved.after.last_attempt, effects }
-                }));
-            } else {
+            if planted!("unanswered-commit-taken-for-none") {
                 stepped.iter().for_each(|one| take_back(shared, one));
+                return Err(error);
             }
+            // Whatever it says: to look costs a query, and not to look a wake.
+            let steps = stepped.into_iter().zip(&moves).zip(effects);
+            unsure.put(steps.map(|((one, moved), effects)| Doubt {
+                one,
+                attempt: moved.after.last_attempt,
+                effects,
+            }));
             return Err(error);
         }
     };

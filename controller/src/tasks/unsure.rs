@@ -50,7 +50,7 @@ impl Unsure {
             return Ok(0);
         }
         let ids: Vec<WakeId> = doubts.iter().map(|doubt| doubt.one.queued.wake.id).collect();
-        let wakes = match shared.store.wakes_of(&ids).await {
+        let wakes = match shared.store.wakes_settled(&ids).await {
             Ok(wakes) => wakes,
             Err(error) => {
                 self.put(doubts);
@@ -58,29 +58,33 @@ impl Unsure {
             }
         };
         let wakes: BTreeMap<WakeId, Wake> = wakes.into_iter().map(|wake| (wake.id, wake)).collect();
-        warn!(wakes = doubts.len(), "the database gave no answer to a commit: what it says of these wakes holds");
+        warn!(
+            wakes = doubts.len(),
+            "the database gave no answer to a commit: what it says of these wakes holds"
+        );
         let mut sent = 0;
-        for doubt in &doubts {
-            let one = &doubt.one;
-            let wake = wakes.get(&one.queued.wake.id).filter(|wake| doubt.was_made(wake));
-            let Some(wake) = wake else {
+        for Doubt { one, attempt, effects } in &doubts {
+            let wake = wakes.get(&one.queued.wake.id);
+            let run = wake.and_then(|wake| wake.state.run()).filter(|run| run.host == one.host);
+            let (Some(wake), Some(run)) = (wake, run) else {
                 take_back(shared, one);
                 continue;
             };
+            let is_untold = matches!(wake.state, State::Dispatched { .. });
+            if !is_untold || run.epoch != one.epoch || run.attempt != *attempt {
+                // Somebody has gone on with it: the permit is in use, and its command is with the agent.
+                continue;
+            }
+            let mut effects = effects.clone();
+            if run.cancel_requested {
+                // The agent had nothing to call off when that was asked for.
+                effects.push(Effect::SendCancel);
+            }
             sent += 1;
             shared.metrics.dispatched();
             info!(wake_id = %wake.id, instance_id = %wake.instance, host_id = %one.host, reason = %wake.reason, "wake dispatched");
-            perform(shared, wake, &doubt.effects).await;
+            perform(shared, wake, &effects).await;
         }
         Ok(sent)
-    }
-}
-
-impl Doubt {
-    /// Whether the wake stands as the move would have it.
-    fn was_made(&self, wake: &Wake) -> bool {
-        let Self { one, attempt, .. } = self;
-        matches!(&wake.state, State::Dispatched { run }
-            if run.host == one.host && run.epoch == one.epoch && run.attempt == *attempt)
     }
 }

@@ -232,3 +232,11 @@ pub struct Wake {
     /// How often it has moved, as far as it is kept: the store counts, and refuses a move made from an older count.
     pub moves: u64,
 }
+
+impl Wake {
+    /// Whether somebody waits for its first attempt: they are due, whatever a clock said when they asked.
+    pub fn is_due_at_once(&self) -> bool {
+        self.priority == Priority::Person
+            && matches!(self.state, State::Queued { attempt: 1, failures: 0, .. })
+    }
+}

@@ -63,7 +63,7 @@ fn dispatch(mut wake: Wake, event: &Event) -> Stepped {
         return Err(illegal(&wake, "dispatch", "only a queued wake can be dispatched"));
     };
     // Somebody who waits is due, whatever a clock said before.
-    let is_early = *at < not_before && wake.priority != Priority::Person;
+    let is_early = *at < not_before && !wake.is_due_at_once();
     if is_early || *at >= wake.expires_at {
         return Err(illegal(&wake, "dispatch", format!("{at} is outside {not_before}..{}", wake.expires_at)));
     }
