@@ -83,11 +83,6 @@ pub fn measure(name: &str, events: &[Event], span: (f64, f64)) -> Option<f64> {
             samples.map(|event| to_s - event.t_s()).reduce(f64::min)
         }
         "invariant_violations" => Some(violations(events) as f64),
-        "lost_due" => {
-            let waits = s14_waiting::waits(events, to_s);
-            let is_lost = |wait: &&s14_waiting::Wait<'_>| wait.over.is_none() && wait.open_s > LOST_AFTER_S;
-            Some(waits.iter().filter(is_lost).count() as f64)
-        }
         "queue_wait_p95_s" => {
             let waits = s14_waiting::waits(events, to_s).into_iter();
             let ended = waits.filter(|wait| wait.over.is_some_and(|over| is_within(over.t_s())));
@@ -95,6 +90,19 @@ pub fn measure(name: &str, events: &[Event], span: (f64, f64)) -> Option<f64> {
             // Where somebody looked and nobody waited, nobody waited long.
             let was_seen = || looks(events, span).iter().any(|look| look.kind == Kind::Ok);
             waited.or_else(|| was_seen().then_some(0.0))
+        }
+        _ => measure_outcome(name, events, span),
+    }
+}
+
+/// Of what became of forecasts, and of who was to be started.
+fn measure_outcome(name: &str, events: &[Event], span: (f64, f64)) -> Option<f64> {
+    let to_s = span.1;
+    match name {
+        "lost_due" => {
+            let waits = s14_waiting::waits(events, to_s);
+            let is_lost = |wait: &&s14_waiting::Wait<'_>| wait.over.is_none() && wait.open_s > LOST_AFTER_S;
+            Some(waits.iter().filter(is_lost).count() as f64)
         }
         "model_age_h" => model_age_s(events, to_s).map(|age_s| age_s / 3_600.0),
         "schedule_coverage" => {

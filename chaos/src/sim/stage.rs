@@ -131,6 +131,18 @@ fn missing_s(plan: &Plan) -> i64 {
     plan.whats().map(missing_s).max().unwrap_or(0)
 }
 
+/// Where agents find the rest of the installation; the portal's token is written there.
+fn reach(dir: &Path, link: String, live: &Live) -> anyhow::Result<Reach> {
+    let portal_token_file = dir.join("portal.token");
+    live.enter().token.keep_in(portal_token_file.clone()).context("failed to write the portal's token")?;
+    Ok(Reach {
+        link,
+        token_file: dir.join(CONTROLLER).join("agent.token"),
+        endpoints: ENDPOINTS.to_owned(),
+        portal_token_file: Some(portal_token_file),
+    })
+}
+
 impl Stage {
     /// Writes the log of the days before, and starts everything.
     pub(super) async fn set(plan: &Plan, dir: &Path, waits: Waits) -> anyhow::Result<Self> {
@@ -171,17 +183,7 @@ impl Stage {
         let seen = (recorder.clone(), switch.clone());
         let link = Tap::open(&ways, CONTROLLER, seen, world_stop.clone()).await?;
         let data_dir = dir.join(CONTROLLER);
-        let portal_token_file = dir.join("portal.token");
-        live.enter()
-            .token
-            .keep_in(portal_token_file.clone())
-            .context("failed to write the portal's token")?;
-        let reach = Reach {
-            link,
-            token_file: data_dir.join("agent.token"),
-            endpoints: ENDPOINTS.to_owned(),
-            portal_token_file: Some(portal_token_file),
-        };
+        let reach = reach(dir, link, &live)?;
         let log = tokio::spawn(log.keep(live.clone(), world_stop.clone()));
         let dir = dir.to_owned();
         let store = StoreGate::default();
@@ -246,9 +248,9 @@ impl Stage {
     /// The controller stops in the middle of what it does, or goes on as if nothing had been.
     pub(super) fn controller_stands_still(&self, stands_still: bool) {
         if stands_still {
-            self.controller_hands.hold()
+            self.controller_hands.hold();
         } else {
-            self.controller_hands.release()
+            self.controller_hands.release();
         }
         self.store.stand_still(stands_still);
         let flow = if stands_still { Flow::HELD } else { Flow::default() };

@@ -137,15 +137,12 @@ impl Switch {
     /// Makes a hello that of the version its agent is of.
     pub(super) fn as_of_its_version(&self, hello: &mut Hello) {
         let Some(version) = self.0.borrow().skews.get(&hello.host_id).copied() else { return };
-        hello.agent_version = match version {
-            Version::Previous => {
-                // It did not say yet what its own guard allows.
-                (hello.cpu_ceiling_percent, hello.wakes_max) = (0.0, 0);
-                "0.0.1"
-            }
-            Version::Next | Version::UnknownFields => "99.0.0",
+        if version == Version::Previous {
+            // It did not say yet what its own guard allows.
+            (hello.cpu_ceiling_percent, hello.wakes_max) = (0.0, 0);
         }
-        .to_owned();
+        let told = if version == Version::Previous { "0.0.1" } else { "99.0.0" };
+        told.clone_into(&mut hello.agent_version);
         self.0.send_modify(|set| *set.skewed.entry(hello.host_id.clone()).or_default() += 1);
     }
 

@@ -129,7 +129,7 @@ mod tests {
         for (behind, sure_after) in [(3_600, 60), (-600, 10)] {
             let mut clock = HostClock::default();
             for second in (0..sure_after).step_by(5) {
-                let late = i64::from(second % 2);
+                let late = second % 2;
                 assert_eq!(clock.heard(t(second - behind), t(second + late)), t(second - behind), "{second}");
             }
             // A second on its way.

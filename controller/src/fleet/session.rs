@@ -163,10 +163,10 @@ impl FleetService {
             }
             Up::Result(result) => {
                 let mut result = AttemptResult::try_from(result)?;
-                let ours = |theirs| self.shared.fleet.ours(host, theirs);
-                result.at = ours(result.at);
-                (result.called_at, result.serving_at) =
-                    (result.called_at.map(ours), result.serving_at.map(ours));
+                let fleet = &self.shared.fleet;
+                result.at = fleet.ours(host, result.at);
+                result.called_at = result.called_at.map(|theirs| fleet.ours(host, theirs));
+                result.serving_at = result.serving_at.map(|theirs| fleet.ours(host, theirs));
                 AgentEvent::Result { host: host.clone(), result }
             }
             // A second hello is pointless, and an acknowledged command shows its progress anyway.

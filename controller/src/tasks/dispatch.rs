@@ -179,7 +179,9 @@ async fn commit(shared: &Shared, unsure: &Unsure, chosen: Vec<Chosen>) -> Result
         Ok(moved) => moved,
         Err(error) => {
             if planted!("unanswered-commit-taken-for-none") {
-                stepped.iter().for_each(|one| take_back(shared, one));
+                for one in &stepped {
+                    take_back(shared, one);
+                }
                 return Err(error);
             }
             // Whatever it says: to look costs a query, and not to look a wake.

@@ -94,16 +94,7 @@ impl<'a> Story<'a> {
             }
         };
         match event.f {
-            Function::Gate => {
-                let gate = event.text("gate").unwrap_or_default();
-                show("slot_queue_nonempty", gate.contains("in progress"));
-                show("cpu_gate_closed", gate.contains("CPU"));
-                show(
-                    "stale_gate_closed",
-                    ["newest load", "no load", "to the bit"].iter().any(|why| gate.contains(why)),
-                );
-                show("host_cut_with_queue", gate.contains("not connected") && !self.waiting.is_empty());
-            }
+            Function::Gate => return self.shows_of_gate(event),
             Function::CommandSend => {
                 self.running.insert(wake, host);
                 self.waiting.remove(wake);
@@ -145,29 +136,7 @@ impl<'a> Story<'a> {
                 let is_up = event.flag("serving") == Some(true);
                 show("late_up_after_timeout", is_up && self.timed_out.remove(instance));
             }
-            Function::FaultHit => {
-                let status = event.number("status");
-                show("call_failed", status.is_some());
-                if let Some(wait_s) = event.number("retry_after_s") {
-                    self.told_to_wait.insert((instance, event.node.as_str()), event.t_s() + wait_s);
-                }
-                let kind = event.text("kind");
-                show(
-                    "outcome_unknown",
-                    matches!(kind, Some("endpoint.lost_response" | "endpoint.half_open")),
-                );
-            }
-            Function::FaultOn => {
-                show("wake_in_flight_at_fault", !self.running.is_empty());
-                self.changes_at_ms = self.changes_at_ms.or(event.number("changes_at_ms"));
-            }
-            Function::FaultOff if event.number("hits").is_some_and(|hits| hits > 0.0) => {
-                let kind = event.text("kind");
-                show("store_failed", matches!(kind, Some("store.refuse" | "store.hang")));
-                show("commit_unknown", kind == Some("store.commit_unknown"));
-                // Either when it was moved, or now.
-                show("clock_went_back", kind == Some("clock.jump"));
-            }
+            Function::FaultOn | Function::FaultOff | Function::FaultHit => return self.shows_of_fault(event),
             Function::Restart => return self.shows_of_restart(event),
             Function::LeaseLost => drop(self.lost.insert(host)),
             Function::LeaseAcquire => show("session_rebuilt", self.lost.remove(host)),
@@ -191,6 +160,45 @@ impl<'a> Story<'a> {
             _ => {}
         }
         shown
+    }
+
+    fn shows_of_gate(&self, event: &Event) -> Vec<&'static str> {
+        let gate = event.text("gate").unwrap_or_default();
+        let is_stale = ["newest load", "no load", "to the bit"].iter().any(|why| gate.contains(why));
+        let is_cut = gate.contains("not connected") && !self.waiting.is_empty();
+        shown([
+            ("slot_queue_nonempty", gate.contains("in progress")),
+            ("cpu_gate_closed", gate.contains("CPU")),
+            ("stale_gate_closed", is_stale),
+            ("host_cut_with_queue", is_cut),
+        ])
+    }
+
+    fn shows_of_fault(&mut self, event: &'a Event) -> Vec<&'static str> {
+        let kind = event.text("kind").unwrap_or_default();
+        match event.f {
+            Function::FaultOn => {
+                self.changes_at_ms = self.changes_at_ms.or(event.number("changes_at_ms"));
+                shown([("wake_in_flight_at_fault", !self.running.is_empty())])
+            }
+            Function::FaultOff => {
+                let was_met = event.number("hits").is_some_and(|hits| hits > 0.0);
+                shown([
+                    ("store_failed", was_met && matches!(kind, "store.refuse" | "store.hang")),
+                    ("commit_unknown", was_met && kind == "store.commit_unknown"),
+                    // Either when it was moved, or now.
+                    ("clock_went_back", was_met && kind == "clock.jump"),
+                ])
+            }
+            _ => {
+                if let Some(wait_s) = event.number("retry_after_s") {
+                    let instance = event.k.instance.as_deref().unwrap_or_default();
+                    self.told_to_wait.insert((instance, event.node.as_str()), event.t_s() + wait_s);
+                }
+                let is_unknown = matches!(kind, "endpoint.lost_response" | "endpoint.half_open");
+                shown([("call_failed", event.number("status").is_some()), ("outcome_unknown", is_unknown)])
+            }
+        }
     }
 
     fn shows_of_restart(&self, event: &Event) -> Vec<&'static str> {
@@ -232,6 +240,11 @@ impl<'a> Story<'a> {
         }
         shown
     }
+}
+
+/// Those of them that are shown.
+fn shown<const N: usize>(all: [(&'static str, bool); N]) -> Vec<&'static str> {
+    all.into_iter().filter_map(|(name, is_shown)| is_shown.then_some(name)).collect()
 }
 
 #[cfg(test)]
