@@ -208,6 +208,10 @@ impl Series {
         let mut never_seen = BTreeMap::new();
         for (_, experiment) in &spec.experiments {
             let ours = experiment.reveille();
+            // What was not come to is left out, and counted as such.
+            if !runs.iter().any(|run| run.id == ours.id) {
+                continue;
+            }
             let is_unseen = |name: &&String| !shown.get(&ours.id).is_some_and(|seen| seen.contains(*name));
             let unseen: Vec<String> = ours.coverage.sometimes.iter().filter(is_unseen).cloned().collect();
             if !unseen.is_empty() {
@@ -307,4 +311,39 @@ pub fn runs_in_a_simulation(experiment: &Experiment) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiment::template;
+
+    #[test]
+    fn sights_are_missed_of_what_was_run_only() {
+        let experiments: Vec<(String, Experiment)> = ["AG-01", "CT-01"]
+            .into_iter()
+            .map(|id| {
+                let template = template::find(id).expect("in the library");
+                (id.to_owned(), template.read().expect("valid"))
+            })
+            .collect();
+        let spec = SeriesSpec { experiments, seeds: 1..2, jobs: 1, journals: None, keep: None, budget: None };
+        let run = Run {
+            id: "AG-01".to_owned(),
+            seed: 1,
+            verdict: Verdict::Held,
+            why: Vec::new(),
+            predictions: Vec::new(),
+            brier: None,
+            simulated_s: 0.0,
+            wall_s: 0.0,
+            replay: String::new(),
+        };
+        let all = spec.experiments[0].1.reveille().coverage.sometimes.iter().cloned().collect();
+        let series = Series::of(vec![run.clone()], &spec, &BTreeMap::from([("AG-01".to_owned(), all)]));
+        assert_eq!((series.never_seen.len(), series.verdict), (0, Verdict::Held), "CT-01 was not come to");
+        let series = Series::of(vec![run], &spec, &BTreeMap::new());
+        assert_eq!(series.never_seen.keys().collect::<Vec<_>>(), ["AG-01"]);
+        assert_eq!(series.verdict, Verdict::Inconclusive);
+    }
 }
