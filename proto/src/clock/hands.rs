@@ -2,11 +2,14 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use jiff::SignedDuration;
-use tokio::{sync::watch, time::Instant};
+use tokio::{sync::Notify, time::Instant};
 
 /// Cheap to clone; every clone moves the same clock. By default it is right, and nobody stands still.
 #[derive(Clone)]
@@ -14,7 +17,9 @@ pub struct Hands(Arc<Shared>);
 
 struct Shared {
     moved: Mutex<Moved>,
-    is_held: watch::Sender<bool>,
+    is_held: AtomicBool,
+    /// Wakes in the order in which they came; a watch would draw lots.
+    released: Notify,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +44,9 @@ impl Default for Hands {
     fn default() -> Self {
         let since = Instant::now();
         let moved = Moved { by: SignedDuration::ZERO, since, drift_ppm: 0.0, readings: 0 };
-        Self(Arc::new(Shared { moved: Mutex::new(moved), is_held: watch::Sender::new(false) }))
+        let shared =
+            Shared { moved: Mutex::new(moved), is_held: AtomicBool::new(false), released: Notify::new() };
+        Self(Arc::new(shared))
     }
 }
 
@@ -71,16 +78,17 @@ impl Hands {
 
     /// Whoever reads this clock stands still from its next wait on.
     pub fn hold(&self) {
-        self.0.is_held.send_replace(true);
+        self.0.is_held.store(true, Ordering::SeqCst);
     }
 
     /// And goes on.
     pub fn release(&self) {
-        self.0.is_held.send_replace(false);
+        self.0.is_held.store(false, Ordering::SeqCst);
+        self.0.released.notify_waiters();
     }
 
     pub fn is_held(&self) -> bool {
-        *self.0.is_held.borrow()
+        self.0.is_held.load(Ordering::SeqCst)
     }
 
     /// How often it was read while it was not right.
@@ -98,12 +106,16 @@ impl Hands {
 
     /// Says whether it had to be waited for.
     pub(super) async fn go_on(&self) -> bool {
-        let is_held = self.is_held();
-        if is_held {
-            // Whoever could release it is here: it is not gone.
-            drop(self.0.is_held.subscribe().wait_for(|is_held| !is_held).await);
+        let mut stood_still = false;
+        loop {
+            // Before the look, so that no release is missed.
+            let released = self.0.released.notified();
+            if !self.is_held() {
+                return stood_still;
+            }
+            stood_still = true;
+            released.await;
         }
-        is_held
     }
 
     fn moved(&self) -> MutexGuard<'_, Moved> {
