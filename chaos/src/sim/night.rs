@@ -15,7 +15,7 @@ use crate::experiment::catalogue::{
 
 /// It is played from so long before the change on.
 const LEAD: SignedDuration = SignedDuration::from_hours(3);
-/// The first of its year.
+/// The change that is played is the first after this.
 const NEW_YEAR: Date = date(2026, 1, 1);
 
 #[derive(Debug, Clone)]

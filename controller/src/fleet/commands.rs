@@ -52,6 +52,7 @@ impl Registry {
             attempt: run.attempt,
             instance_id: wake.instance.to_string(),
             reason: wake.reason.to_wire().into(),
+            // By the clock of the host, whose session is looked up last.
             deadline_ms: 0,
             idempotency_key: if planted!("key-of-the-attempt") {
                 format!("{}-{}", wake.id, run.attempt)
