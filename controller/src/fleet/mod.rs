@@ -1,6 +1,7 @@
 //! The agents' sessions: who is connected, how loaded, what starts there, and the way to them.
 
 mod commands;
+mod entry;
 mod greeter;
 mod host_clock;
 mod inventory;
