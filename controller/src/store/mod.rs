@@ -14,6 +14,7 @@ mod hellos;
 mod hosts;
 mod in_service;
 mod instances;
+mod kept;
 mod late_results;
 mod leases;
 mod migrate;

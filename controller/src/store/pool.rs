@@ -4,10 +4,15 @@
 //! later, and the same holds for every connection that was idle. Whoever finds out that the database does not answer
 //! says so with [`Pool::give_up`]: all that is under way fails, and no connection of before is used again.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    ops::{Deref, DerefMut},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures::{
-    StreamExt,
+    StreamExt, TryStreamExt as _,
     future::BoxFuture,
     stream::{self, BoxStream},
 };
@@ -19,10 +24,45 @@ use sqlx::{
 };
 use tokio::{sync::watch, time::Instant};
 
-use super::Backend;
+use super::{
+    Backend,
+    kept::{self, Kept},
+};
 
 /// A transaction on either database.
-type Begun = Transaction<'static, Any>;
+pub(super) enum Begun {
+    Pooled(Transaction<'static, Any>),
+    InPlace(kept::Begun),
+}
+
+impl Begun {
+    pub(super) async fn commit(self) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Pooled(begun) => begun.commit().await,
+            Self::InPlace(begun) => begun.commit().await,
+        }
+    }
+}
+
+impl Deref for Begun {
+    type Target = AnyConnection;
+
+    fn deref(&self) -> &AnyConnection {
+        match self {
+            Self::Pooled(begun) => begun,
+            Self::InPlace(begun) => begun.connection(),
+        }
+    }
+}
+
+impl DerefMut for Begun {
+    fn deref_mut(&mut self) -> &mut AnyConnection {
+        match self {
+            Self::Pooled(begun) => begun,
+            Self::InPlace(begun) => begun.connection_mut(),
+        }
+    }
+}
 
 /// How long a connection may take to say that it is still one.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
@@ -36,6 +76,8 @@ pub(super) struct Pool {
     inner: AnyPool,
     given_up: Arc<GivenUp>,
     waits: Waits,
+    /// Of who waits in place.
+    kept: Kept,
 }
 
 fn no_answer() -> sqlx::Error {
@@ -77,7 +119,7 @@ impl Pool {
             Backend::Postgres => watched(options, &given_up),
         };
         let inner = Box::pin(waits.until(options.connect_with(to))).await?;
-        Ok(Self { inner, given_up, waits: waits.clone() })
+        Ok(Self { inner, given_up, waits: waits.clone(), kept: Kept::default() })
     }
 
     /// The database does not answer: what is under way fails, and connections of before are not used again.
@@ -122,20 +164,48 @@ impl Pool {
 
     /// Closes every connection.
     pub(super) async fn close(&self) {
-        self.waits.until(self.inner.close()).await;
+        let close = async {
+            self.kept.close().await;
+            self.inner.close().await;
+        };
+        self.waits.until(close).await;
     }
 
     pub(super) async fn begin_with(&self, statement: &'static str) -> Result<Begun, sqlx::Error> {
-        self.answered(self.inner.begin_with(statement)).await?
+        if self.waits.are_in_place() {
+            let from = (&self.kept, &self.inner);
+            return self.answered(kept::Begun::begin(from, statement, &self.waits)).await?.map(Begun::InPlace);
+        }
+        self.answered(self.inner.begin_with(statement)).await?.map(Begun::Pooled)
     }
 
     pub(super) fn all(&self) -> &AnyPool {
         &self.inner
     }
+
+    /// All that a statement gives. The connection of one that fails is not kept.
+    async fn fetch_in_place<'q, E: Execute<'q, Any> + 'q>(&self, query: E) -> Result<Vec<Given>, sqlx::Error> {
+        let mut connection = self.kept.take(&self.inner).await?;
+        let given = connection.fetch_many(query).try_collect().await?;
+        self.kept.keep(connection);
+        Ok(given)
+    }
+
+    async fn fetch_one_in_place<'q, E: Execute<'q, Any> + 'q>(
+        &self,
+        query: E,
+    ) -> Result<Option<<Any as Database>::Row>, sqlx::Error> {
+        let mut connection = self.kept.take(&self.inner).await?;
+        let row = connection.fetch_optional(query).await?;
+        self.kept.keep(connection);
+        Ok(row)
+    }
 }
 
-type Rows<'e> =
-    BoxStream<'e, Result<Either<<Any as Database>::QueryResult, <Any as Database>::Row>, sqlx::Error>>;
+/// A row, or how many rows a statement changed.
+type Given = Either<<Any as Database>::QueryResult, <Any as Database>::Row>;
+
+type Rows<'e> = BoxStream<'e, Result<Given, sqlx::Error>>;
 
 impl<'p> Executor<'p> for &Pool {
     type Database = Any;
@@ -146,10 +216,10 @@ impl<'p> Executor<'p> for &Pool {
         E: 'q + Execute<'q, Any>,
     {
         if self.waits.are_in_place() {
-            let (rows, this) = (self.inner.fetch_many(query), self.clone());
+            let this = self.clone();
             let all = async move {
-                let rows = this.answered(rows.collect::<Vec<_>>()).await;
-                stream::iter(rows.unwrap_or_else(|error| vec![Err(error)]))
+                let rows = this.answered(this.fetch_in_place(query)).await.and_then(|rows| rows);
+                stream::iter(rows.map_or_else(|error| vec![Err(error)], |rows| rows.into_iter().map(Ok).collect()))
             };
             return stream::once(all).flatten().boxed();
         }
@@ -173,7 +243,11 @@ impl<'p> Executor<'p> for &Pool {
         'p: 'e,
         E: 'q + Execute<'q, Any>,
     {
-        let (row, this) = (self.inner.fetch_optional(query), self.clone());
+        let this = self.clone();
+        if self.waits.are_in_place() {
+            return Box::pin(async move { this.answered(this.fetch_one_in_place(query)).await? });
+        }
+        let row = self.inner.fetch_optional(query);
         Box::pin(async move { this.answered(row).await? })
     }
 

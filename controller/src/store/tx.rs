@@ -6,14 +6,14 @@ use reveille_proto::{
     InstanceId, WakeId,
     points::{Points, Step},
 };
-use sqlx::{Any, AnyConnection, Transaction};
+use sqlx::AnyConnection;
 use tokio::sync::OwnedMutexGuard;
 
-use super::Transition;
+use super::{Transition, pool::Begun};
 
 /// A transaction on either database. Dropped without a commit, it has written nothing.
 pub(super) struct Tx {
-    begun: Transaction<'static, Any>,
+    begun: Begun,
     points: Points,
     /// Gathered only where somebody is told.
     written: Vec<Row>,
@@ -31,7 +31,7 @@ struct Row {
 }
 
 impl Tx {
-    pub(super) fn new(begun: Transaction<'static, Any>, points: Points, turn: Option<Turn>) -> Self {
+    pub(super) fn new(begun: Begun, points: Points, turn: Option<Turn>) -> Self {
         Self { begun, points, written: Vec::new(), turn }
     }
 
