@@ -73,6 +73,8 @@ pub enum Function {
     Ingest,
     ModelPublish,
     SessionSeen,
+    /// A receiver has taken a notification: `behind_s` after what it tells of.
+    Notified,
     ManualWake,
     /// Somebody looked at wakes and hosts through the API: `ms` until all was answered.
     ApiCall,

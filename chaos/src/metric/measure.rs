@@ -78,9 +78,8 @@ pub fn measure(name: &str, events: &[Event], span: (f64, f64)) -> Option<f64> {
             ratio(looks.iter().filter(|look| look.kind != Kind::Ok).count(), looks.len())
         }
         "probe_age_s" => {
-            let samples =
-                events.iter().filter(|event| event.f == Function::LoadSample && event.t_s() <= to_s);
-            samples.map(|event| to_s - event.t_s()).reduce(f64::min)
+            let seen = seen_samples(events).filter(|event| event.t_s() <= to_s);
+            seen.map(|event| to_s - event.t_s()).reduce(f64::min)
         }
         "invariant_violations" => Some(violations(events) as f64),
         "queue_wait_p95_s" => {
@@ -113,6 +112,20 @@ fn measure_outcome(name: &str, events: &[Event], span: (f64, f64)) -> Option<f64
         "false_wake_ratio" => visited(events, span).map(|(hits, all)| (all - hits) as f64 / all as f64),
         _ => None,
     }
+}
+
+/// Samples of load, but for those nobody could see.
+fn seen_samples(events: &[Event]) -> impl Iterator<Item = &Event> {
+    let mut is_unseen = false;
+    events.iter().filter(move |event| {
+        match event.f {
+            Function::FaultOn | Function::FaultOff if event.flag("unseen") == Some(true) => {
+                is_unseen = event.f == Function::FaultOn;
+            }
+            _ => {}
+        }
+        event.f == Function::LoadSample && !is_unseen
+    })
 }
 
 /// Who could have been started for so long and was not has been forgotten.

@@ -61,6 +61,10 @@ pub fn sentence(event: &Event) -> String {
         Function::LeaseAcquire => format!("{node} has a session of epoch {}", event.epoch),
         Function::LeaseRenew => format!("{node} renews its lease"),
         Function::LeaseLost => format!("{node} loses its session"),
+        Function::Notified => {
+            let behind_s = event.number("behind_s").unwrap_or_default();
+            format!("{node} hears of {instance}, {behind_s:.0} s after it was so")
+        }
         Function::ManualWake => asked(event, instance),
         Function::FaultOn => format!("the fault {} begins", text("kind")),
         Function::FaultOff => format!("the fault {} is over", text("kind")),

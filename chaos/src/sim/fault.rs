@@ -7,6 +7,7 @@ use crate::experiment::{
     catalogue::{
         FaultKind, Refused,
         agent::Version,
+        controller::Sink,
         data::{Poisoned, Shift},
         operator::{Slip, Twice},
     },
@@ -176,6 +177,8 @@ impl Planned {
             FaultKind::DataRegimeShift(fault) => fault.what != Shift::NewInstances,
             // What boots on a host would have to stand still as well.
             FaultKind::ClockSuspend(_) => self.hosts.is_empty(),
+            // The rows of moves are the database's, and nobody reads figures but whoever looks.
+            FaultKind::ControllerSlowSink(fault) => fault.sink == Sink::Notifications,
             FaultKind::DataPoison(fault) => fault.what != Poisoned::FakeWakeUrl,
             FaultKind::AgentCrashRestart(_)
             | FaultKind::AgentCrashLoop(_)
@@ -193,6 +196,7 @@ impl Planned {
             | FaultKind::StoreBusy(_)
             | FaultKind::StoreRefuse(_)
             | FaultKind::StoreCommitUnknown(_)
+            | FaultKind::OperatorBlind(_)
             | FaultKind::AgentPause(_)
             | FaultKind::ControllerPause(_)
             | FaultKind::ClockDst(_)

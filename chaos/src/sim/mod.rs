@@ -11,6 +11,7 @@ pub mod outcome;
 mod person;
 pub mod plan;
 pub(crate) mod play;
+mod receiver;
 pub mod report;
 pub mod room;
 pub mod run;

@@ -22,7 +22,7 @@ use super::{
     stage::{LOOK_EVERY, Stage},
 };
 use crate::{
-    experiment::catalogue::FaultKind,
+    experiment::catalogue::{FaultKind, operator::Channel},
     fault::{FaultProof, Span},
     history::{Entry, Function, Key, Kind, Recorder},
     play::audit,
@@ -300,6 +300,12 @@ impl Play {
 
     /// Says whether the controller was seen: one that is down cannot be looked at.
     async fn look(&mut self) -> bool {
+        if inject::is_blind(self) {
+            // Judges hear of wakes all the same; nobody else reads anything.
+            drop(tokio::time::timeout(PATIENCE, self.stage.watch.look()).await);
+            self.gates_are_unknown();
+            return false;
+        }
         let looked = async {
             self.stage.watch.look().await?;
             self.stage.watch.control().hosts().await
@@ -335,7 +341,7 @@ impl Play {
 
     /// Which model serves, and how many of the instances that the hosts list it knows.
     async fn look_at_model(&mut self, at_s: u32) {
-        if self.model_at_s.is_none_or(|due_s| at_s < due_s) {
+        if self.model_at_s.is_none_or(|due_s| at_s < due_s) || inject::is_blind(self) {
             return;
         }
         let mut control = self.stage.watch.control().clone();
@@ -403,6 +409,9 @@ impl Play {
         let mut value = json!({"kind": planned.kind()});
         if function == Function::FaultOff {
             value["hits"] = json!(self.counted(place).hits);
+        }
+        if matches!(&planned.what, FaultKind::OperatorBlind(blind) if blind.channels.contains(&Channel::Metrics)) {
+            value["unseen"] = json!(true);
         }
         if let Some(night) = self.stage.night.as_ref().filter(|_| planned.is_of_before()) {
             value["changes_at_ms"] = json!(night.changes_at.as_millisecond());

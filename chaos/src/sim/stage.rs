@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -23,7 +24,7 @@ use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{Plan, inject::StoreGate, night::Night, node::Node};
+use super::{Plan, inject::StoreGate, night::Night, node::Node, receiver::Receiver};
 use crate::{
     experiment::catalogue::FaultKind,
     history::{Entry, Function, Header, Key, Kind, Recorder},
@@ -75,6 +76,8 @@ pub(super) struct Stage {
     pub(super) starts_at: Timestamp,
     /// On the controller's way to its database.
     pub(super) store: StoreGate,
+    /// Who is told of wakes; nobody is where no fault is about it.
+    pub(super) receiver: Option<Receiver>,
     /// What becomes of the clocks of machines, and of who runs on them.
     pub(super) controller_hands: Hands,
     pub(super) agent_hands: Vec<Hands>,
@@ -129,6 +132,12 @@ fn missing_s(plan: &Plan) -> i64 {
         _ => 0,
     };
     plan.whats().map(missing_s).max().unwrap_or(0)
+}
+
+/// Whether anybody is told of wakes: who is makes each of them dearer.
+fn is_told(plan: &Plan) -> bool {
+    let is_about = |what: &FaultKind| matches!(what, FaultKind::ControllerSlowSink(_) | FaultKind::OperatorBlind(_));
+    plan.whats().any(is_about)
 }
 
 /// Where agents find the rest of the installation; the portal's token is written there.
@@ -188,7 +197,8 @@ impl Stage {
         let dir = dir.to_owned();
         let store = StoreGate::default();
         let controller_hands = Hands::default();
-        let own = (&waits, &store, &controller_hands);
+        let receiver = is_told(plan).then(|| Receiver::new(recorder.clone(), live.clock().clone()));
+        let own = (&waits, &store, &controller_hands, receiver.as_ref());
         let started = start_controller(&spec, &dir, &live, &exchange, own).await?;
         let control = Control::over(ways.channel(WATCH, CONTROLLER)?, &data_dir)?;
         let watch = Watch::new(control, recorder.clone());
@@ -204,6 +214,7 @@ impl Stage {
             agents: Vec::new(),
             starts_at,
             store,
+            receiver,
             controller_hands,
             agent_hands: (0..plan.hosts).map(|_| Hands::default()).collect(),
             night,
@@ -238,7 +249,7 @@ impl Stage {
     pub(super) async fn controller_starts(&mut self) -> anyhow::Result<()> {
         if self.controller.is_none() {
             self.note_node(Function::Restart, CONTROLLER);
-            let own = (&self.waits, &self.store, &self.controller_hands);
+            let own = (&self.waits, &self.store, &self.controller_hands, self.receiver.as_ref());
             let started = start_controller(&self.spec, &self.dir, &self.live, &self.exchange, own);
             self.controller = Some(started.await?);
         }
@@ -311,7 +322,7 @@ impl Stage {
         let seams = AgentSeams {
             waits: self.waits.clone(),
             dial: Ways::Within(self.exchange.clone()).dial(&format!("{}{suffix}", host_id(host))),
-            carrier: Some(std::sync::Arc::new(endpoints)),
+            carrier: Some(Arc::new(endpoints)),
             ..AgentSeams::new(clock, load, seed)
         };
         let agent = Agent::build(config, seams).await.context("failed to start an agent")?;
@@ -356,15 +367,19 @@ async fn start_controller(
     dir: &Path,
     live: &Live,
     exchange: &Exchange,
-    (waits, store, hands): (&Waits, &StoreGate, &Hands),
+    (waits, store, hands, receiver): (&Waits, &StoreGate, &Hands, Option<&Receiver>),
 ) -> anyhow::Result<Node> {
-    let config = controller::config(spec, &dir.join(CONTROLLER), &dir.join("access.log"));
+    let mut config = controller::config(spec, &dir.join(CONTROLLER), &dir.join("access.log"));
     // Wakes of a later start have ids of their own.
     let seed = spec.world.seed ^ live.clock().now().as_second() as u64;
     let clock = live.clock().with(hands.clone());
     let doors = Doors { http: exchange.listen(PAGES), grpc: exchange.listen(CONTROLLER) };
     let waits = waits.clone().behind(store.gate());
-    let seams = Seams { waits, doors: Some(doors), ..Seams::new(clock, seed) };
+    let mut seams = Seams { waits, doors: Some(doors), ..Seams::new(clock, seed) };
+    if let Some(receiver) = receiver {
+        config.notify.webhooks = vec![Receiver::webhook(dir).context("failed to write a secret")?];
+        seams.carrier = Some(Arc::new(receiver.clone()));
+    }
     store.starting(true);
     let app = App::build(config, seams).await.context("failed to start the controller")?;
     store.starting(false);

@@ -28,6 +28,7 @@ use super::Shared;
 use crate::{
     api::{self, AuthError, Control, ControlService, Tokens},
     config::{Config, ConfigError},
+    deliver::Carrier,
     fleet::{AgentEvent, FleetService},
     store::{ControllerRow, Database, Store, StoreError},
     tasks::{self, Task, TaskError},
@@ -47,6 +48,8 @@ pub struct Seams {
     pub waits: Waits,
     /// Instead of the ports of the configuration.
     pub doors: Option<Doors>,
+    /// Carries webhooks, instead of an HTTP client.
+    pub carrier: Option<Arc<dyn Carrier>>,
 }
 
 /// Connections that are made without a port.
@@ -57,9 +60,9 @@ pub struct Doors {
 }
 
 impl Seams {
-    /// Nobody is told of points, and connections come to the ports of the configuration.
+    /// Nobody is told of points, connections come to the ports of the configuration, and webhooks go over HTTP.
     pub fn new(clock: Clock, seed: u64) -> Self {
-        Self { clock, seed, points: Points::default(), waits: Waits::default(), doors: None }
+        Self { clock, seed, points: Points::default(), waits: Waits::default(), doors: None, carrier: None }
     }
 
     /// The system's clock, and a seed of the operating system.
@@ -106,6 +109,7 @@ pub struct App {
     http_addr: SocketAddr,
     grpc_addr: SocketAddr,
     database: Database,
+    carrier: Option<Arc<dyn Carrier>>,
     /// Held as long as the controller lives; the system lets go of it when the process dies. None where controllers
     /// share a server.
     lock: Option<File>,
@@ -192,13 +196,14 @@ impl App {
         let instances = config.instances.clone();
         let rng = StdRng::seed_from_u64(seams.seed);
         let shared = Shared::new(config, seams.clock, store, (rng, seams.points, seams.waits)).await?;
+        let carrier = seams.carrier;
         introduce(&shared, http_addr, grpc_addr).await?;
         // Before anything is planned or dispatched.
         shared.days(shared.clock.now());
         for instance in &instances {
             shared.store.instance_describe(&instance.id, &instance.cohort, &instance.time_zone).await?;
         }
-        Ok(Self { shared, tokens, certificates, http, grpc, http_addr, grpc_addr, database, lock })
+        Ok(Self { shared, tokens, certificates, http, grpc, http_addr, grpc_addr, database, carrier, lock })
     }
 
     pub fn http_addr(&self) -> SocketAddr {
@@ -237,7 +242,7 @@ impl App {
             died: Arc::default(),
             running: running.0.clone(),
         };
-        spawn_tasks(&self.shared, events, &vital)?;
+        spawn_tasks(&self.shared, events, self.carrier.as_ref(), &vital)?;
         if let Some(certificates) = &self.certificates {
             let task = tasks::Certificates::new(certificates.clone());
             vital.spawn(
@@ -379,6 +384,7 @@ where
 fn spawn_tasks(
     shared: &Shared,
     events: mpsc::UnboundedReceiver<AgentEvent>,
+    carrier: Option<&Arc<dyn Carrier>>,
     vital: &Vital,
 ) -> Result<(), AppError> {
     fn spawn<T: Task + 'static>(
@@ -400,7 +406,7 @@ fn spawn_tasks(
     spawn(tasks::Settle::new(shared.clone()), |shared| Some(&shared.signals.settle), on);
     spawn(tasks::Prune::new(shared.clone()), |_| None, on);
     if !shared.config.notify.receivers()?.is_empty() {
-        spawn(tasks::Notify::new(shared.clone())?, |shared| Some(&shared.signals.notify), on);
+        spawn(tasks::Notify::new(shared.clone(), carrier)?, |shared| Some(&shared.signals.notify), on);
     }
     if shared.store.is_shared() {
         spawn(tasks::Lead::new(shared.clone()), |_| None, on);

@@ -1,10 +1,10 @@
 //! One receiver with its way there.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
-use super::{smtp::Smtp, webhook::Webhook};
+use super::{Carrier, smtp::Smtp, webhook::Webhook};
 use crate::config::{ConfigError, NotifyConfig, SMTP_RECEIVER};
 
 /// What is to be delivered.
@@ -57,13 +57,13 @@ pub struct Courier {
 }
 
 impl Courier {
-    /// One for each receiver; secrets are read from their files.
-    pub fn all(config: &NotifyConfig) -> Result<Vec<Self>, CourierError> {
+    /// One for each receiver; secrets are read from their files. Webhooks go as `carrier` carries them, where there is one.
+    pub fn all(config: &NotifyConfig, carrier: Option<&Arc<dyn Carrier>>) -> Result<Vec<Self>, CourierError> {
         let timeout = Duration::from_secs(config.timeout_s.into());
         let mut couriers = Vec::new();
         for (i, webhook) in config.webhooks.iter().enumerate() {
             let (url, secret) = (config.webhook_url(i)?, config.webhook_secret(i)?);
-            let way = Way::Webhook(Webhook::new(url, secret, timeout)?);
+            let way = Way::Webhook(Webhook::new(url, secret, timeout, carrier.cloned())?);
             couriers.push(Self { name: webhook.name.clone(), way });
         }
         if let Some(smtp) = &config.smtp {

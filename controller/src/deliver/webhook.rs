@@ -1,32 +1,39 @@
 //! A signed POST, as Standard Webhooks has it; redirects are not followed, and no answer's body is read.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use reqwest::{Client, Response, StatusCode, Url, header::CONTENT_TYPE, redirect::Policy};
+use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, header::CONTENT_TYPE, redirect::Policy};
 
-use super::{Answer, CourierError, Parcel, retry_after::retry_after_s};
+use super::{Answer, Carrier, CourierError, Parcel, retry_after::retry_after_s};
 use crate::notify::Secret;
 
 /// A receiver's endpoint.
 #[derive(Debug)]
 pub(super) struct Webhook {
     client: Client,
+    /// Instead of the client.
+    carrier: Option<Arc<dyn Carrier>>,
+    timeout: Duration,
     url: Url,
     secret: Secret,
 }
 
 impl Webhook {
-    pub(super) fn new(url: Url, secret: Secret, timeout: Duration) -> Result<Self, CourierError> {
+    pub(super) fn new(
+        url: Url,
+        secret: Secret,
+        timeout: Duration,
+        carrier: Option<Arc<dyn Carrier>>,
+    ) -> Result<Self, CourierError> {
         // Fails only when a provider is installed already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder()
-            .timeout(timeout)
             .redirect(Policy::none())
             .user_agent(concat!("reveille/", env!("CARGO_PKG_VERSION")))
             .build();
         let client = client.map_err(|error| CourierError::Client(described(error)))?;
-        Ok(Self { client, url, secret })
+        Ok(Self { client, carrier, timeout, url, secret })
     }
 
     pub(super) async fn deliver(&self, parcel: &Parcel<'_>, now: Timestamp) -> Answer {
@@ -34,16 +41,23 @@ impl Webhook {
         let request = self
             .client
             .post(self.url.clone())
+            .timeout(self.timeout)
             .header(CONTENT_TYPE, "application/json")
             .header("webhook-id", message_id)
             .header("webhook-timestamp", now.as_second())
             .header("webhook-signature", self.secret.sign(message_id, now, body))
             .body(body.to_owned());
-        match request.send().await {
+        match self.sent(request).await {
             Ok(response) => judged(&response, now),
-            Err(error) => {
-                Answer::Failed { problem: described(error), retry_after_s: None, is_of_receiver: false }
-            }
+            Err(problem) => Answer::Failed { problem, retry_after_s: None, is_of_receiver: false },
+        }
+    }
+
+    async fn sent(&self, request: RequestBuilder) -> Result<Response, String> {
+        let request = request.build().map_err(described)?;
+        match &self.carrier {
+            None => self.client.execute(request).await.map_err(described),
+            Some(carrier) => carrier.carry(request).await,
         }
     }
 }
@@ -85,7 +99,7 @@ mod tests {
     async fn told(url: &str) -> Answer {
         let secret = SECRET.parse().expect("a secret");
         let url = url.parse().expect("a URL");
-        let webhook = Webhook::new(url, secret, Duration::from_secs(5)).expect("a client");
+        let webhook = Webhook::new(url, secret, Duration::from_secs(5), None).expect("a client");
         let parcel = Parcel { message_id: "msg_1", body: "{\"type\":\"x\"}", created_at: now() };
         webhook.deliver(&parcel, now()).await
     }

@@ -17,7 +17,7 @@ use tracing::{debug, warn};
 use super::{Task, TaskError};
 use crate::{
     app::Shared,
-    deliver::{Answer, Courier, Parcel},
+    deliver::{Answer, Carrier, Courier, Parcel},
     notify::{Next, after_failure},
     store::{Outgoing, Sent, StoreError},
 };
@@ -67,9 +67,9 @@ impl Drop for Seat {
 }
 
 impl Notify {
-    /// Reads the secrets of all receivers.
-    pub fn new(shared: Shared) -> Result<Self, TaskError> {
-        let couriers = Courier::all(&shared.config.notify).map_err(|e| TaskError::Config(e.to_string()))?;
+    /// Reads the secrets of all receivers. Webhooks go as `carrier` carries them, where there is one.
+    pub fn new(shared: Shared, carrier: Option<&Arc<dyn Carrier>>) -> Result<Self, TaskError> {
+        let couriers = Courier::all(&shared.config.notify, carrier).map_err(|e| TaskError::Config(e.to_string()))?;
         let couriers = couriers.into_iter().map(|courier| (courier.name.clone(), Arc::new(courier)));
         Ok(Self {
             couriers: couriers.collect(),

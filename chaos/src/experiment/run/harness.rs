@@ -264,8 +264,11 @@ impl Harness {
 
     /// The same installation and the same people, without a fault: what the run is compared with.
     pub(super) fn control_plan(&self) -> Plan {
-        // In the same night, with the whole log.
-        let is_kept = |what: &&FaultKind| matches!(what, FaultKind::ClockDst(_));
+        // In the same night, with the same people told, with the whole log.
+        let is_kept = |what: &&FaultKind| {
+            let of_told = matches!(what, FaultKind::ControllerSlowSink(_) | FaultKind::OperatorBlind(_));
+            of_told || matches!(what, FaultKind::ClockDst(_))
+        };
         let foreseen = self.plan.foreseen.iter().filter(is_kept).cloned().collect();
         Plan { asks: self.asks.clone(), played_s: self.play.now_s(), foreseen, ..self.plan.clone() }
     }

@@ -30,6 +30,8 @@ struct Story<'a> {
     began_ms: f64,
     /// When clocks are changed.
     changes_at_ms: Option<f64>,
+    /// Nobody can read a figure.
+    is_unseen: bool,
 }
 
 fn all(events: &[Event]) -> BTreeMap<&'static str, u64> {
@@ -44,11 +46,13 @@ fn all(events: &[Event]) -> BTreeMap<&'static str, u64> {
 }
 
 const HOUR_MS: f64 = 3_600_000.0;
+/// A receiver that hears of something so many seconds later is behind.
+const BEHIND_S: f64 = 60.0;
 /// A wake that nobody asked for.
 const FORECAST: &str = "REASON_FORECAST";
 
 /// Those that can be told.
-const TOLD: [&str; 31] = [
+const TOLD: [&str; 33] = [
     "slot_queue_nonempty",
     "cpu_gate_closed",
     "stale_gate_closed",
@@ -75,6 +79,8 @@ const TOLD: [&str; 31] = [
     "retry_after_honoured",
     "manual_overtook_forecast",
     "lever_released_with_queue",
+    "sink_behind",
+    "blind_at_work",
     "store_failed",
     "commit_unknown",
     "clock_went_back",
@@ -105,6 +111,7 @@ impl<'a> Story<'a> {
                 show("manual_overtook_forecast", is_overtaking && event.k.attempt == Some(1));
                 show("call_retried", event.k.attempt.is_some_and(|attempt| attempt > 1));
                 show("looked_instead_of_called", event.flag("look_only") == Some(true));
+                show("blind_at_work", self.is_unseen);
             }
             Function::SlotRelease => {
                 self.running.remove(wake);
@@ -120,6 +127,7 @@ impl<'a> Story<'a> {
                 let until_s = self.told_to_wait.remove(&(instance, event.node.as_str()));
                 show("retry_after_honoured", until_s.is_some_and(|until_s| event.t_s() >= until_s));
             }
+            Function::Notified => show("sink_behind", event.number("behind_s").is_some_and(|by| by > BEHIND_S)),
             Function::EndpointEffect => show("token_refreshed", event.flag("new_token") == Some(true)),
             Function::Terminal => {
                 self.running.remove(wake);
@@ -178,10 +186,12 @@ impl<'a> Story<'a> {
         let kind = event.text("kind").unwrap_or_default();
         match event.f {
             Function::FaultOn => {
+                self.is_unseen |= event.flag("unseen") == Some(true);
                 self.changes_at_ms = self.changes_at_ms.or(event.number("changes_at_ms"));
                 shown([("wake_in_flight_at_fault", !self.running.is_empty())])
             }
             Function::FaultOff => {
+                self.is_unseen &= event.flag("unseen") != Some(true);
                 let was_met = event.number("hits").is_some_and(|hits| hits > 0.0);
                 shown([
                     ("store_failed", was_met && matches!(kind, "store.refuse" | "store.hang")),
@@ -257,7 +267,7 @@ mod tests {
         for name in TOLD {
             assert!(SIGHTS.iter().any(|(known, _)| *known == name), "{name}");
         }
-        let names = ["call_retried".to_owned(), "blind_at_work".to_owned()];
+        let names = ["call_retried".to_owned(), "model_refused".to_owned()];
         assert_eq!(seen(&names, &[]).into_values().collect::<Vec<_>>(), [None, Some(0)]);
     }
 }

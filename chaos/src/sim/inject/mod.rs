@@ -7,13 +7,15 @@ mod load;
 mod node;
 mod operator;
 mod store;
+mod told;
 mod world;
 
-use super::play::Play;
+use super::{play::Play, receiver::Receiver};
 use crate::experiment::catalogue::FaultKind;
 
 pub(super) use operator::{follow, is_in_line};
 pub(super) use store::StoreGate;
+pub(super) use told::is_blind;
 
 /// What faults keep from one step to the next.
 #[derive(Debug, Default)]
@@ -70,6 +72,10 @@ pub(super) async fn on(play: &mut Play, place: usize) -> anyhow::Result<Option<u
         | FaultKind::StoreRefuse(_)
         | FaultKind::StoreCommitUnknown(_) => {
             store::turns(play, place);
+            None
+        }
+        FaultKind::ControllerSlowSink(_) | FaultKind::OperatorBlind(_) => {
+            told::turns(play, place);
             None
         }
         FaultKind::AgentPause(_) => {
@@ -156,6 +162,7 @@ pub(super) async fn off(play: &mut Play, place: usize) -> anyhow::Result<()> {
         FaultKind::ControllerConfigChange(_) | FaultKind::OperatorKillSwitch(_) => {
             follow(play).await;
         }
+        FaultKind::ControllerSlowSink(_) | FaultKind::OperatorBlind(_) => told::clears(play),
         FaultKind::AgentPause(_) => node::agents_go_on(play, place),
         FaultKind::AgentVersionSkew(_) => node::agents_unskew(play, place),
         FaultKind::ControllerPause(_) | FaultKind::ClockSuspend(_) => node::controller_goes_on(play),
@@ -187,6 +194,7 @@ pub(super) fn hits(play: &Play, place: usize) -> Hits {
     match &planned.what {
         FaultKind::AgentTwin(_) => node::copies_hits(play, place),
         FaultKind::AgentVersionSkew(_) => node::skew_hits(play, place),
+        FaultKind::ControllerSlowSink(_) | FaultKind::OperatorBlind(_) => told::hits(play, place),
         FaultKind::ClockDst(_) if play.is_on(place) => clock::near_the_change(play),
         FaultKind::StoreHang(_)
         | FaultKind::StoreSlow(_)
