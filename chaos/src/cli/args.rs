@@ -4,7 +4,7 @@ use std::{ops::Range, path::PathBuf};
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
-pub use super::experiment::args::{ExpandArgs, ListArgs, PlanArgs, ServeArgs, ValidateArgs};
+pub use super::experiment::args::{ExpandArgs, ListArgs, PlanArgs, ReportArgs, ServeArgs, ValidateArgs};
 use super::proxy::ProxyArgs;
 use crate::{fleet::DatabaseChoice, points::CourseDatabase, world::spec::PLAYED_DAYS_MAX};
 
@@ -33,6 +33,8 @@ pub enum Command {
     Run(RunArgs),
     /// Runs one experiment in a simulation, as a client takes its steps over HTTP: the stock Chaos Toolkit, say.
     Serve(ServeArgs),
+    /// Tells what the journals of many runs come to: what was proved, and how well it was foretold.
+    Report(ReportArgs),
     /// Plays mornings of small installations under a clock that leaps, with random faults, one for each seed.
     Sim(SimArgs),
     /// Plays the morning of one seed again and tells what happened.

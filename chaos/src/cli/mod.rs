@@ -36,7 +36,7 @@ pub async fn main_with(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             return if usage { Verdict::InvalidFile.into() } else { ExitCode::SUCCESS };
         }
     };
-    log_to_stderr();
+    log_to_stderr(&args.command);
     rustls::crypto::ring::default_provider().install_default().ok();
     let ended = match args.command {
         Command::Demo(demo) => play::demo(demo, args.output).await,
@@ -54,6 +54,7 @@ pub async fn main_with(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Validate(validate) => experiment::validate(&validate, args.output),
         Command::Expand(expand) => experiment::expand(&expand, args.output),
         Command::Plan(plan) => experiment::plan(&plan, args.output),
+        Command::Report(report) => experiment::report(&report, args.output),
         Command::Sandbox(sandbox) => sandbox::write(sandbox, args.output),
         Command::Instance(instance) => sandbox::serve(instance).await,
         Command::Burn(burn) => {
@@ -72,8 +73,17 @@ pub async fn main_with(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     )
 }
 
-fn log_to_stderr() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error"));
+/// What goes wrong within a simulated installation is what was asked for, and is judged.
+const HARNESS_ONLY: &str = "error,reveille_controller=off,reveille_agent=off";
+
+fn log_to_stderr(command: &Command) {
+    let is_played = matches!(
+        command,
+        Command::Sim(_) | Command::Corpus(_) | Command::Replay(_) | Command::Shrink(_) | Command::Serve(_)
+    );
+    let is_played = is_played || matches!(command, Command::Run(run) if !run.experiments.is_empty());
+    let usual = if is_played { HARNESS_ONLY } else { "error" };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
     // A program that already has a subscriber keeps it.
     drop(tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init());
 }

@@ -4,6 +4,7 @@
 pub mod catalogue;
 pub mod file;
 pub mod plan;
+pub mod report;
 pub mod run;
 pub mod serve;
 pub mod template;

@@ -76,6 +76,11 @@ impl Faults {
         })
     }
 
+    /// Whether there is none, neither on nor to come.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The faults of this kind that meet this second of a host, each with the second it began.
     pub fn on_host(&mut self, kind: &str, host: usize) -> Vec<(&FaultKind, i64)> {
         let met = self.0.values_mut().filter(|fault| fault.kind() == kind);

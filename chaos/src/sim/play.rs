@@ -410,7 +410,8 @@ impl Play {
         if function == Function::FaultOff {
             value["hits"] = json!(self.counted(place).hits);
         }
-        if matches!(&planned.what, FaultKind::OperatorBlind(blind) if blind.channels.contains(&Channel::Metrics)) {
+        if matches!(&planned.what, FaultKind::OperatorBlind(blind) if blind.channels.contains(&Channel::Metrics))
+        {
             value["unseen"] = json!(true);
         }
         if let Some(night) = self.stage.night.as_ref().filter(|_| planned.is_of_before()) {

@@ -136,7 +136,8 @@ fn missing_s(plan: &Plan) -> i64 {
 
 /// Whether anybody is told of wakes: who is makes each of them dearer.
 fn is_told(plan: &Plan) -> bool {
-    let is_about = |what: &FaultKind| matches!(what, FaultKind::ControllerSlowSink(_) | FaultKind::OperatorBlind(_));
+    let is_about =
+        |what: &FaultKind| matches!(what, FaultKind::ControllerSlowSink(_) | FaultKind::OperatorBlind(_));
     plan.whats().any(is_about)
 }
 

@@ -174,7 +174,10 @@ impl Pool {
     pub(super) async fn begin_with(&self, statement: &'static str) -> Result<Begun, sqlx::Error> {
         if self.waits.are_in_place() {
             let from = (&self.kept, &self.inner);
-            return self.answered(kept::Begun::begin(from, statement, &self.waits)).await?.map(Begun::InPlace);
+            return self
+                .answered(kept::Begun::begin(from, statement, &self.waits))
+                .await?
+                .map(Begun::InPlace);
         }
         self.answered(self.inner.begin_with(statement)).await?.map(Begun::Pooled)
     }
@@ -184,7 +187,10 @@ impl Pool {
     }
 
     /// All that a statement gives. The connection of one that fails is not kept.
-    async fn fetch_in_place<'q, E: Execute<'q, Any> + 'q>(&self, query: E) -> Result<Vec<Given>, sqlx::Error> {
+    async fn fetch_in_place<'q, E: Execute<'q, Any> + 'q>(
+        &self,
+        query: E,
+    ) -> Result<Vec<Given>, sqlx::Error> {
         let mut connection = self.kept.take(&self.inner).await?;
         let given = connection.fetch_many(query).try_collect().await?;
         self.kept.keep(connection);
@@ -219,7 +225,9 @@ impl<'p> Executor<'p> for &Pool {
             let this = self.clone();
             let all = async move {
                 let rows = this.answered(this.fetch_in_place(query)).await.and_then(|rows| rows);
-                stream::iter(rows.map_or_else(|error| vec![Err(error)], |rows| rows.into_iter().map(Ok).collect()))
+                stream::iter(
+                    rows.map_or_else(|error| vec![Err(error)], |rows| rows.into_iter().map(Ok).collect()),
+                )
             };
             return stream::once(all).flatten().boxed();
         }

@@ -69,7 +69,8 @@ impl Drop for Seat {
 impl Notify {
     /// Reads the secrets of all receivers. Webhooks go as `carrier` carries them, where there is one.
     pub fn new(shared: Shared, carrier: Option<&Arc<dyn Carrier>>) -> Result<Self, TaskError> {
-        let couriers = Courier::all(&shared.config.notify, carrier).map_err(|e| TaskError::Config(e.to_string()))?;
+        let couriers =
+            Courier::all(&shared.config.notify, carrier).map_err(|e| TaskError::Config(e.to_string()))?;
         let couriers = couriers.into_iter().map(|courier| (courier.name.clone(), Arc::new(courier)));
         Ok(Self {
             couriers: couriers.collect(),

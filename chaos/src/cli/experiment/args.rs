@@ -49,6 +49,22 @@ pub struct PlanArgs {
 }
 
 #[derive(Debug, ClapArgs)]
+pub struct ReportArgs {
+    /// Where `run --journals` has written journals.
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Write the report as a page for a browser.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Write it as Markdown, for the summary of a CI job.
+    #[arg(long, value_name = "FILE")]
+    pub markdown: Option<PathBuf>,
+    /// Write a `JUnit` report for CI.
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
 pub struct ServeArgs {
     /// The experiment: a file, or a template by its name or id.
     pub file: PathBuf,

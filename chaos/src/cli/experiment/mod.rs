@@ -1,10 +1,11 @@
-//! `templates`, `list`, `validate`, `expand`, `plan`, `run` and `serve`: all that can be done with an experiment.
+//! `templates`, `list`, `validate`, `expand`, `plan`, `run`, `serve` and `report`: all that can be done with an experiment.
 
 pub(super) mod args;
 mod expand;
 mod files;
 mod list;
 mod plan;
+mod report;
 mod run;
 mod serve;
 mod validate;
@@ -12,6 +13,7 @@ mod validate;
 pub(super) use expand::expand;
 pub(super) use list::{list, templates};
 pub(super) use plan::plan;
+pub(super) use report::report;
 pub(super) use run::run;
 pub(super) use serve::serve;
 pub(super) use validate::validate;

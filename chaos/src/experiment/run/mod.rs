@@ -22,5 +22,5 @@ pub use guard::Tripped;
 pub use harness::{Answer, Body, Harness, Spans};
 pub use journal::{Journal, Step};
 pub use order::{BadOrder, Order};
-pub use series::{Run, Series, SeriesSpec, runs_in_a_simulation, series, write};
+pub use series::{Run, Series, SeriesSpec, gravest, runs_in_a_simulation, series, write};
 pub use served::{Asked, Desk, conduct_served};

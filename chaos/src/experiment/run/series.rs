@@ -218,7 +218,7 @@ impl Series {
                 never_seen.insert(ours.id.clone(), unseen);
             }
         }
-        let worst = runs.iter().map(|run| run.verdict).max_by_key(|verdict| gravity(*verdict));
+        let worst = gravest(runs.iter().map(|run| run.verdict));
         let verdict = match worst.unwrap_or(Verdict::Inconclusive) {
             // What the file wants to have been seen was not: nothing is proved.
             Verdict::Held | Verdict::Deviated if !never_seen.is_empty() => Verdict::Inconclusive,
@@ -280,6 +280,11 @@ impl From<&Series> for Cases {
         let suite = "reveille-chaos run";
         Self { suite, wall_s: series.wall_s, cases, rules: BTreeMap::new() }
     }
+}
+
+/// The one that counts for all; none of none.
+pub fn gravest(verdicts: impl Iterator<Item = Verdict>) -> Option<Verdict> {
+    verdicts.max_by_key(|verdict| gravity(*verdict))
 }
 
 /// The graver, the higher.

@@ -9,6 +9,10 @@ use crate::{
 
 /// Share of the host's cores, 0-1.
 pub(super) fn noise_share(faults: &mut Faults, host: usize, now_s: i64) -> f64 {
+    // As in all the days before, second by second.
+    if faults.is_empty() {
+        return 0.0;
+    }
     let mut sum = 0.0;
     for kind in [host::CpuNoise::INFO.name, host::Stress::INFO.name] {
         for (what, since_s) in faults.on_host(kind, host) {
