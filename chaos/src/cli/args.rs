@@ -77,6 +77,9 @@ pub struct SimArgs {
     /// Without faults.
     #[arg(long)]
     pub calm: bool,
+    /// With a random subset of all faults, of random strength, at random times; so it is anyway without `--calm`.
+    #[arg(long, conflicts_with = "calm")]
+    pub swarm: bool,
     /// Seeds at a time; by default one for each core.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub jobs: Option<u16>,
@@ -211,7 +214,7 @@ pub struct RunArgs {
     /// For experiments: runs at once; by default as many as there are cores.
     #[arg(long, requires = "experiments")]
     pub jobs: Option<u16>,
-    /// For experiments: write a journal of each run to this directory.
+    /// For experiments: write a journal and a page of each run to this directory.
     #[arg(long, value_name = "DIR", requires = "experiments")]
     pub journals: Option<PathBuf>,
     /// For experiments: only those with this tag; with several, those with all of them.

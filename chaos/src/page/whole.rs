@@ -65,8 +65,10 @@ pub struct Told<'a> {
     pub replay: &'a str,
     /// The command that makes a plan that does not hold smaller, where there is one.
     pub shrink: Option<&'a str>,
-    /// The plan, as it can be given to that command.
-    pub plan: &'a str,
+    /// What was to be shown, where it is more than that nothing breaks.
+    pub claim: Option<&'a Markup>,
+    /// What it was made from, and what that is called.
+    pub plan: (&'a str, &'a str),
 }
 
 /// The page, complete with its style.
@@ -83,6 +85,7 @@ pub fn render(history: &History, told: &Told<'_>) -> String {
         (heading(told.title, told.verdict))
         (head(history))
         (verdict(events, told))
+        @if let Some(claim) = told.claim { (claim) }
         h2 { "What happened when" }
         (legend())
         div.wide { (draw(&timeline, told.faults, &marks)) }
@@ -103,7 +106,7 @@ pub fn render(history: &History, told: &Told<'_>) -> String {
             p { "This makes the plan as small as it gets while the same invariant breaks:" }
             pre { (shrink) }
         }
-        details { summary { "The plan, as " code { "replay --plan FILE" } " reads it" } pre { (told.plan) } }
+        details { summary { (told.plan.0) } pre { (told.plan.1) } }
     };
     page(told.title, &body)
 }
@@ -270,7 +273,8 @@ mod tests {
             not_recovered: &[],
             replay: "reveille-chaos replay --seed 7",
             shrink: Some("reveille-chaos shrink --seed 7"),
-            plan: "{}",
+            claim: None,
+            plan: ("The plan", "{}"),
         };
         render(&history, &told)
     }

@@ -155,7 +155,8 @@ impl SimOutcome {
             not_recovered: &self.not_recovered,
             replay,
             shrink: shrink.as_deref(),
-            plan: &plan,
+            claim: None,
+            plan: ("The plan, as replay --plan FILE reads it", &plan),
         };
         page::render(history, &told)
     }

@@ -35,7 +35,7 @@ pub(in crate::cli) async fn serve(args: ServeArgs, output: Output) -> anyhow::Re
     };
     let conducted = serve_run(spec, |address| say(address, output)).await?;
     if let Some(dir) = &args.journals {
-        write(dir, &conducted.journal)?;
+        write(dir, &conducted)?;
     }
     let run = Run::of(&conducted.journal);
     tell(output, &run, || run.render())?;

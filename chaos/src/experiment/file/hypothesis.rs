@@ -58,3 +58,16 @@ pub enum During {
     After,
     Whole,
 }
+
+impl During {
+    /// As files have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Before => "before",
+            Self::Fault => "fault",
+            Self::Recovery => "recovery",
+            Self::After => "after",
+            Self::Whole => "whole",
+        }
+    }
+}

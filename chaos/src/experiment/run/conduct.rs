@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Invariants that must have had something to judge.
-const REQUIRED: [&str; 3] = ["S2", "S3", "S4"];
+pub(super) const REQUIRED: [&str; 3] = ["S2", "S3", "S4"];
 
 /// A run and its history.
 #[derive(Debug)]

@@ -9,6 +9,7 @@ mod guard;
 mod harness;
 mod journal;
 mod order;
+mod page;
 mod series;
 mod served;
 mod sight;

@@ -18,7 +18,7 @@ use reveille_controller::report::STYLE;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::{Graded, Journal, conduct};
+use super::{Conducted, Graded, Journal, conduct};
 use crate::{
     experiment::{
         Verdict,
@@ -36,7 +36,7 @@ pub struct SeriesSpec {
     pub experiments: Vec<(String, Experiment)>,
     pub seeds: Range<u64>,
     pub jobs: usize,
-    /// Journals are written to this directory.
+    /// Journals are written to this directory, each with a page.
     pub journals: Option<PathBuf>,
     /// What each run wrote, its history and that of its control among it, is kept in this directory.
     pub keep: Option<PathBuf>,
@@ -123,12 +123,17 @@ pub fn series(spec: &SeriesSpec, told: &(dyn Fn(u64) + Sync)) -> anyhow::Result<
             let next = next.fetch_add(1, Ordering::Relaxed);
             work.get(next).filter(|_| !is_time_up(next))
         } {
-            let (run, journal) = run_one(name, experiment, *seed, spec.keep.as_deref());
-            if let Some(journal) = journal {
-                let seen = journal.reveille.coverage.iter().filter(|(_, times)| times.is_some_and(|n| n > 0));
+            let (run, conducted) = run_one(name, experiment, *seed, spec.keep.as_deref());
+            if let Some(conducted) = conducted {
+                let seen = conducted
+                    .journal
+                    .reveille
+                    .coverage
+                    .iter()
+                    .filter(|(_, times)| times.is_some_and(|n| n > 0));
                 let seen = seen.map(|(name, _)| name.clone());
                 locked(&shown).entry(run.id.clone()).or_default().extend(seen);
-                if let Some(Err(error)) = spec.journals.as_ref().map(|dir| write(dir, &journal)) {
+                if let Some(Err(error)) = spec.journals.as_ref().map(|dir| write(dir, &conducted)) {
                     locked(&failed).get_or_insert(error);
                 }
             }
@@ -152,7 +157,7 @@ fn locked<T>(of: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn run_one(name: &str, experiment: &Experiment, seed: u64, keep: Option<&Path>) -> (Run, Option<Journal>) {
+fn run_one(name: &str, experiment: &Experiment, seed: u64, keep: Option<&Path>) -> (Run, Option<Conducted>) {
     let ours = experiment.reveille();
     let replay = format!("reveille-chaos run {name} --seeds {seed}..{}", seed + 1);
     let conducted = match keep {
@@ -165,10 +170,7 @@ fn run_one(name: &str, experiment: &Experiment, seed: u64, keep: Option<&Path>) 
             .and_then(|dir| conduct(experiment, seed, dir.path(), replay.clone())),
     };
     match conducted {
-        Ok(conducted) => {
-            let journal = conducted.journal;
-            (Run::of(&journal), Some(journal))
-        }
+        Ok(conducted) => (Run::of(&conducted.journal), Some(conducted)),
         Err(error) => {
             let run = Run {
                 id: ours.id.clone(),
@@ -186,15 +188,18 @@ fn run_one(name: &str, experiment: &Experiment, seed: u64, keep: Option<&Path>) 
     }
 }
 
-/// Writes a journal to `dir`, under its experiment and seed.
+/// Writes a journal and its page to `dir`, under its experiment and seed.
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn write(dir: &Path, journal: &Journal) -> anyhow::Result<()> {
+pub fn write(dir: &Path, conducted: &Conducted) -> anyhow::Result<()> {
     std::fs::create_dir_all(dir).with_context(|| format!("failed to make {}", dir.display()))?;
+    let journal = &conducted.journal;
     let path = dir.join(format!("{}-{}.json", journal.reveille.id, journal.reveille.seed));
     let text = serde_json::to_string_pretty(journal)? + "\n";
-    std::fs::write(&path, text).with_context(|| format!("failed to write {}", path.display()))
+    std::fs::write(&path, text).with_context(|| format!("failed to write {}", path.display()))?;
+    let path = path.with_extension("html");
+    std::fs::write(&path, conducted.page()).with_context(|| format!("failed to write {}", path.display()))
 }
 
 impl Series {

@@ -1,0 +1,112 @@
+//! The run of an experiment as a page for a browser: what was claimed beside what was measured, and all that any run has.
+
+use maud::{Markup, html};
+
+use super::{Conducted, Graded, journal::SteadyState};
+use crate::page::{self, Struck, Timeline};
+
+impl Conducted {
+    /// Complete with its style; it loads nothing.
+    pub fn page(&self) -> String {
+        let ours = &self.journal.reveille;
+        let experiment = &self.journal.experiment;
+        let title = format!("{}: {}", ours.id, experiment.title);
+        let began_s = Timeline::of(&self.history.events).began_s;
+        let struck = ours.faults.iter().map(|proof| Struck {
+            kind: proof.kind,
+            what: String::new(),
+            from_s: proof.from_s as f64 - began_s,
+            to_s: proof.until_s as f64 - began_s,
+            hits: proof.hits,
+            opportunities: proof.opportunities,
+            is_on: proof.on,
+        });
+        let faults: Vec<Struck> = struck.collect();
+        let file = serde_json::to_string_pretty(experiment).unwrap_or_default();
+        let told = page::Told {
+            title: &title,
+            verdict: ours.verdict,
+            invariants: &ours.invariants,
+            required: &super::conduct::REQUIRED,
+            faults: &faults,
+            // What speaks against it is in the section of the claim.
+            not_recovered: &[],
+            claim: Some(&self.claim()),
+            replay: &ours.replay,
+            shrink: None,
+            plan: ("The experiment, as a file", &file),
+        };
+        page::render(&self.history, &told)
+    }
+
+    fn claim(&self) -> Markup {
+        let ours = &self.journal.reveille;
+        let experiment = &self.journal.experiment;
+        let steady = &self.journal.steady_states;
+        let sights = ours.coverage.iter().filter(|(_, times)| times.is_none_or(|times| times == 0));
+        let unseen: Vec<&str> = sights.map(|(name, _)| name.as_str()).collect();
+        html! {
+            h2 { "What was claimed" }
+            @if let Some(description) = Some(&experiment.description).filter(|text| !text.is_empty()) {
+                p { (description) }
+            }
+            @for why in &ours.why { p { strong { (why) } } }
+            @if !ours.predictions.is_empty() {
+                div.wide { table {
+                    tr { th { "predicted" } th { "during" } th.number { "" } th.number { "measured" }
+                        th.number { "without faults" } th { "" } }
+                    @for one in &ours.predictions { (predicted(one)) }
+                } }
+                p.soft { "Foretold with a confidence of " (ours.confidence) "."
+                    @if let Some(brier) = ours.brier { " Brier score " (format!("{brier:.3}")) "." } }
+            }
+            div.wide { table {
+                tr { th { "steady state" } th { "before" } th { "after" } }
+                @for (name, before, after) in probes(steady.before.as_ref(), steady.after.as_ref()) {
+                    tr { td { (name) } td { (before) } td { (after) } }
+                }
+            } }
+            @if let Some(guard) = &ours.guard {
+                p { strong { "The guard " (guard.id) " stopped it" } ": " (guard.expr) ", " (format!("{:.2}", guard.value)) "." }
+            }
+            @if !unseen.is_empty() { p { "Never seen: " (unseen.join(", ").replace('_', " ")) "." } }
+        }
+    }
+}
+
+fn predicted(one: &Graded) -> Markup {
+    let number =
+        |value: Option<f64>| value.map_or_else(|| "unknown".to_owned(), |value| format!("{value:.2}"));
+    html! {
+        tr class=[match one.held { Some(true) => None, Some(false) => Some("bad"), None => Some("doubt") }] {
+            td { (one.metric) " " (one.op) " " (number(one.expected)) }
+            td { (one.during.name()) }
+            td.number {}
+            td.number { (number(one.measured)) }
+            td.number { (number(one.control)) }
+            td { @match one.held { Some(true) => "came true", Some(false) => "did not", None => "not known" } }
+        }
+    }
+}
+
+/// Each probe with what it said before and after.
+fn probes(before: Option<&SteadyState>, after: Option<&SteadyState>) -> Vec<(String, String, String)> {
+    let said = |state: Option<&SteadyState>, name: &str| {
+        let step = state.and_then(|state| state.probes.iter().find(|step| step.activity.name == name));
+        step.map_or_else(
+            || "not asked".to_owned(),
+            |step| {
+                let text =
+                    step.output["body"].as_str().map_or_else(|| step.output.to_string(), str::to_owned);
+                if step.tolerance_met == Some(false) { format!("{text}, out of bounds") } else { text }
+            },
+        )
+    };
+    let of = before.or(after).map(|state| state.probes.as_slice()).unwrap_or_default();
+    of.iter()
+        .map(|step| {
+            let name = &step.activity.name;
+            (name.clone(), said(before, name), said(after, name))
+        })
+        .collect()
+}
