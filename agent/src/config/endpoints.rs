@@ -22,7 +22,7 @@ pub struct Endpoints {
 impl Default for Endpoints {
     fn default() -> Self {
         Self {
-            retry_after_max_s: 3600,
+            retry_after_max_s: 600,
             breaker_failures: 5,
             breaker_calls: 20,
             breaker_share_percent: 60.0,

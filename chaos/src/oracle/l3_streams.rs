@@ -22,7 +22,11 @@ pub fn check(events: &[Event]) -> Checked {
         }
         let Some(host) = event.k.host.as_deref() else { continue };
         match event.f {
-            Function::FaultOn => _ = cut_off.insert(host),
+            // Who is down already has time as well.
+            Function::FaultOn => {
+                cut_off.insert(host);
+                down.entry(host).and_modify(|(_, since)| *since = None);
+            }
             Function::FaultOff => {
                 cut_off.remove(host);
                 down.entry(host).and_modify(|(_, since)| *since = Some(event.t_s()));
@@ -82,6 +86,16 @@ mod tests {
         let checked = check(&told.0);
         assert_eq!((checked.checked, checked.violations.len()), (2, 1));
         assert_eq!(checked.violations[0].text, "the stream of h2 was down for 32.0 s");
+    }
+
+    #[test]
+    fn who_is_cut_off_while_down_has_until_that_is_over() {
+        let mut told = told();
+        let key = Key { host: Some("h2".into()), ..Key::default() };
+        told.cut(2.0, "h2").add(10.0, Function::FaultOn, key.clone(), json!(null));
+        told.add(100.0, Function::Restart, Key::default(), json!(null));
+        told.add(900.0, Function::FaultOff, key, json!(null)).session(905.0, "h2", 2);
+        assert!(check(&told.0).violations.is_empty());
     }
 
     #[test]

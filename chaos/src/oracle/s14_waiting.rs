@@ -36,6 +36,8 @@ pub(crate) fn waits<'a>(events: &'a [Event], to_s: f64) -> Vec<Wait<'a>> {
     let mut settings = Settings::default();
     let mut waiting: BTreeMap<&str, (Wait<'a>, f64)> = BTreeMap::new();
     let (mut over, mut waits) = (BTreeSet::new(), Vec::new());
+    // Instances somebody asked for, and never heard whether that was taken: it may have been.
+    let mut maybe_asked: BTreeSet<&str> = BTreeSet::new();
     let ended = |(wait, from_s): (Wait<'a>, f64), at_s: f64| {
         let (all_s, closed) = ((at_s - from_s).max(0.0), closed.get(wait.host));
         let open_s = closed.map_or(all_s, |spans| (all_s - spans.within(from_s, at_s)).max(0.0));
@@ -43,6 +45,10 @@ pub(crate) fn waits<'a>(events: &'a [Event], to_s: f64) -> Vec<Wait<'a>> {
     };
     for event in events.iter().take_while(|event| event.t_s() <= to_s) {
         settings.follow(event);
+        let instance = event.k.instance.as_deref().unwrap_or_default();
+        if event.f == Function::ManualWake && event.kind != Kind::Ok {
+            maybe_asked.insert(instance);
+        }
         let Some(wake) = event.k.wake.as_deref() else { continue };
         let host = event.k.host.as_deref().unwrap_or_default();
         let begins = match event.f {
@@ -78,7 +84,8 @@ pub(crate) fn waits<'a>(events: &'a [Event], to_s: f64) -> Vec<Wait<'a>> {
         }
         let is_first = event.f == Function::CommandSend && !over.contains(wake);
         let is_persons = waiting.get(wake).is_some_and(|(wait, _)| wait.is_persons);
-        if is_first && !is_persons && event.text("reason") == Some("REASON_FORECAST") {
+        let is_forecast = !is_persons && !maybe_asked.contains(instance);
+        if is_first && is_forecast && event.text("reason") == Some("REASON_FORECAST") {
             // There was a place, and who asked was there before and is still waited for.
             let due_s = PEOPLE_S_MAX + settings.transit_s..settings.demand_expiry_s;
             let on_host = waiting.values_mut().filter(|(wait, _)| wait.is_persons && wait.host == host);
@@ -178,6 +185,19 @@ mod tests {
         }
         let texts: Vec<_> = check(&told.0).violations.into_iter().map(|one| one.text).collect();
         assert_eq!(texts, ["a forecast went first on h1 where wake a had waited 29.0 s"]);
+    }
+
+    #[test]
+    fn a_forecast_somebody_may_have_asked_for_overtakes_nobody() {
+        let mut told = Told::default();
+        told.session(0.0, "h1", 1);
+        asked(&mut told, 1.0, "a");
+        let asks = Key { instance: Some("dev2".into()), ..Key::default() };
+        told.add(2.0, Function::ManualWake, asks.clone(), json!({"what": "ask"}));
+        told.0.last_mut().expect("it was just added").kind = Kind::Fail;
+        let key = Key { wake: Some("b".into()), host: Some("h1".into()), ..asks };
+        told.add(30.0, Function::CommandSend, key, json!({"reason": "REASON_FORECAST"}));
+        assert!(check(&told.0).violations.is_empty());
     }
 
     #[test]

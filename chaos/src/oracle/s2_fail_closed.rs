@@ -51,6 +51,48 @@ impl Begun {
     }
 }
 
+/// What is decided while one of these is on is committed, and its command sent, when the database or the controller goes on.
+const HOLDING: [&str; 7] = [
+    "store.hang",
+    "store.slow",
+    "store.busy",
+    "store.refuse",
+    "store.commit_unknown",
+    "controller.pause",
+    "clock.suspend",
+];
+
+/// What was held is through so many seconds after nothing holds it any more.
+const THROUGH_S: f64 = 10.0;
+
+/// Since when commits may have been held.
+#[derive(Default)]
+struct Held<'a> {
+    on: BTreeMap<&'a str, f64>,
+    /// From when to when they were, the last time.
+    last: Option<(f64, f64)>,
+}
+
+impl<'a> Held<'a> {
+    fn follow(&mut self, event: &'a Event) {
+        let kind = event.text("kind").filter(|kind| HOLDING.contains(kind));
+        match (event.f, kind) {
+            (Function::FaultOn, Some(kind)) => _ = self.on.entry(kind).or_insert(event.t_s()),
+            (Function::FaultOff, Some(kind)) => {
+                let since_s = self.since_s(event.t_s());
+                self.on.remove(kind);
+                self.last = since_s.map(|since_s| (since_s, event.t_s()));
+            }
+            _ => {}
+        }
+    }
+
+    fn since_s(&self, now_s: f64) -> Option<f64> {
+        let ended = self.last.filter(|(_, to_s)| now_s <= to_s + THROUGH_S).map(|(from_s, _)| from_s);
+        self.on.values().copied().chain(ended).reduce(f64::min)
+    }
+}
+
 /// Joins each grant with the samples before it. The decision may have been taken on any sample that was the newest within
 /// `transit_s` before the grant was seen: if one of them allowed it, it was allowed. A command that only looks costs a
 /// host nothing and is left out, and so is one sent again for an attempt that has its permit.
@@ -58,6 +100,9 @@ impl Begun {
 /// A command can die with the session it was given to before any observer saw it, and is then seen for the first time
 /// when it is sent again, as the first thing of the next session. What is sent before that session's first load is
 /// therefore judged by the last load of the one before.
+///
+/// A decision whose commit a database holds leaves as a command much later. It is allowed if any load since then would have
+/// allowed it.
 pub fn check(events: &[Event]) -> Checked {
     let mut checked =
         Checked::new("S2", "no grant on a host whose newest load is at its ceiling, stale or missing");
@@ -67,8 +112,10 @@ pub fn check(events: &[Event]) -> Checked {
     let mut samples: BTreeMap<&str, VecDeque<Sample>> = BTreeMap::new();
     let mut frozen: BTreeMap<&str, Frozen> = BTreeMap::new();
     let mut begun: BTreeMap<&str, Begun> = BTreeMap::new();
+    let mut held = Held::default();
     for event in events {
         settings.follow(event);
+        held.follow(event);
         let host = event.k.host.as_deref().unwrap_or_default();
         let known = samples.entry(host).or_default();
         match event.f {
@@ -97,7 +144,9 @@ pub fn check(events: &[Event]) -> Checked {
                 let decided_s = lost_s.unwrap_or(event.t_s());
                 let candidates = newest_since(known, decided_s - transit_s);
                 let exact = Settings { transit_s, ..settings };
-                if let Some(why) = forbidden(&candidates, decided_s, &exact) {
+                let was_held =
+                    held.since_s(decided_s).is_some_and(|since_s| allowed_since(known, since_s, &exact));
+                if let Some(why) = forbidden(&candidates, decided_s, &exact).filter(|_| !was_held) {
                     let chain: Vec<u64> = candidates.iter().map(|sample| sample.i).collect();
                     checked.violated(event, chain, format!("grant on {host} although {why}"));
                 }
@@ -112,6 +161,16 @@ pub fn check(events: &[Event]) -> Checked {
 fn newest_since(known: &VecDeque<Sample>, from_s: f64) -> Vec<&Sample> {
     let first = known.iter().rposition(|sample| sample.t_s <= from_s).unwrap_or(0);
     known.iter().skip(first).collect()
+}
+
+/// Whether any load that was not stale at `since_s` or later would have allowed a start.
+fn allowed_since(known: &VecDeque<Sample>, since_s: f64, settings: &Settings) -> bool {
+    let oldest_s = since_s - settings.load_freshness_s - settings.transit_s;
+    known.iter().any(|sample| {
+        sample.t_s >= oldest_s
+            && sample.cpu_percent < settings.cpu_ceiling_percent
+            && sample.frozen_s < settings.load_frozen_s
+    })
 }
 
 fn forbidden(known: &[&Sample], now_s: f64, settings: &Settings) -> Option<String> {
@@ -172,6 +231,24 @@ mod tests {
         assert_eq!(checked.violations[0].text, "grant on h1 although its load has been the same for 120 s");
         told.session(122.0, "h1", 2).load(123.0, "h1", 40.0).grant(124.0, "h1", "b");
         assert_eq!(check(&told.0).violations.len(), 1, "a new session begins anew");
+    }
+
+    #[test]
+    fn what_a_database_held_is_judged_by_the_loads_since_it_began_to() {
+        let fault = |told: &mut Told, t_s: f64, f: Function| {
+            told.add(t_s, f, crate::history::Key::default(), serde_json::json!({"kind": "store.hang"}));
+        };
+        let after = |cpu_percent: f64, granted_s: f64| {
+            let mut told = told();
+            told.load(1.0, "h1", cpu_percent);
+            fault(&mut told, 20.0, Function::FaultOn);
+            fault(&mut told, 300.0, Function::FaultOff);
+            told.grant(granted_s, "h1", "a");
+            check(&told.0).violations.len()
+        };
+        assert_eq!((after(40.0, 301.0), after(40.0, 290.0)), (0, 0));
+        assert_eq!(after(75.0, 301.0), 1, "nothing allowed it");
+        assert_eq!(after(40.0, 320.0), 1, "it was held no more");
     }
 
     #[test]

@@ -75,6 +75,9 @@ impl Entry {
         if let Some(problem) = &self.live.bad_load {
             return Err(Closed::BadLoad { problem: problem.to_string() });
         }
+        if self.live.is_of_future {
+            return Err(Closed::FutureLoad);
+        }
         let limits = self.live.limits(ask.policy);
         let running: Vec<Running> =
             self.starts.running().values().map(|permitted| Running { since: permitted.since }).collect();

@@ -23,8 +23,12 @@ pub struct LiveHost {
     /// Of the session; the agent obeys none that is lower than one it knows.
     pub epoch: u64,
     pub load: Option<Load>,
+    /// The CPU that was reported last and when it was measured, even where it says nothing about now any more.
+    last_cpu: Option<(f64, Timestamp)>,
     /// Why the newest report was refused, if it was; then there is no load.
     pub bad_load: Option<Box<str>>,
+    /// The newest load was measured later than it arrived, by more than a load may be old.
+    pub is_of_future: bool,
     /// Since when the reported CPU has been the same to the bit.
     pub frozen_since: Option<Timestamp>,
     pub gate: HostGate,
@@ -46,7 +50,9 @@ impl LiveHost {
             epoch,
             // A load from before the reconnect says nothing about now.
             load: None,
+            last_cpu: None,
             bad_load: None,
+            is_of_future: false,
             frozen_since: None,
             gate,
             clock,
@@ -68,6 +74,7 @@ impl LiveHost {
     fn correct(&mut self, by: SignedDuration) {
         let corrected = |at: Timestamp| at.saturating_add(by).unwrap_or(at);
         self.frozen_since = self.frozen_since.map(corrected);
+        self.last_cpu = self.last_cpu.map(|(cpu_percent, at)| (cpu_percent, corrected(at)));
         self.load = self.load.map(|load| Load { measured_at: corrected(load.measured_at), ..load });
     }
 
@@ -82,25 +89,25 @@ impl LiveHost {
     ) -> Option<f64> {
         self.bad_load = None;
         let behind = self.clock.behind();
-        let load = Load { measured_at: self.clock.heard(load.measured_at, now), ..load };
+        let measured_at = self.clock.heard(load.measured_at, now);
+        let freshness = SignedDuration::from_secs(rule.load_freshness_s.into());
+        self.is_of_future = measured_at.duration_since(now) >= freshness;
+        // Of a clock that is ahead. Were it taken as it is, it would be fresh for so much longer.
+        let load = Load { measured_at: measured_at.min(now), ..load };
         self.correct(self.clock.behind() - behind);
         let before = self.load.replace(load);
-        let is_frozen = before.is_some_and(|before| is_same_measurement(&before, &load));
-        if !is_frozen {
-            self.frozen_since = None;
-        } else if self.frozen_since.is_none() {
-            self.frozen_since = before.map(|before| before.measured_at);
-        }
+        let last_cpu = self.last_cpu.replace((load.cpu_percent, load.measured_at));
+        let same = last_cpu.filter(|(cpu_percent, _)| is_same_measurement(*cpu_percent, load.cpu_percent));
+        self.frozen_since = same.map(|(_, at)| self.frozen_since.unwrap_or(at));
         self.gate.observe(&load, active, limits, rule, now);
         let since = load.measured_at.duration_since(before?.measured_at);
-        let is_near =
-            since > SignedDuration::ZERO && since <= SignedDuration::from_secs(rule.load_freshness_s.into());
+        let is_near = since > SignedDuration::ZERO && since <= freshness;
         is_near.then(|| since.as_secs_f64())
     }
 }
 
 /// Real measurements differ somewhere behind the point, but for a host that idles or is full.
-fn is_same_measurement(before: &Load, load: &Load) -> bool {
-    let is_between = load.cpu_percent > 0.0 && load.cpu_percent < 100.0;
-    is_between && before.cpu_percent.to_bits() == load.cpu_percent.to_bits()
+fn is_same_measurement(before_percent: f64, percent: f64) -> bool {
+    let is_between = percent > 0.0 && percent < 100.0;
+    is_between && before_percent.to_bits() == percent.to_bits()
 }

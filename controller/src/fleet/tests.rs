@@ -68,7 +68,12 @@ impl Fleet {
 
     /// The agent says how loaded the host is.
     fn reports(&self, s: i64, cpu_percent: f64) {
-        let load = Load { measured_at: t(s), cpu_percent, cores: 16.0, ..Load::default() };
+        self.reports_of(s, s, cpu_percent);
+    }
+
+    /// It says so at `s`, of a time that is `measured_s` by its own clock.
+    fn reports_of(&self, measured_s: i64, s: i64, cpu_percent: f64) {
+        let load = Load { measured_at: t(measured_s), cpu_percent, cores: 16.0, ..Load::default() };
         let report = LoadReport { load, ..LoadReport::default() };
         self.registry.loaded(&host(), &report, &self.policy, t(s));
     }
@@ -226,6 +231,32 @@ fn a_load_that_is_the_same_to_the_bit_closes_the_gate() {
         fleet.reports(s, 0.0);
     }
     assert_eq!(fleet.asked_at(500), Ok(()), "an idle host is idle");
+}
+
+#[test]
+fn a_load_of_the_future_never_becomes_fresh() {
+    let fleet = Fleet::new();
+    fleet.reports_of(300, 0, 20.0);
+    for second in [1, 29, 60, 271, 299, 301, 329] {
+        assert_eq!(fleet.asked_at(second), Err(Closed::FutureLoad), "{second}");
+    }
+    fleet.reports(400, 20.0);
+    assert_eq!(fleet.asked_at(401), Ok(()));
+    // A little ahead counts as right, and is no fresher for it.
+    fleet.reports_of(430, 410, 21.0);
+    assert_eq!(fleet.asked_at(439), Ok(()));
+    assert_eq!(fleet.asked_at(440), Err(Closed::StaleLoad { age_s: 30 }));
+}
+
+#[test]
+fn a_frozen_load_is_frozen_whatever_becomes_of_the_controllers_clock() {
+    let fleet = Fleet::new();
+    (0..=20).for_each(|n| fleet.reports(10 * n, 20.125));
+    let is_frozen = |s: i64| matches!(fleet.asked_at(s), Err(Closed::FrozenLoad { .. }));
+    assert!(is_frozen(201));
+    // It goes back, and what is known is forgotten, but for that.
+    (0..=3).for_each(|n| fleet.reports(100 + 10 * n, 20.125));
+    assert!(is_frozen(131), "{:?}", fleet.asked_at(131));
 }
 
 #[test]
