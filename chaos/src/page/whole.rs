@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::{
     Timeline,
-    chain::{at_s, times, what_broke},
+    chain::{at_s, instances, named, times, what_broke},
     drawing::{clock, draw},
     style::{class, heading, page},
 };
@@ -126,13 +126,14 @@ fn verdict(events: &[Event], told: &Told<'_>) -> Markup {
     let judged: u64 = told.invariants.iter().map(|one| one.checked).sum();
     let bit = told.faults.iter().filter(|fault| fault.hits > 0).count();
     let idle: Vec<&str> = told.invariants.iter().filter(|one| one.checked == 0).map(|one| one.id).collect();
+    let wakes = instances(events);
     let empty: Vec<&str> = idle.iter().copied().filter(|id| told.required.contains(id)).collect();
     html! {
         div class=(format!("verdict {}", class(told.verdict))) {
             @for one in told.invariants {
                 @if let Some(first) = one.violations.first() {
                     p { strong { (one.id) " was broken " (times(one.violations.len())) } ", first " (clock(at_s(events, first)))
-                        " after the start: " (first.text) "." }
+                        " after the start: " (named(&first.text, &wakes)) "." }
                 }
             }
             @for what in told.not_recovered { p { strong { "Not recovered: " } (what) "." } }

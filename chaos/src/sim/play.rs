@@ -150,12 +150,14 @@ impl Play {
                 Due::Step(_) => {}
                 Due::Ask(place) => self.ask(self.asks[place].instance),
                 Due::Look => {
-                    self.agenda.insert((at_s + LOOK_EVERY.as_secs() as u32, Due::Look));
                     self.look().await;
                     self.look_at_model(at_s).await;
                     if !inject::is_in_line(self) {
                         inject::follow(self).await;
                     }
+                    // Of a controller that does not answer each look takes long: nothing else may have to wait for many.
+                    let next_s = at_s.max(self.now_s()) + LOOK_EVERY.as_secs() as u32;
+                    self.agenda.insert((next_s, Due::Look));
                 }
             }
         }

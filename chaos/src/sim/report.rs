@@ -168,10 +168,8 @@ impl SimOutcome {
         let mut struck: Vec<page::Struck> = Vec::new();
         for proof in &self.faults {
             let from_s = proof.from_s as f64 - began_s;
-            // Of one kind there may be several, on different hosts, which begin in their order.
-            let place = planned.iter().position(|planned| {
-                planned.kind() == proof.kind && (f64::from(planned.at_s) - from_s).abs() < 2.0
-            });
+            // Of one kind there may be several, on different hosts, which begin in their order; some of them late.
+            let place = planned.iter().position(|planned| planned.kind() == proof.kind);
             let what = place.map_or(String::new(), |place| about(planned.remove(place)));
             struck.push(page::Struck {
                 kind: proof.kind,
