@@ -2,15 +2,13 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
     path::Path,
     time::Duration,
 };
 
 use rand::rngs::StdRng;
-use reveille_proto::{
-    v1::{Reason, WakeView},
-    waits::Waits,
-};
+use reveille_proto::v1::{Reason, WakeView};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -19,12 +17,13 @@ use super::{
     inject::{self, Hits},
     node::Node,
     plan::Ask,
-    stage::{LOOK_EVERY, Stage},
+    stage::{LOOK_EVERY, Means, Stage},
 };
 use crate::{
     experiment::catalogue::FaultKind,
     fault::{FaultProof, Span},
     history::{Entry, Function, Key, Kind, Recorder},
+    local::Installation,
     play::audit,
     world::{host_id, stream},
 };
@@ -90,9 +89,9 @@ pub(crate) struct Curtain {
 
 impl Play {
     /// Sets the stage of `plan`, whose faults and asks are due in their time.
-    pub(crate) async fn set(plan: &Plan, dir: &Path, waits: Waits) -> anyhow::Result<Self> {
+    pub(crate) async fn set(plan: &Plan, dir: &Path, means: &Means) -> anyhow::Result<Self> {
         let mut play = Self {
-            stage: Stage::set(plan, dir, waits).await?,
+            stage: Stage::set(plan, dir, means).await?,
             seed: plan.seed,
             met_before: BTreeMap::new(),
             own: inject::Own::default(),
@@ -197,6 +196,7 @@ impl Play {
         if !self.active.contains(&place) {
             return Ok(());
         }
+        inject::told(self, place).await;
         let hits = inject::hits(self, place);
         self.settle_hits(place, hits);
         self.active.remove(&place);
@@ -233,6 +233,16 @@ impl Play {
     /// How often it was met so far.
     pub(crate) fn hits(&self, place: usize) -> u64 {
         if self.is_on(place) { inject::hits(self, place).hits } else { self.counted(place).hits }
+    }
+
+    /// What is known of a fault that has begun.
+    pub(crate) fn proof(&self, place: usize) -> Option<&FaultProof> {
+        self.proofs.get(&place)
+    }
+
+    /// Addresses that are listened on for as long as the installation is there; none in a simulation.
+    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
+        self.stage.local.as_ref().map(Installation::addresses).unwrap_or_default()
     }
 
     /// Whether anything is on, or will be.
@@ -424,6 +434,19 @@ impl Play {
         }
     }
 
+    /// Ends what is still on and takes everything down at once, whatever it has in hand; what became of the faults.
+    pub(crate) async fn abandoned(mut self) -> anyhow::Result<Vec<FaultProof>> {
+        for place in self.active.clone() {
+            // Whatever cannot be undone goes down with the rest.
+            if let Err(error) = self.end(place).await {
+                tracing::warn!(error = format!("{error:#}"), place, "a fault could not be undone in order");
+            }
+        }
+        let proofs = self.proofs.into_values().collect();
+        self.stage.abandoned().await?;
+        Ok(proofs)
+    }
+
     /// Ends what is still on, waits until everything has settled, looks a last time and takes everything down.
     pub(crate) async fn over(mut self) -> anyhow::Result<Curtain> {
         for place in self.active.clone() {
@@ -432,7 +455,7 @@ impl Play {
         let mut not_recovered = std::mem::take(&mut self.found);
         not_recovered.extend(self.settled().await);
         self.last_look().await;
-        if self.stage.controller.as_ref().is_some_and(Node::is_over) {
+        if self.stage.controller.as_mut().is_some_and(Node::is_over) {
             not_recovered.push("the controller went down by itself".to_owned());
         }
         let proofs = self.proofs.into_values().collect();

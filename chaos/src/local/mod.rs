@@ -1,0 +1,38 @@
+//! A local world: controller and agents are processes on loopback, with real sockets and a real database, and the process that
+//! keeps the world ends all of it when whoever runs the experiment is gone.
+//!
+//! ```text
+//!  runner ──orders, renews the lease──► keeper ──starts, stops, kills──► controller, agents
+//!                                         │ holds the world's clock, the endpoints, the lines and what is counted on them
+//!  agent ──TCP──► proxy ──TCP──► line, tap, line ──TCP──► controller
+//! ```
+//! The keeper is another process than the runner, so that the death of the runner ends what it began. Its own death ends its
+//! processes too: the kernel kills them. What is left then, a directory, the next keeper removes.
+
+mod bridge;
+mod desk;
+mod door;
+mod installation;
+mod lease;
+mod lock;
+mod node;
+mod place;
+mod process;
+mod told;
+mod wires;
+
+use crate::experiment::catalogue::FaultKind;
+
+pub use installation::LocalSpec;
+pub(crate) use installation::{COPY, Installation, Names, Setting};
+pub use lease::Lease;
+pub(crate) use lock::WriteLock;
+pub use node::LocalArgs;
+pub(crate) use node::{agent, controller};
+pub(crate) use place::Place;
+pub(crate) use process::Process;
+
+/// Whether it is met at a proxy between an agent and the rest.
+pub(crate) fn is_of_proxies(what: &FaultKind) -> bool {
+    wires::toxic(what, 1.0).is_some()
+}
