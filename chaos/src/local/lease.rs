@@ -12,13 +12,14 @@ use tokio::{
 #[derive(Debug, Clone)]
 pub struct Lease {
     length: Duration,
-    until: Arc<watch::Sender<Instant>>,
+    /// `None` when it is over for good.
+    until: Arc<watch::Sender<Option<Instant>>>,
 }
 
 impl Lease {
     /// From now on.
     pub fn new(length: Duration) -> Self {
-        Self { length, until: Arc::new(watch::Sender::new(Instant::now() + length)) }
+        Self { length, until: Arc::new(watch::Sender::new(Some(Instant::now() + length))) }
     }
 
     pub fn length(&self) -> Duration {
@@ -27,17 +28,25 @@ impl Lease {
 
     /// For its length from now on.
     pub fn renew(&self) {
-        self.until.send_replace(Instant::now() + self.length);
+        let until = Instant::now() + self.length;
+        self.until.send_modify(|now| *now = now.map(|_| until));
+    }
+
+    /// Now, whoever renews it.
+    pub fn end(&self) {
+        self.until.send_replace(None);
     }
 
     /// Returns once nobody has renewed it for its length.
     pub async fn over(&self) {
+        let mut changes = self.until.subscribe();
         loop {
-            let until = *self.until.borrow();
-            if until <= Instant::now() {
-                return;
+            let Some(until) = *changes.borrow_and_update() else { return };
+            tokio::select! {
+                () = sleep_until(until) => return,
+                // Who could change it is here.
+                _ = changes.changed() => {}
             }
-            sleep_until(until).await;
         }
     }
 }
@@ -58,5 +67,14 @@ mod tests {
         });
         lease.over().await;
         assert_eq!(began.elapsed(), Duration::from_secs(13));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_was_ended_is_not_renewed() {
+        let (lease, began) = (Lease::new(Duration::from_secs(3)), Instant::now());
+        lease.end();
+        lease.renew();
+        lease.over().await;
+        assert_eq!(began.elapsed(), Duration::ZERO);
     }
 }

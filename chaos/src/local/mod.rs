@@ -21,7 +21,10 @@ mod process;
 mod told;
 mod wires;
 
-use crate::experiment::catalogue::FaultKind;
+use crate::{
+    experiment::catalogue::{CATALOGUE, FaultKind, KindInfo},
+    sim::Planned,
+};
 
 pub use installation::LocalSpec;
 pub(crate) use installation::{COPY, Installation, Names, Setting};
@@ -31,6 +34,15 @@ pub use node::LocalArgs;
 pub(crate) use node::{agent, controller};
 pub(crate) use place::Place;
 pub(crate) use process::Process;
+
+/// Every kind of fault that a local world takes with its parameters as they are by default.
+pub fn kinds() -> impl Iterator<Item = &'static KindInfo> {
+    CATALOGUE.iter().filter(|info| {
+        let what = FaultKind::read(info.name, &serde_json::Map::new());
+        let planned = |what| Planned { at_s: 0, for_s: 1, hosts: Vec::new(), instances: Vec::new(), what };
+        what.is_ok_and(|what| planned(what).is_playable_locally())
+    })
+}
 
 /// Whether it is met at a proxy between an agent and the rest.
 pub(crate) fn is_of_proxies(what: &FaultKind) -> bool {

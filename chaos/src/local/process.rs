@@ -31,6 +31,9 @@ impl Process {
     pub(super) fn start(name: &str, mut command: Command, log: &Path) -> anyhow::Result<Self> {
         let log = OpenOptions::new().create(true).append(true).open(log)?;
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).kill_on_drop(true);
+        // A group with a stopped process in it that loses its last tie to its session is hung up, by the kernel: in the
+        // keeper's own group it would take the keeper with it when the runner dies.
+        command.process_group(0);
         let child = command.spawn().with_context(|| format!("failed to start {name}"))?;
         let pid = child.id().and_then(|id| i32::try_from(id).ok());
         let pid = Pid::from_raw(pid.with_context(|| format!("{name} ended at once"))?);

@@ -4,6 +4,7 @@ use std::{io::Write as _, net::SocketAddr, path::Path, time::Duration};
 
 use anyhow::Context as _;
 use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
     args::{ModeName, ServeArgs},
@@ -55,7 +56,9 @@ async fn keep(args: ServeArgs, experiment: Experiment, output: Output) -> anyhow
     let local = LocalSpec { program, speed: args.local.speed };
     let replay = local_replay(&args.file.display().to_string(), args.seed, args.local.speed);
     let spec = spec(&args, experiment, place.path(), replay);
-    let kept = serve_kept(spec, local, Lease::new(args.local.lease), |address| say(address, output)).await?;
+    let lease = Lease::new(args.local.lease);
+    end_when_told(&lease)?;
+    let kept = serve_kept(spec, local, lease, |address| say(address, output)).await?;
     place.clear().context("the directory of the world was left behind")?;
     if let Some(dir) = &args.journals {
         kept.remains.write(dir)?;
@@ -71,6 +74,25 @@ async fn keep(args: ServeArgs, experiment: Experiment, output: Output) -> anyhow
     let run = Run::of(&conducted.journal);
     tell(output, &run, || run.render())?;
     Ok(run.verdict)
+}
+
+/// SIGINT and SIGTERM end everything in order. A terminal that is gone does not: that is what the lease is for.
+fn end_when_told(lease: &Lease) -> anyhow::Result<()> {
+    let context = "failed to listen for signals";
+    let mut interrupt = signal(SignalKind::interrupt()).context(context)?;
+    let mut terminate = signal(SignalKind::terminate()).context(context)?;
+    let mut hangup = signal(SignalKind::hangup()).context(context)?;
+    let lease = lease.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => lease.end(),
+                _ = terminate.recv() => lease.end(),
+                _ = hangup.recv() => {}
+            }
+        }
+    });
+    Ok(())
 }
 
 /// Where nobody listens any more, nobody has to be told.
