@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use tokio::{
     sync::Semaphore,
     task::{JoinSet, LocalSet},
-    time::sleep,
+    time::{Instant, sleep},
 };
 
 use crate::harness::{Process, Stage, programs, until};
@@ -34,7 +34,7 @@ const SPEED: u32 = 20;
 /// Until every fault of a world has been met.
 const MET_S_MAX: u64 = 240;
 /// Worlds at once: each is several processes.
-const AT_ONCE: usize = 3;
+const AT_ONCE: usize = 4;
 /// Faults in a world that have a host each.
 const HOSTS_MAX: usize = 10;
 const PER_HOST: usize = 6;
@@ -83,6 +83,8 @@ impl Injected {
 struct Plan {
     name: String,
     hosts: usize,
+    /// Instances of each host.
+    per_host: usize,
     faults: Vec<Injected>,
 }
 
@@ -91,11 +93,13 @@ fn params(kind: &str) -> Value {
     match kind {
         "agent.crash_restart" | "controller.crash" => json!({"down": "1h"}),
         "agent.crash_loop" | "controller.crash_loop" => json!({"up": "1m", "down": "1m"}),
+        "controller.overload" => json!({"factor": 2.0}),
         "link.limit" => json!({"limit_bytes": 100}),
         "link.timeout" | "link.reset" => json!({"after": "5s"}),
         "link.loss" => json!({"share": 0.5}),
         "link.duplicate" | "link.reorder" => json!({"share": 1.0, "ways": "both"}),
-        "store.busy" => json!({"held": "20m", "every": "40m"}),
+        // Next to always.
+        "store.busy" => json!({"held": "5m", "every": "301s"}),
         "store.commit_unknown" => json!({"share": 0.5}),
         "data.duplicate" | "data.late" => json!({"share": 0.5}),
         _ => json!({}),
@@ -126,7 +130,7 @@ fn plans() -> Vec<Plan> {
             (_, "store") => "store".to_owned(),
             (_, "operator") => "operator".to_owned(),
             (TargetKind::Controller, _) if !stops_controller(info) => "operator".to_owned(),
-            _ => info.name.to_owned(),
+            _ => info.name.replace('.', "-"),
         };
         worlds.entry(world).or_default().push(info);
     }
@@ -141,8 +145,15 @@ fn plans() -> Vec<Plan> {
             if name == "endpoints" { Injected::on_instances(info, place) } else { Injected::on_all(info) }
         };
         let faults: Vec<Injected> = kinds.iter().enumerate().map(fault).collect();
-        let hosts = if faults.len() == 1 { 1 } else { (3 * faults.len()).div_ceil(PER_HOST) };
-        plans.push(Plan { name, hosts, faults });
+        plans.push(match name.as_str() {
+            "endpoints" => {
+                let hosts = (3 * faults.len()).div_ceil(PER_HOST);
+                Plan { name, hosts, per_host: PER_HOST, faults }
+            }
+            // Where many live, somebody comes and is expected soon.
+            "feed" | "operator" => Plan { name, hosts: 2, per_host: 60, faults },
+            _ => Plan { name, hosts: 1, per_host: PER_HOST, faults },
+        });
     }
     plans
 }
@@ -171,7 +182,8 @@ fn on_hosts(kinds: &[&'static KindInfo]) -> Vec<Plan> {
                 faults.push(Injected::on_host(info, host));
             }
         }
-        Plan { name: format!("hosts-{}", number + 1), hosts: kinds.len(), faults }
+        let name = format!("hosts-{}", number + 1);
+        Plan { name, hosts: kinds.len(), per_host: PER_HOST, faults }
     };
     chunks.map(plan).collect()
 }
@@ -191,12 +203,15 @@ const ID: &str = "CT-90";
 impl Plan {
     fn method(&self) -> Vec<Value> {
         let mut steps = vec![http("people", "action", "POST", "/v1/workload", json!({"experiment": ID}))];
-        for fault in &self.faults {
-            let id = fault.id();
-            let body = json!({"ref": id, "experiment": ID, "lease_s": LEASE_S});
-            steps.push(http(&format!("inject-{id}"), "action", "POST", "/v1/faults", body));
-            let met = format!("/v1/faults/{id}/await?hits=1");
-            steps.push(http(&format!("met-{id}"), "probe", "GET", &met, Value::Null));
+        for faults in self.faults.chunk_by(|one, other| rank(one.info) == rank(other.info)) {
+            for id in faults.iter().map(Injected::id) {
+                let body = json!({"ref": id, "experiment": ID, "lease_s": LEASE_S});
+                steps.push(http(&format!("inject-{id}"), "action", "POST", "/v1/faults", body));
+            }
+            for id in faults.iter().map(Injected::id) {
+                let met = format!("/v1/faults/{id}/await?hits=1");
+                steps.push(http(&format!("met-{id}"), "probe", "GET", &met, Value::Null));
+            }
         }
         steps.push(http("hold", "action", "POST", "/v1/clock/advance", json!({"seconds": 10_800})));
         steps
@@ -211,10 +226,13 @@ impl Plan {
     }
 
     fn world(&self) -> Value {
-        let people = 4 * self.hosts * PER_HOST;
+        // Each instance is asked for again and again, but where people are multiplied.
+        let each =
+            if self.faults.iter().any(|fault| fault.info.name == "controller.overload") { 4 } else { 20 };
+        let people = each * self.hosts * PER_HOST;
         let boot = json!({"p50": "60s", "p95": "90s", "cpu_per_boot": 0.05});
         json!({
-            "fleet": {"hosts": self.hosts, "instances_per_host": PER_HOST, "cores": 8, "boot": boot},
+            "fleet": {"hosts": self.hosts, "instances_per_host": self.per_host, "cores": 8, "boot": boot},
             "controller": {"replicas": 1, "per_host_limit": 8, "cpu_limit": 0.9, "poll": "10s",
                            "deadline": "15m", "preflight_ttl": "30s"},
             "workload": {"profile": "morning_peak", "predicted": people, "manual": people,
@@ -239,7 +257,7 @@ impl Plan {
             "world": self.world(), "targets": targets,
             "faults": self.faults.iter().map(Self::fault).collect::<Vec<_>>(),
             "blast_radius": {
-                "max": {"hosts": self.hosts, "instances": self.hosts * PER_HOST,
+                "max": {"hosts": self.hosts, "instances": self.hosts * self.per_host,
                         "concurrent_faults": self.faults.len(), "duration": "4h"},
                 "budget": {"failed_wakes": 1000},
                 "windows": {"tz": "Europe/Zurich", "allow": ["Mon-Sun 00:00-23:59"], "deny_dates": []},
@@ -389,7 +407,9 @@ fn keeper_of(temporary: &Path) -> Option<u32> {
 /// Everything of one world: it is set up, every fault is met, the runner dies, nothing is left.
 async fn outlived_by_nothing(stage: &Stage, plan: &Plan) -> Vec<String> {
     let mut run = Run::start(stage, plan);
+    let began = Instant::now();
     run.all_are_met(plan).await;
+    let met_s = began.elapsed().as_secs();
     // Renewed beyond the first lease, and in the middle of it.
     sleep(Duration::from_secs(LEASE_S + 1)).await;
     let seen = processes(&run.mark);
@@ -400,7 +420,14 @@ async fn outlived_by_nothing(stage: &Stage, plan: &Plan) -> Vec<String> {
     }
     let Run { runner, .. } = &mut run;
     runner.kill_now().await;
+    let killed = Instant::now();
     until(&format!("nothing is left of {}", run.name), LEASE_S + LEFT_S_MAX, async || run.left()).await;
+    eprintln!(
+        "{}: {} kinds met after {met_s} s, nothing left {:.1} s after the runner's death",
+        run.name,
+        plan.faults.len(),
+        killed.elapsed().as_secs_f64()
+    );
     let remains = run.remains();
     assert!(remains.lease_ran_out, "{}: {remains:?}", run.name);
     let ended: BTreeMap<&str, _> = remains.faults.iter().map(|end| (end.kind.as_str(), end)).collect();
@@ -453,7 +480,7 @@ async fn what_a_dead_keeper_leaves_is_ended_by_the_kernel_and_removed_by_the_nex
     let kinds = ["agent.pause", "store.busy"].map(|name| local::kinds().find(|info| info.name == name));
     let [Some(pause), Some(busy)] = kinds else { panic!("a local world takes both: {kinds:?}") };
     let faults = vec![Injected::on_host(pause, 0), Injected::on_all(busy)];
-    let plan = Plan { name: "keeper".to_owned(), hosts: 2, faults };
+    let plan = Plan { name: "keeper".to_owned(), hosts: 2, per_host: PER_HOST, faults };
     let mut run = Run::start(&stage, &plan);
     run.all_are_met(&plan).await;
     assert!(processes(&run.mark).iter().any(|process| process.is_stopped), "an agent is stopped");
