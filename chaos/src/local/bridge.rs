@@ -7,7 +7,7 @@ use reveille_controller::tls::Wire;
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
-    sync::mpsc,
+    sync::{mpsc, watch},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -35,14 +35,15 @@ pub(super) fn inwards(
     tokio::spawn(stop.run_until_cancelled_owned(accepting));
 }
 
-/// Each of the calls becomes a connection to `to`; where nobody listens there, the line ends.
+/// Each of the calls becomes a connection to where `to` is then; where nobody listens there, the line ends.
 pub(super) fn outwards(
     mut calls: mpsc::Receiver<(Wire, SocketAddr)>,
-    to: SocketAddr,
+    to: watch::Receiver<SocketAddr>,
     stop: CancellationToken,
 ) {
     let connecting = async move {
         while let Some((mut line, _)) = calls.recv().await {
+            let to = *to.borrow();
             tokio::spawn(async move {
                 let Ok(mut socket) = TcpStream::connect(to).await else { return };
                 socket.set_nodelay(true).ok();
@@ -68,7 +69,8 @@ mod tests {
         let server = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let front = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let at = front.local_addr().expect("bound");
-        outwards(exchange.listen("there"), server.local_addr().expect("bound"), stop.clone());
+        let (_moves, to) = watch::channel(server.local_addr().expect("bound"));
+        outwards(exchange.listen("there"), to, stop.clone());
         inwards(front, exchange.clone(), ("host-1".to_owned(), "there"), stop.clone());
         let mut near = TcpStream::connect(at).await.expect("taken");
         near.write_all(b"one").await.expect("sent");

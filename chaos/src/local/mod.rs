@@ -18,11 +18,16 @@ mod lock;
 mod node;
 mod place;
 mod process;
+mod running;
 mod told;
 mod wires;
+mod yard;
 
 use crate::{
-    experiment::catalogue::{CATALOGUE, FaultKind, KindInfo},
+    experiment::{
+        catalogue::{CATALOGUE, FaultKind, KindInfo},
+        file::RunMode,
+    },
     sim::Planned,
 };
 
@@ -33,14 +38,14 @@ pub(crate) use lock::WriteLock;
 pub use node::LocalArgs;
 pub(crate) use node::{agent, controller};
 pub(crate) use place::Place;
-pub(crate) use process::Process;
+pub(crate) use running::Running;
 
-/// Every kind of fault that a local world takes with its parameters as they are by default.
-pub fn kinds() -> impl Iterator<Item = &'static KindInfo> {
-    CATALOGUE.iter().filter(|info| {
+/// Every kind of fault that a world of processes takes in this mode, with its parameters as they are by default.
+pub fn kinds(mode: RunMode) -> impl Iterator<Item = &'static KindInfo> {
+    CATALOGUE.iter().filter(move |info| {
         let what = FaultKind::read(info.name, &serde_json::Map::new());
         let planned = |what| Planned { at_s: 0, for_s: 1, hosts: Vec::new(), instances: Vec::new(), what };
-        what.is_ok_and(|what| planned(what).is_playable_locally())
+        what.is_ok_and(|what| planned(what).is_playable_by(mode))
     })
 }
 

@@ -41,7 +41,7 @@ pub struct LocalArgs {
     /// Same seed, same draws of this process.
     #[arg(long)]
     pub seed: u64,
-    /// The process that keeps the world.
+    /// The process that keeps the world, where it has started this one itself.
     #[arg(long)]
     pub keeper: Option<i32>,
     /// Of an agent: its host, from 0.

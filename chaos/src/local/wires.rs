@@ -1,6 +1,9 @@
 //! The proxies between agents and the rest: faults of sockets that no line within a process has, such as a reset.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use reveille_proto::clock::Clock;
@@ -19,6 +22,8 @@ const CONNECTIONS_MAX: u32 = 1_000;
 pub(crate) struct Wires {
     registry: Registry,
     speed: f64,
+    /// Where proxies listen.
+    on: IpAddr,
 }
 
 /// A fault that a proxy has, by its type and attributes there; `None` for every other.
@@ -38,22 +43,23 @@ pub(crate) fn toxic(what: &FaultKind, speed: f64) -> Option<(&'static str, Value
 }
 
 impl Wires {
-    pub(super) fn start(seed: u64, speed: f64, stop: &CancellationToken) -> Self {
-        let settings = Settings { seed, lease: None, any_address: false, connections_max: CONNECTIONS_MAX };
+    pub(super) fn start(seed: u64, speed: f64, on: IpAddr, stop: &CancellationToken) -> Self {
+        let any_address = !on.is_loopback();
+        let settings = Settings { seed, lease: None, any_address, connections_max: CONNECTIONS_MAX };
         let registry = Registry::new(Clock::system(), settings);
         let (closing, stop) = (registry.clone(), stop.clone());
         tokio::spawn(async move {
             stop.cancelled().await;
             closing.stop().await;
         });
-        Self { registry, speed }
+        Self { registry, speed, on }
     }
 
     /// Opens the proxy of a host, which dials `to`; gives where it listens.
     pub(super) async fn lay(&self, host: &str, to: SocketAddr) -> anyhow::Result<SocketAddr> {
         let new = NewProxy {
             name: host.to_owned(),
-            listen: "127.0.0.1:0".to_owned(),
+            listen: SocketAddr::new(self.on, 0).to_string(),
             upstream: to.to_string(),
             enabled: None,
         };

@@ -163,11 +163,11 @@ impl Planned {
         matches!(self.what, FaultKind::DataGap(_) | FaultKind::ClockDst(_))
     }
 
-    /// Whether an installation of processes on loopback knows how to do it.
-    pub fn is_playable_locally(&self) -> bool {
+    /// Whether an installation of processes, on loopback or in containers, knows how to do it.
+    pub fn is_playable_by(&self, mode: RunMode) -> bool {
         // A port takes connections before anybody knows for which instance: there it is a reset.
         let is_left_out = matches!(self.what, FaultKind::EndpointRefused(_));
-        let is_named = self.what.info().modes.contains(&RunMode::Local);
+        let is_named = self.what.info().modes.contains(&mode);
         is_named && !is_left_out && (self.is_playable() || local::is_of_proxies(&self.what))
     }
 

@@ -4,16 +4,16 @@ use anyhow::Context as _;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::local::Process;
+use crate::local::Running;
 
-/// In a simulation a task, in a local world a process.
+/// In a simulation a task, in a local world a process or a container.
 #[derive(Debug)]
 pub struct Node(Body);
 
 #[derive(Debug)]
 enum Body {
     Task { stop: CancellationToken, task: JoinHandle<anyhow::Result<()>> },
-    Process(Process),
+    Running(Running),
 }
 
 impl Node {
@@ -35,7 +35,7 @@ impl Node {
                 // Its only word is that it was aborted.
                 drop(task.await);
             }
-            Body::Process(process) => process.kill().await,
+            Body::Running(running) => running.kill().await,
         }
     }
 
@@ -46,29 +46,29 @@ impl Node {
                 stop.cancel();
                 task.await.context("a part of the installation panicked")?
             }
-            Body::Process(process) => process.terminate().await,
+            Body::Running(running) => running.terminate().await,
         }
     }
 
     /// Whether it ended by itself.
-    pub fn is_over(&mut self) -> bool {
+    pub async fn is_over(&mut self) -> bool {
         match &mut self.0 {
             Body::Task { task, .. } => task.is_finished(),
-            Body::Process(process) => process.has_ended(),
+            Body::Running(running) => running.has_ended().await,
         }
     }
 
-    /// The process, where it is one.
-    pub(crate) fn process(&self) -> Option<&Process> {
+    /// What runs beside this process, where it is no task of it.
+    pub(crate) fn running(&self) -> Option<&Running> {
         match &self.0 {
             Body::Task { .. } => None,
-            Body::Process(process) => Some(process),
+            Body::Running(running) => Some(running),
         }
     }
 }
 
-impl From<Process> for Node {
-    fn from(process: Process) -> Self {
-        Self(Body::Process(process))
+impl From<Running> for Node {
+    fn from(running: Running) -> Self {
+        Self(Body::Running(running))
     }
 }

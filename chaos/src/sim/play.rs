@@ -15,7 +15,6 @@ use tokio::task::JoinSet;
 use super::{
     Plan, Planned,
     inject::{self, Hits},
-    node::Node,
     plan::Ask,
     stage::{LOOK_EVERY, Means, Stage},
 };
@@ -455,7 +454,11 @@ impl Play {
         let mut not_recovered = std::mem::take(&mut self.found);
         not_recovered.extend(self.settled().await);
         self.last_look().await;
-        if self.stage.controller.as_mut().is_some_and(Node::is_over) {
+        let is_over = match &mut self.stage.controller {
+            Some(controller) => controller.is_over().await,
+            None => false,
+        };
+        if is_over {
             not_recovered.push("the controller went down by itself".to_owned());
         }
         let proofs = self.proofs.into_values().collect();

@@ -26,7 +26,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Plan, inject::StoreGate, night::Night, node::Node};
 use crate::{
-    experiment::{catalogue::FaultKind, file::Length},
+    experiment::{
+        catalogue::FaultKind,
+        file::{Length, RunMode},
+    },
     history::{Entry, Function, Header, Key, Kind, Recorder},
     local::{COPY, Installation, LocalSpec, Names, Setting},
     net::{Exchange, Flow, InProcess, Ways},
@@ -80,6 +83,13 @@ impl Means {
         match self {
             Self::Simulated(_) => 1.0,
             Self::Local(spec) => spec.speed,
+        }
+    }
+
+    pub(crate) fn mode(&self) -> RunMode {
+        match self {
+            Self::Simulated(_) => RunMode::Sim,
+            Self::Local(spec) => spec.mode(),
         }
     }
 
@@ -302,9 +312,9 @@ impl Stage {
             self.note_node(Function::Restart, CONTROLLER);
             if let Some(local) = &self.local {
                 self.store.starting(true);
-                self.controller = Some(local.start_controller(self.live.clock().now())?.into());
+                self.controller = Some(local.start_controller(self.live.clock().now()).await?.into());
                 // Nobody who is started again is waited for.
-                tokio::spawn(is_through(local.controller_address(), self.store.clone()));
+                tokio::spawn(is_through(local.controller_at(), self.store.clone()));
                 return Ok(());
             }
             let own = (&self.waits, &self.store, &self.controller_hands);
@@ -316,9 +326,9 @@ impl Stage {
 
     /// The controller stops in the middle of what it does, or goes on as if nothing had been.
     pub(super) async fn controller_stands_still(&self, stands_still: bool) -> anyhow::Result<()> {
-        match self.controller.as_ref().and_then(Node::process) {
-            Some(process) if stands_still => process.stop().await,
-            Some(process) => process.go_on(),
+        match self.controller.as_ref().and_then(Node::running) {
+            Some(running) if stands_still => running.stop().await,
+            Some(running) => running.go_on().await,
             None => {
                 self.controller_is_held(stands_still);
                 Ok(())
@@ -345,9 +355,9 @@ impl Stage {
 
     /// An agent stops in the middle of what it does, or goes on as if nothing had been.
     pub(super) async fn agent_stands_still(&self, host: usize, stands_still: bool) -> anyhow::Result<()> {
-        match self.agents[host].as_ref().and_then(Node::process) {
-            Some(process) if stands_still => process.stop().await?,
-            Some(process) => process.go_on()?,
+        match self.agents[host].as_ref().and_then(Node::running) {
+            Some(running) if stands_still => running.stop().await?,
+            Some(running) => running.go_on().await?,
             None if stands_still => self.agent_hands[host].hold(),
             None => self.agent_hands[host].release(),
         }
@@ -395,7 +405,7 @@ impl Stage {
     /// What a second agent of a host keeps, and who it is on the exchange, has a name of its own.
     async fn agent(&self, host: usize, is_copy: bool) -> anyhow::Result<Node> {
         if let Some(local) = &self.local {
-            return Ok(local.start_agent(host, is_copy, self.live.clock().now())?.into());
+            return Ok(local.start_agent(host, is_copy, self.live.clock().now()).await?.into());
         }
         let suffix = if is_copy { COPY } else { "" };
         let mut config = agents::config(&self.spec, &self.dir, &self.reach, host);
@@ -452,7 +462,10 @@ impl Stage {
             node.crash().await;
         }
         self.world_stop.cancel();
-        Ok(())
+        match self.local.take() {
+            Some(local) => local.clear().await,
+            None => Ok(()),
+        }
     }
 
     pub(super) async fn struck(mut self) -> anyhow::Result<()> {
@@ -467,6 +480,9 @@ impl Stage {
             controller.stopped().await?;
         }
         self.world_stop.cancel();
+        if let Some(local) = self.local.take() {
+            local.clear().await?;
+        }
         self.log.await.context("the log writer panicked")?.context("failed to write the access log")
     }
 }
@@ -474,10 +490,10 @@ impl Stage {
 /// The controller of a local world, once it answers.
 async fn started_controller(local: &Installation, live: &Live, store: &StoreGate) -> anyhow::Result<Node> {
     store.starting(true);
-    let mut process = local.start_controller(live.clock().now())?;
-    local.controller_answers(&mut process).await?;
+    let mut running = local.start_controller(live.clock().now()).await?;
+    local.controller_answers(&mut running).await?;
     store.starting(false);
-    Ok(process.into())
+    Ok(running.into())
 }
 
 /// A controller that was started again has started once it listens, and meets its database as it is from then on.

@@ -5,6 +5,8 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use clap::{Args as ClapArgs, ValueEnum};
 use jiff::SignedDuration;
 
+use crate::experiment::file::RunMode;
+
 #[derive(Debug, ClapArgs)]
 pub struct ListArgs {
     /// Directory to look through; without one the templates of this program.
@@ -79,6 +81,18 @@ pub enum ModeName {
     Sim,
     /// Real processes on loopback, which end with whoever runs the experiment.
     Local,
+    /// The same, each process in a container on a network made for them.
+    Container,
+}
+
+impl ModeName {
+    pub(in crate::cli) fn mode(self) -> RunMode {
+        match self {
+            Self::Sim => RunMode::Sim,
+            Self::Local => RunMode::Local,
+            Self::Container => RunMode::Container,
+        }
+    }
 }
 
 /// What a local world is told.

@@ -28,11 +28,10 @@ const LOCAL_SPEED: f64 = 20.0;
 
 pub(in crate::cli) async fn run(args: RunArgs, output: Output) -> anyhow::Result<Verdict> {
     let mode = mode(&args)?;
-    let run_mode = if matches!(mode, Mode::Simulated) { RunMode::Sim } else { RunMode::Local };
     let mut experiments = Vec::new();
     for name in &args.experiments {
         if name == LIBRARY {
-            experiments.extend(library(run_mode)?);
+            experiments.extend(library(args.mode.mode())?);
             continue;
         }
         let Some(experiment) = read(Path::new(name)) else { return Ok(Verdict::InvalidFile) };
@@ -67,7 +66,12 @@ fn mode(args: &RunArgs) -> anyhow::Result<Mode> {
         return Ok(Mode::Simulated);
     }
     let program = std::env::current_exe().context("failed to find this program")?;
-    Ok(Mode::Local(LocalRun { program, speed: args.world.speed.unwrap_or(LOCAL_SPEED), lease: args.lease }))
+    Ok(Mode::Local(LocalRun {
+        program,
+        speed: args.world.speed.unwrap_or(LOCAL_SPEED),
+        lease: args.lease,
+        in_containers: args.mode == ModeName::Container,
+    }))
 }
 
 /// Tells on standard error which templates are left out.

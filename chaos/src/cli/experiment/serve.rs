@@ -26,9 +26,9 @@ use crate::{
 pub(in crate::cli) async fn serve(args: ServeArgs, output: Output) -> anyhow::Result<Verdict> {
     let Some(experiment) = read(&args.file) else { return Ok(Verdict::InvalidFile) };
     let id = experiment.reveille().id.clone();
-    let mode = if args.mode == ModeName::Sim { RunMode::Sim } else { RunMode::Local };
+    let mode = args.mode.mode();
     runs_in(mode, &experiment).map_err(|why| anyhow::anyhow!("{id} cannot be run: {why}"))?;
-    if mode == RunMode::Local {
+    if mode != RunMode::Sim {
         return keep(args, experiment, output).await;
     }
     let dir = room::directory().context("failed to make a directory")?;
@@ -53,8 +53,9 @@ fn spec(args: &ServeArgs, experiment: Experiment, dir: &Path, replay: String) ->
 async fn keep(args: ServeArgs, experiment: Experiment, output: Output) -> anyhow::Result<Verdict> {
     let place = Place::make()?;
     let program = std::env::current_exe().context("failed to find this program")?;
-    let local = LocalSpec { program, speed: args.local.speed };
-    let replay = local_replay(&args.file.display().to_string(), args.seed, args.local.speed);
+    let in_containers = args.mode == ModeName::Container;
+    let local = LocalSpec { program, speed: args.local.speed, in_containers };
+    let replay = local_replay(&args.file.display().to_string(), args.seed, &local);
     let spec = spec(&args, experiment, place.path(), replay);
     let lease = Lease::new(args.local.lease);
     end_when_told(&lease)?;

@@ -192,7 +192,12 @@ impl<'a> Begun<'a> {
 
 /// Where the installation was.
 fn node_name(mode: RunMode) -> String {
-    if mode == RunMode::Sim { "simulation".to_owned() } else { "loopback".to_owned() }
+    let name = match mode {
+        RunMode::Sim => "simulation",
+        RunMode::Local => "loopback",
+        RunMode::Container | RunMode::Live => "containers",
+    };
+    name.to_owned()
 }
 
 /// In words, each fault that was not met as often as its proof asks.

@@ -11,7 +11,11 @@ use super::{
     world,
 };
 use crate::{
-    experiment::{catalogue::FaultKind, file::Experiment, plan},
+    experiment::{
+        catalogue::FaultKind,
+        file::{Experiment, RunMode},
+        plan,
+    },
     metric::measure,
     sim::{
         Plan, Planned,
@@ -72,7 +76,7 @@ pub struct Harness {
     fault_from_s: Option<u32>,
     fault_to_s: Option<u32>,
     recovered_s: Option<u32>,
-    is_local: bool,
+    mode: RunMode,
     /// Who ended the faults that did not end in their own time, by id.
     removed: BTreeMap<String, RemovedBy>,
 }
@@ -126,7 +130,7 @@ impl Harness {
             fault_from_s: None,
             fault_to_s: None,
             recovered_s: None,
-            is_local: matches!(means, Means::Local(_)),
+            mode: means.mode(),
             removed: BTreeMap::new(),
         })
     }
@@ -211,11 +215,13 @@ impl Harness {
         let after_s = world::seconds(fault.schedule.at) - world::seconds(first);
         let from_s = now_s.max(self.fault_from_s.unwrap_or(now_s) + after_s);
         let turns = world::turns(&fault, &self.frozen, from_s)?;
-        let is_playable =
-            |turn: &Planned| if self.is_local { turn.is_playable_locally() } else { turn.is_playable() };
+        let is_playable = |turn: &Planned| match self.mode {
+            RunMode::Sim => turn.is_playable(),
+            mode => turn.is_playable_by(mode),
+        };
         if let Some(turn) = turns.iter().find(|turn| !is_playable(turn)) {
-            let how = if self.is_local { "played on loopback" } else { "simulated" };
-            return Ok(refused(501, &format!("{} cannot be {how} yet", turn.kind())));
+            let problem = format!("{} cannot be played in mode {} yet", turn.kind(), self.mode.name());
+            return Ok(refused(501, &problem));
         }
         let ends_s = turns.iter().map(Planned::until_s).max().unwrap_or(now_s);
         let places = turns.into_iter().map(|turn| self.play.expect(turn)).collect();

@@ -15,7 +15,7 @@ use super::{
     steps::{Script, Steps},
 };
 use crate::{
-    experiment::file::{Experiment, RunMode},
+    experiment::file::Experiment,
     history::History,
     local::{Lease, LocalSpec},
     sim::{self, stage::Means},
@@ -84,7 +84,7 @@ pub fn conduct_kept(
     replay: String,
     mut keeping: Keeping,
 ) -> anyhow::Result<Kept> {
-    let run = Begun::new(experiment, seed, dir, RunMode::Local, replay)?;
+    let run = Begun::new(experiment, seed, dir, keeping.local.mode(), replay)?;
     let id = experiment.reveille().id.clone();
     let mut remains = Remains { id, seed, lease_ran_out: false, faults: Vec::new(), addresses: Vec::new() };
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();

@@ -21,6 +21,7 @@ use crate::experiment::{
     file::{Activity, Experiment},
     serve::LEASE,
 };
+use crate::local::LocalSpec;
 
 /// Names the run in the environment of every process of it, for whoever looks what is left.
 pub const RUN_MARK: &str = "REVEILLE_LOCAL_RUN";
@@ -37,6 +38,15 @@ pub struct LocalRun {
     /// Seconds of the world in one of ours.
     pub speed: f64,
     pub lease: Duration,
+    /// Each controller and agent is a container of its own.
+    pub in_containers: bool,
+}
+
+impl LocalRun {
+    pub(super) fn spec(&self) -> LocalSpec {
+        let Self { program, speed, in_containers, .. } = self.clone();
+        LocalSpec { program, speed, in_containers }
+    }
 }
 
 /// Runs `experiment`, which is called `name` on the command line, once; the keeper writes journals to `journals`.
@@ -72,7 +82,15 @@ impl Keeper {
     fn start(name: &str, seed: u64, local: &LocalRun, journals: Option<&Path>) -> anyhow::Result<Self> {
         let mut command = Command::new(&local.program);
         command
-            .args(["--output", "json", "serve", "--mode", "local", "--listen", "127.0.0.1:0"])
+            .args([
+                "--output",
+                "json",
+                "serve",
+                "--mode",
+                local.spec().mode().name(),
+                "--listen",
+                "127.0.0.1:0",
+            ])
             .args(["--seed", &seed.to_string(), "--speed", &local.speed.to_string()])
             .args(["--lease", &format!("{}s", local.lease.as_secs_f64())])
             .env(RUN_MARK, format!("{}-{seed}", std::process::id()))

@@ -24,6 +24,7 @@ use crate::{
         Verdict,
         file::{Experiment, RunMode},
     },
+    local::LocalSpec,
     sim::{
         room,
         written::{Case, Cases},
@@ -218,12 +219,13 @@ fn run_one_locally(
     journals: Option<&Path>,
 ) -> Run {
     let ran = run_locally(name, experiment, seed, local, journals);
-    ran.unwrap_or_else(|error| failed(experiment, seed, &error, local_replay(name, seed, local.speed)))
+    ran.unwrap_or_else(|error| failed(experiment, seed, &error, local_replay(name, seed, &local.spec())))
 }
 
 /// The command that does a local run again.
-pub fn local_replay(name: &str, seed: u64, speed: f64) -> String {
-    format!("reveille-chaos run --mode local --speed {speed} {name} --seeds {seed}..{}", seed + 1)
+pub fn local_replay(name: &str, seed: u64, local: &LocalSpec) -> String {
+    let (mode, speed) = (local.mode().name(), local.speed);
+    format!("reveille-chaos run --mode {mode} --speed {speed} {name} --seeds {seed}..{}", seed + 1)
 }
 
 /// Writes a journal to `dir`, under its experiment and seed.
@@ -341,7 +343,7 @@ pub fn runs_in(mode: RunMode, experiment: &Experiment) -> Result<(), String> {
     if !ours.modes.contains(&mode) {
         return Err(format!("`{}` is not in its `modes`", mode.name()));
     }
-    if !matches!(mode, RunMode::Sim | RunMode::Local) {
+    if mode == RunMode::Live {
         return Err(format!("nothing runs in mode {} yet", mode.name()));
     }
     super::world::of(experiment, 0)?;
@@ -350,10 +352,9 @@ pub fn runs_in(mode: RunMode, experiment: &Experiment) -> Result<(), String> {
         let planned =
             crate::sim::Planned { at_s: 0, for_s: 1, hosts: Vec::new(), instances: Vec::new(), what };
         let is_playable =
-            if mode == RunMode::Local { planned.is_playable_locally() } else { planned.is_playable() };
+            if mode == RunMode::Sim { planned.is_playable() } else { planned.is_playable_by(mode) };
         if !is_playable {
-            let how = if mode == RunMode::Local { "played on loopback" } else { "simulated" };
-            return Err(format!("{} cannot be {how} yet", planned.kind()));
+            return Err(format!("{} cannot be played in mode {} yet", planned.kind(), mode.name()));
         }
     }
     Ok(())
