@@ -1,5 +1,6 @@
-//! Kill -9 of whoever runs an experiment in a local world, in the middle of every kind of fault that a local world takes: within
-//! the lease and five seconds nothing of it is left. And kill -9 of the process that keeps the world.
+//! Kill -9 of whoever runs an experiment in a world of processes, on loopback and in containers, in the middle of every kind of
+//! fault that such a world takes: within the lease and five seconds nothing of it is left. And kill -9 of the process that keeps
+//! the world.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,6 +11,7 @@ use std::{
 };
 
 use reveille_chaos::{
+    container::{Engine, ensure_image},
     experiment::{
         catalogue::{CATALOGUE, KindInfo},
         file::{RunMode, TargetKind},
@@ -35,6 +37,7 @@ const SPEED: u32 = 20;
 const MET_S_MAX: u64 = 240;
 /// Worlds at once: each is several processes.
 const AT_ONCE: usize = 4;
+const CONTAINER_WORLDS_AT_ONCE: usize = 2;
 /// Faults in a world that have a host each.
 const HOSTS_MAX: usize = 10;
 const PER_HOST: usize = 4;
@@ -87,6 +90,7 @@ struct Plan {
     per_host: usize,
     /// Seconds of the world in one of ours.
     speed: u32,
+    mode: RunMode,
     faults: Vec<Injected>,
 }
 
@@ -121,10 +125,10 @@ fn rank(info: &KindInfo) -> u8 {
     }
 }
 
-/// Every kind that a local world takes, in as few worlds as can hold them.
-fn plans() -> Vec<Plan> {
+/// Every kind that a world takes in this mode, in as few worlds as can hold them.
+fn plans(mode: RunMode) -> Vec<Plan> {
     let mut worlds: BTreeMap<String, Vec<&'static KindInfo>> = BTreeMap::new();
-    for info in local::kinds() {
+    for info in local::kinds(mode) {
         let world = match (info.targets[0], info.layer()) {
             (TargetKind::Agent | TargetKind::Link | TargetKind::Host, _) => "hosts".to_owned(),
             (TargetKind::Endpoint | TargetKind::Instance, _) => "endpoints".to_owned(),
@@ -140,7 +144,7 @@ fn plans() -> Vec<Plan> {
     for (name, mut kinds) in worlds {
         kinds.sort_by_key(|info| rank(info));
         if name == "hosts" {
-            plans.extend(on_hosts(&kinds));
+            plans.extend(on_hosts(mode, &kinds));
             continue;
         }
         let fault = |(place, info): (usize, &&'static KindInfo)| {
@@ -148,10 +152,10 @@ fn plans() -> Vec<Plan> {
         };
         let faults: Vec<Injected> = kinds.iter().enumerate().map(fault).collect();
         plans.push(match name.as_str() {
-            "endpoints" => Plan { name, hosts: faults.len(), per_host: PER_HOST, speed: SPEED, faults },
+            "endpoints" => Plan { name, hosts: faults.len(), per_host: PER_HOST, speed: SPEED, mode, faults },
             // Where many live, somebody comes and is expected soon.
-            "feed" | "operator" => Plan { name, hosts: 2, per_host: 60, speed: 3 * SPEED, faults },
-            _ => Plan { name, hosts: 1, per_host: PER_HOST, speed: SPEED, faults },
+            "feed" | "operator" => Plan { name, hosts: 2, per_host: 60, speed: 3 * SPEED, mode, faults },
+            _ => Plan { name, hosts: 1, per_host: PER_HOST, speed: SPEED, mode, faults },
         });
     }
     // What takes longest begins first.
@@ -165,7 +169,7 @@ fn stops_controller(info: &KindInfo) -> bool {
 }
 
 /// Each has a host of its own; but a close is held back only where somebody closes.
-fn on_hosts(kinds: &[&'static KindInfo]) -> Vec<Plan> {
+fn on_hosts(mode: RunMode, kinds: &[&'static KindInfo]) -> Vec<Plan> {
     let closes = "agent.flapping";
     let mut kinds: Vec<&KindInfo> =
         kinds.iter().copied().filter(|info| info.name != "link.slow_close").collect();
@@ -176,7 +180,7 @@ fn on_hosts(kinds: &[&'static KindInfo]) -> Vec<Plan> {
         let mut faults = Vec::new();
         for (host, info) in kinds.iter().enumerate() {
             if info.name == closes {
-                let slow = local::kinds().find(|info| info.name == "link.slow_close");
+                let slow = local::kinds(mode).find(|info| info.name == "link.slow_close");
                 faults.extend(slow.map(|info| Injected::on_host(info, host)));
                 faults.insert(0, Injected::on_host(info, host));
             } else {
@@ -184,7 +188,7 @@ fn on_hosts(kinds: &[&'static KindInfo]) -> Vec<Plan> {
             }
         }
         let name = format!("hosts-{}", number + 1);
-        Plan { name, hosts: kinds.len(), per_host: PER_HOST, speed: SPEED, faults }
+        Plan { name, hosts: kinds.len(), per_host: PER_HOST, speed: SPEED, mode, faults }
     };
     chunks.map(plan).collect()
 }
@@ -248,11 +252,11 @@ impl Plan {
         let target = |fault: &Injected| (format!("of-{}", fault.id()), fault.target.clone());
         let targets: BTreeMap<String, Value> = self.faults.iter().map(target).collect();
         let ours = json!({
-            "name": "reveille.chaos/v1", "id": ID, "layer": "controller", "quadrant": "known-known", "tier": "T3",
+            "name": "reveille.chaos/v1", "id": ID, "layer": "controller", "quadrant": "known-known", "tier": if self.mode == RunMode::Local { "T3" } else { "T4" },
             "owner": "road", "links": [],
             "hypothesis": {"because": "who is gone cannot end what it has begun", "confidence": 0.5,
                            "predicts": [{"metric": "host_cpu_max", "op": "<=", "value": 9, "during": "whole"}]},
-            "modes": ["local"],
+            "modes": [self.mode],
             "sim": {"tier": "logic", "seeds": {"from": 0, "count": 1}, "horizon": "12h",
                     "start": "2026-03-02T08:00:00+01:00", "swarm": false, "determinism_check": 0.05},
             "world": self.world(), "targets": targets,
@@ -262,7 +266,7 @@ impl Plan {
                         "concurrent_faults": self.faults.len(), "duration": "4h"},
                 "budget": {"failed_wakes": 1000},
                 "windows": {"tz": "Europe/Zurich", "allow": ["Mon-Sun 00:00-23:59"], "deny_dates": []},
-                "ladder": [{"rung": 0, "mode": "local", "scope": {"share": 1.0}}],
+                "ladder": [{"rung": 0, "mode": self.mode, "scope": {"share": 1.0}}],
             },
             "guards": [{"id": "none", "expr": "host_cpu_max > 9", "for": "0s", "do": "abort"}],
             "invariants": ["S1"], "control": {"kind": "none"},
@@ -326,6 +330,10 @@ struct Run {
     temporary: PathBuf,
     journals: PathBuf,
     log: PathBuf,
+    mode: RunMode,
+    /// Where its containers are, and the number of the process they belong to.
+    engine: Option<Engine>,
+    keeper: u32,
 }
 
 impl Run {
@@ -340,7 +348,7 @@ impl Run {
         command.env("TMPDIR", &temporary).args([
             "run",
             "--mode",
-            "local",
+            plan.mode.name(),
             "--speed",
             &plan.speed.to_string(),
         ]);
@@ -348,7 +356,7 @@ impl Run {
         let runner = stage.start(&name, command);
         let mark = format!("{}-1", runner.pid());
         let log = stage.path(&name).with_extension("log");
-        Self { name, runner, mark, temporary, journals, log }
+        Self { name, runner, mark, temporary, journals, log, mode: plan.mode, engine: None, keeper: 0 }
     }
 
     fn said(&self) -> String {
@@ -375,8 +383,24 @@ impl Run {
         .await;
     }
 
+    /// Containers and networks of this run, by their names.
+    async fn in_engine(&self) -> Vec<String> {
+        let Some(engine) = &self.engine else { return Vec::new() };
+        let names = engine.names_of_runs().await.expect("the engine answers");
+        names
+            .into_iter()
+            .filter(|name| {
+                name.contains(&format!("-{}-", self.keeper)) || name.ends_with(&format!("-{}", self.keeper))
+            })
+            .collect()
+    }
+
     /// What is still there, in words.
-    fn left(&self) -> Result<(), String> {
+    async fn left(&self) -> Result<(), String> {
+        let in_engine = self.in_engine().await;
+        if !in_engine.is_empty() {
+            return Err(format!("{in_engine:?}"));
+        }
         let processes = processes(&self.mark);
         if !processes.is_empty() {
             return Err(format!("{processes:?}"));
@@ -401,8 +425,12 @@ impl Run {
     }
 }
 
+/// Of a network that is gone there is no address to listen on.
 fn is_free(address: SocketAddr) -> bool {
-    TcpListener::bind(address).is_ok()
+    match TcpListener::bind(address) {
+        Ok(_) => true,
+        Err(error) => error.kind() == std::io::ErrorKind::AddrNotAvailable,
+    }
 }
 
 /// Whose directory it is stands in its name.
@@ -421,14 +449,22 @@ async fn outlived_by_nothing(stage: &Stage, plan: &Plan) -> Vec<String> {
     sleep(Duration::from_secs(LEASE_S + 1)).await;
     let seen = processes(&run.mark);
     assert!(seen.len() >= 2, "{}: a keeper and its processes: {seen:?}", run.name);
+    run.keeper = keeper_of(&run.temporary).expect("a world has a directory");
+    if run.mode == RunMode::Container {
+        run.engine = Some(Engine::reach().await.expect("it was reached before"));
+        let containers = run.in_engine().await;
+        assert!(containers.len() >= 3, "{}: a network and its members: {containers:?}", run.name);
+    }
     let pauses = ["agent.pause", "controller.pause", "clock.suspend"];
-    if plan.faults.iter().any(|fault| pauses.contains(&fault.info.name)) {
+    // What the engine has paused is frozen, and not stopped, to the kernel.
+    let is_stopped = run.mode == RunMode::Local;
+    if is_stopped && plan.faults.iter().any(|fault| pauses.contains(&fault.info.name)) {
         assert!(seen.iter().any(|process| process.is_stopped), "{}: nobody is stopped: {seen:?}", run.name);
     }
     let Run { runner, .. } = &mut run;
     runner.kill_now().await;
     let killed = Instant::now();
-    until(&format!("nothing is left of {}", run.name), LEASE_S + LEFT_S_MAX, async || run.left()).await;
+    until(&format!("nothing is left of {}", run.name), LEASE_S + LEFT_S_MAX, async || run.left().await).await;
     eprintln!(
         "{}: {} kinds met after {met_s} s, nothing left {:.1} s after the runner's death",
         run.name,
@@ -451,14 +487,23 @@ async fn outlived_by_nothing(stage: &Stage, plan: &Plan) -> Vec<String> {
 
 #[tokio::test]
 async fn nothing_of_a_local_world_outlives_its_runner_by_more_than_the_lease() {
-    LocalSet::new().run_until(every_kind()).await;
+    LocalSet::new().run_until(every_kind(RunMode::Local, AT_ONCE)).await;
 }
 
-async fn every_kind() {
+#[tokio::test]
+async fn nothing_of_a_container_world_outlives_its_runner_by_more_than_the_lease() {
+    match Engine::reach().await {
+        Ok(_) => drop(ensure_image().await.expect("an image can be made")),
+        Err(why) => return eprintln!("SKIPPED: a dead runner's containers ({why})"),
+    }
+    LocalSet::new().run_until(every_kind(RunMode::Container, CONTAINER_WORLDS_AT_ONCE)).await;
+}
+
+async fn every_kind(mode: RunMode, at_once: usize) {
     let stage = Rc::new(Stage::enter().await);
     programs();
-    let (room, mut worlds) = (Rc::new(Semaphore::new(AT_ONCE)), JoinSet::new());
-    for plan in plans() {
+    let (room, mut worlds) = (Rc::new(Semaphore::new(at_once)), JoinSet::new());
+    for plan in plans(mode) {
         let (stage, room) = (stage.clone(), room.clone());
         worlds.spawn_local(async move {
             let _place = room.acquire().await.expect("it stays open");
@@ -469,25 +514,30 @@ async fn every_kind() {
     while let Some(ended) = worlds.join_next().await {
         proved.extend(ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())));
     }
-    let taken: BTreeSet<String> = local::kinds().map(|info| info.name.to_owned()).collect();
-    assert_eq!(proved, taken, "every kind that a local world takes");
-    let not_taken = CATALOGUE.iter().filter(|info| info.modes.contains(&RunMode::Local));
+    let taken: BTreeSet<String> = local::kinds(mode).map(|info| info.name.to_owned()).collect();
+    assert_eq!(proved, taken, "every kind that a world takes in mode {}", mode.name());
+    let not_taken = CATALOGUE.iter().filter(|info| info.modes.contains(&mode));
     let not_taken: Vec<&str> =
         not_taken.map(|info| info.name).filter(|name| !taken.contains(*name)).collect();
-    eprintln!(
-        "{} kinds ended with their runner; not taken in a local world: {}",
-        taken.len(),
-        not_taken.join(", ")
-    );
+    let (taken, mode) = (taken.len(), mode.name());
+    eprintln!("{mode}: {taken} kinds ended with their runner; not taken: {}", not_taken.join(", "));
 }
 
 #[tokio::test]
 async fn what_a_dead_keeper_leaves_is_ended_by_the_kernel_and_removed_by_the_next() {
     let stage = Stage::enter().await;
-    let kinds = ["agent.pause", "store.busy"].map(|name| local::kinds().find(|info| info.name == name));
+    let kinds =
+        ["agent.pause", "store.busy"].map(|name| local::kinds(RunMode::Local).find(|info| info.name == name));
     let [Some(pause), Some(busy)] = kinds else { panic!("a local world takes both: {kinds:?}") };
     let faults = vec![Injected::on_host(pause, 0), Injected::on_all(busy)];
-    let plan = Plan { name: "keeper".to_owned(), hosts: 2, per_host: PER_HOST, speed: SPEED, faults };
+    let plan = Plan {
+        name: "keeper".to_owned(),
+        hosts: 2,
+        per_host: PER_HOST,
+        speed: SPEED,
+        mode: RunMode::Local,
+        faults,
+    };
     let mut run = Run::start(&stage, &plan);
     run.all_are_met(&plan).await;
     assert!(processes(&run.mark).iter().any(|process| process.is_stopped), "an agent is stopped");

@@ -234,6 +234,13 @@ impl Play {
         if self.is_on(place) { inject::hits(self, place).hits } else { self.counted(place).hits }
     }
 
+    /// What was counted elsewhere of what is on is known here from now on.
+    pub(crate) async fn told(&mut self) {
+        for place in self.places_on() {
+            inject::told(self, place).await;
+        }
+    }
+
     /// What is known of a fault that has begun.
     pub(crate) fn proof(&self, place: usize) -> Option<&FaultProof> {
         self.proofs.get(&place)
@@ -433,17 +440,11 @@ impl Play {
         }
     }
 
-    /// Ends what is still on and takes everything down at once, whatever it has in hand; what became of the faults.
-    pub(crate) async fn abandoned(mut self) -> anyhow::Result<Vec<FaultProof>> {
-        for place in self.active.clone() {
-            // Whatever cannot be undone goes down with the rest.
-            if let Err(error) = self.end(place).await {
-                tracing::warn!(error = format!("{error:#}"), place, "a fault could not be undone in order");
-            }
-        }
-        let proofs = self.proofs.into_values().collect();
-        self.stage.abandoned().await?;
-        Ok(proofs)
+    /// Takes everything down at once, whatever it has in hand: with what a fault is at, the fault is over. What was stopped is not
+    /// let go on, and what was killed is not started again for a moment.
+    pub(crate) async fn abandoned(mut self) -> anyhow::Result<()> {
+        self.own = inject::Own::default();
+        self.stage.abandoned().await
     }
 
     /// Ends what is still on, waits until everything has settled, looks a last time and takes everything down.

@@ -458,9 +458,8 @@ impl Stage {
     pub(super) async fn abandoned(mut self) -> anyhow::Result<()> {
         self.recorder.finish().context("failed to write the history")?;
         let copies = std::mem::take(&mut self.copies).into_values();
-        for node in self.agents.drain(..).flatten().chain(copies).chain(self.controller.take()) {
-            node.crash().await;
-        }
+        let all = self.agents.drain(..).flatten().chain(copies).chain(self.controller.take());
+        futures::future::join_all(all.map(Node::crash)).await;
         self.world_stop.cancel();
         match self.local.take() {
             Some(local) => local.clear().await,

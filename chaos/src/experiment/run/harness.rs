@@ -335,6 +335,7 @@ impl Harness {
 
     /// Ends every fault and takes the installation down at once; what became of the faults.
     pub(super) async fn abandoned(mut self) -> anyhow::Result<Vec<FaultEnd>> {
+        self.play.told().await;
         self.note_removed(RemovedBy::Lease);
         let ends = self.ends();
         self.play.abandoned().await?;
