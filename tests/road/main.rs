@@ -7,6 +7,7 @@ mod failover;
 mod faults;
 mod harness;
 mod layout;
+mod local;
 mod mine;
 mod notify;
 mod points;

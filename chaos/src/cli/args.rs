@@ -4,7 +4,9 @@ use std::{ops::Range, path::PathBuf};
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
-pub use super::experiment::args::{ExpandArgs, ListArgs, PlanArgs, ReportArgs, ServeArgs, ValidateArgs};
+pub use super::experiment::args::{
+    ExpandArgs, ListArgs, ModeName, PlanArgs, ReportArgs, ServeArgs, ValidateArgs,
+};
 use super::proxy::ProxyArgs;
 use crate::{fleet::DatabaseChoice, points::CourseDatabase, world::spec::PLAYED_DAYS_MAX};
 
@@ -161,9 +163,9 @@ pub struct WorldArgs {
     /// Instances of the world, spread over three hosts.
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u16).range(1..=5000))]
     pub instances: u16,
-    /// Seconds of the world in one real second.
-    #[arg(long, default_value_t = 1440.0, value_parser = speed)]
-    pub speed: f64,
+    /// Seconds of the world in one real second; by default 1440, and 20 where experiments are run in a local world.
+    #[arg(long, value_parser = speed)]
+    pub speed: Option<f64>,
     /// Keep database, logs and history in this directory, which must be empty.
     #[arg(long, value_name = "DIR")]
     pub keep: Option<PathBuf>,
@@ -208,6 +210,12 @@ pub struct DemoArgs {
 pub struct RunArgs {
     /// Experiments to run in a simulation: files, ids of templates (EP-03), or `library` for every template that can be.
     pub experiments: Vec<String>,
+    /// For experiments: where they are run.
+    #[arg(long, value_enum, default_value_t = ModeName::Sim, requires = "experiments")]
+    pub mode: ModeName,
+    /// For experiments in a local world: everything ends when this process has been gone for so long: 15s, 2m.
+    #[arg(long, value_name = "TIME", default_value = "15s", value_parser = super::experiment::args::lease)]
+    pub lease: std::time::Duration,
     /// For experiments: a run for each of these seeds, instead of the one.
     #[arg(long, value_name = "A..B", value_parser = seeds, requires = "experiments")]
     pub seeds: Option<Range<u64>>,

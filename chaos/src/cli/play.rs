@@ -53,7 +53,8 @@ fn seconds(hours: f64) -> i64 {
 
 fn spec(name: &'static str, args: WorldArgs) -> PlaySpec {
     let world = WorldSpec { seed: args.seed, instances: args.instances.into(), ..WorldSpec::default() };
-    PlaySpec { speed: args.speed, keep: args.keep, ..PlaySpec::new(name, world) }
+    let plain = PlaySpec::new(name, world);
+    PlaySpec { speed: args.speed.unwrap_or(plain.speed), keep: args.keep, ..plain }
 }
 
 async fn play_and_print(spec: &PlaySpec, output: Output) -> anyhow::Result<Verdict> {

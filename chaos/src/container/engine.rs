@@ -46,6 +46,20 @@ impl Engine {
         Ok(engine)
     }
 
+    /// Names of all containers and networks that runs have made and that are there now.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    pub async fn names_of_runs(&self) -> anyhow::Result<Vec<String>> {
+        let filters = || Some([("label".to_owned(), vec![RUN_LABEL.to_owned()])].into());
+        let listed =
+            ListContainersOptions { all: true, filters: filters(), ..ListContainersOptions::default() };
+        let containers = self.docker.list_containers(Some(listed)).await?;
+        let networks = self.docker.list_networks(Some(ListNetworksOptions { filters: filters() })).await?;
+        let of_containers = containers.into_iter().filter_map(|container| container.names).flatten();
+        Ok(of_containers.chain(networks.into_iter().filter_map(|network| network.name)).collect())
+    }
+
     /// Removes all containers and networks of a run.
     pub(super) async fn remove_run(&self, run: &str) -> anyhow::Result<()> {
         self.remove_where(RUN_LABEL, |label| label == run).await

@@ -97,6 +97,30 @@ impl Member {
         self.signal("SIGCONT").await
     }
 
+    /// Freezes all of it, as the engine does: it keeps its connections and does nothing.
+    pub async fn pause(&self) -> anyhow::Result<()> {
+        let paused = self.engine.docker.pause_container(self.id()).await;
+        paused.with_context(|| format!("failed to pause {}", self.name))
+    }
+
+    /// It goes on as if no time had gone by.
+    pub async fn unpause(&self) -> anyhow::Result<()> {
+        let unpaused = self.engine.docker.unpause_container(self.id()).await;
+        unpaused.with_context(|| format!("failed to unpause {}", self.name))
+    }
+
+    /// SIGTERM, and waits until it has gone down or `patience` is over; leaves nothing of it.
+    pub async fn terminate(self, patience: std::time::Duration) -> anyhow::Result<()> {
+        self.signal("SIGTERM").await?;
+        let down = async {
+            while self.is_running().await.unwrap_or(false) {
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(patience, down).await.ok();
+        self.remove().await
+    }
+
     /// Starts it again after a kill, with the files it left. The engine may still be burying it: that is waited for.
     pub async fn start_again(&self) -> anyhow::Result<()> {
         while self.is_running().await? {

@@ -9,7 +9,7 @@ mod ground;
 mod image;
 mod member;
 mod network;
-mod owner;
+pub(crate) mod owner;
 
 pub use engine::{Engine, NoEngine};
 pub use ground::Ground;

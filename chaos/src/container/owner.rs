@@ -8,13 +8,13 @@ pub(super) const RUN_LABEL: &str = "reveille.run";
 pub(super) const OWNER_LABEL: &str = "reveille.owner";
 
 /// This process, as a label.
-pub(super) fn this_process() -> String {
+pub(crate) fn this_process() -> String {
     let id = std::process::id();
     format!("{}/{id}/{}", host_name(), started_at(id).unwrap_or_default())
 }
 
 /// Whether the process behind a label is certainly gone. One of another host cannot be seen from here.
-pub(super) fn is_gone(label: &str) -> bool {
+pub(crate) fn is_gone(label: &str) -> bool {
     let mut parts = label.split('/');
     let (Some(host), Some(id), Some(started)) = (parts.next(), parts.next(), parts.next()) else {
         return false;

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::endpoint;
 use crate::{
     fleet::{AgentsSpec, run_agents},
+    local::{self, LocalArgs},
     points::PointArgs,
 };
 
@@ -53,6 +54,10 @@ enum Node {
         #[command(flatten)]
         points: PointArgs,
     },
+    /// The controller of a local world.
+    LocalController(LocalArgs),
+    /// An agent of a local world.
+    LocalAgent(LocalArgs),
     Endpoint {
         name: String,
         listen: SocketAddr,
@@ -93,6 +98,14 @@ async fn run(node: Node) -> ExitCode {
             Err(error) => Err(error.into()),
         },
         Node::FleetAgents(spec) => run_agents(&spec).await,
+        Node::LocalController(args) => {
+            log();
+            local::controller(&args).await
+        }
+        Node::LocalAgent(args) => {
+            log();
+            local::agent(&args).await
+        }
         Node::Endpoint { name, listen, effects, seed } => {
             endpoint::serve(&name, listen, &effects, seed).await
         }

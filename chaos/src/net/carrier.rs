@@ -18,8 +18,10 @@ const TIMEOUT: Duration = Duration::from_secs(600);
 pub enum Withheld {
     /// The request was never taken.
     Refused,
-    /// The line was cut once the request was there.
+    /// The line was reset once the request was there.
     Cut,
+    /// The line was ended in order once the request was there.
+    Ended,
     /// Nothing comes, until the caller gives up.
     Silent,
 }
@@ -55,7 +57,10 @@ impl InProcess {
         let Ok(answer) = self.router.clone().oneshot(request.map(Body::new)).await;
         match answer.extensions().get::<Withheld>() {
             Some(Withheld::Refused) => return Err(unanswered(false, "connection refused")),
-            Some(Withheld::Cut) => return Err(unanswered(true, "connection reset by peer")),
+            // Lines within this process know one end only.
+            Some(Withheld::Cut | Withheld::Ended) => {
+                return Err(unanswered(true, "connection reset by peer"));
+            }
             Some(Withheld::Silent) => std::future::pending().await,
             None => {}
         }

@@ -11,8 +11,9 @@ use crate::experiment::{
         data::{Poisoned, Shift},
         operator::{Slip, Twice},
     },
-    file::Length,
+    file::{Length, RunMode},
 };
+use crate::local;
 
 /// One fault of a plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -120,6 +121,8 @@ impl Planned {
                 | FaultKind::LinkPartition(_)
                 | FaultKind::LinkOneWay(_)
                 | FaultKind::LinkHalfOpen(_)
+                | FaultKind::LinkTimeout(_)
+                | FaultKind::LinkLimit(_)
                 // Who comes back while it is on is not welcomed before it is over: a session is kept in the store.
                 | FaultKind::StoreHang(_)
                 | FaultKind::StoreSlow(_)
@@ -159,6 +162,18 @@ impl Planned {
     /// Whether it has to be known before anything begins.
     pub fn is_of_before(&self) -> bool {
         matches!(self.what, FaultKind::DataGap(_) | FaultKind::ClockDst(_))
+    }
+
+    /// Whether an installation of processes, on loopback or in containers, knows how to do it.
+    pub fn is_playable_by(&self, mode: RunMode) -> bool {
+        // A port takes connections before anybody knows for which instance: there it is a reset.
+        // And nobody is told of wakes by a controller that is a process of its own.
+        let is_left_out = matches!(
+            self.what,
+            FaultKind::EndpointRefused(_) | FaultKind::ControllerSlowSink(_) | FaultKind::OperatorBlind(_)
+        );
+        let is_named = self.what.info().modes.contains(&mode);
+        is_named && !is_left_out && (self.is_playable() || local::is_of_proxies(&self.what))
     }
 
     /// Whether a simulation knows how to do it.

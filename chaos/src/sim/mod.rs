@@ -24,6 +24,6 @@ pub use corpus::Corpus;
 pub use fault::Planned;
 pub use outcome::SimOutcome;
 pub use plan::Plan;
-pub(crate) use run::recorded;
 pub use run::run;
+pub(crate) use run::{play_recorded, recorded};
 pub use sweep::{Sweep, SweepSpec, sweep};

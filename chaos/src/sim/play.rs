@@ -2,29 +2,27 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
     path::Path,
     time::Duration,
 };
 
 use rand::rngs::StdRng;
-use reveille_proto::{
-    v1::{Reason, WakeView},
-    waits::Waits,
-};
+use reveille_proto::v1::{Reason, WakeView};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::{
     Plan, Planned,
     inject::{self, Hits},
-    node::Node,
     plan::Ask,
-    stage::{LOOK_EVERY, Stage},
+    stage::{LOOK_EVERY, Means, Stage},
 };
 use crate::{
     experiment::catalogue::{FaultKind, operator::Channel},
     fault::{FaultProof, Span},
     history::{Entry, Function, Key, Kind, Recorder},
+    local::Installation,
     play::audit,
     world::{host_id, stream},
 };
@@ -90,9 +88,9 @@ pub(crate) struct Curtain {
 
 impl Play {
     /// Sets the stage of `plan`, whose faults and asks are due in their time.
-    pub(crate) async fn set(plan: &Plan, dir: &Path, waits: Waits) -> anyhow::Result<Self> {
+    pub(crate) async fn set(plan: &Plan, dir: &Path, means: &Means) -> anyhow::Result<Self> {
         let mut play = Self {
-            stage: Stage::set(plan, dir, waits).await?,
+            stage: Stage::set(plan, dir, means).await?,
             seed: plan.seed,
             met_before: BTreeMap::new(),
             own: inject::Own::default(),
@@ -199,6 +197,7 @@ impl Play {
         if !self.active.contains(&place) {
             return Ok(());
         }
+        inject::told(self, place).await;
         let hits = inject::hits(self, place);
         self.settle_hits(place, hits);
         self.active.remove(&place);
@@ -235,6 +234,23 @@ impl Play {
     /// How often it was met so far.
     pub(crate) fn hits(&self, place: usize) -> u64 {
         if self.is_on(place) { inject::hits(self, place).hits } else { self.counted(place).hits }
+    }
+
+    /// What was counted elsewhere of what is on is known here from now on.
+    pub(crate) async fn told(&mut self) {
+        for place in self.places_on() {
+            inject::told(self, place).await;
+        }
+    }
+
+    /// What is known of a fault that has begun.
+    pub(crate) fn proof(&self, place: usize) -> Option<&FaultProof> {
+        self.proofs.get(&place)
+    }
+
+    /// Addresses that are listened on for as long as the installation is there; none in a simulation.
+    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
+        self.stage.local.as_ref().map(Installation::addresses).unwrap_or_default()
     }
 
     /// Whether anything is on, or will be.
@@ -436,6 +452,13 @@ impl Play {
         }
     }
 
+    /// Takes everything down at once, whatever it has in hand: with what a fault is at, the fault is over. What was stopped is not
+    /// let go on, and what was killed is not started again for a moment.
+    pub(crate) async fn abandoned(mut self) -> anyhow::Result<()> {
+        self.own = inject::Own::default();
+        self.stage.abandoned().await
+    }
+
     /// Ends what is still on, waits until everything has settled, looks a last time and takes everything down.
     pub(crate) async fn over(mut self) -> anyhow::Result<Curtain> {
         for place in self.active.clone() {
@@ -444,7 +467,11 @@ impl Play {
         let mut not_recovered = std::mem::take(&mut self.found);
         not_recovered.extend(self.settled().await);
         self.last_look().await;
-        if self.stage.controller.as_ref().is_some_and(Node::is_over) {
+        let is_over = match &mut self.stage.controller {
+            Some(controller) => controller.is_over().await,
+            None => false,
+        };
+        if is_over {
             not_recovered.push("the controller went down by itself".to_owned());
         }
         let proofs = self.proofs.into_values().collect();

@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use reveille_proto::waits::Waits;
 use tokio::time::Instant;
 
 use super::{
     Plan, SimOutcome,
     play::{Curtain, Play},
     room,
+    stage::Means,
 };
 use crate::history::History;
 
@@ -20,7 +20,8 @@ use crate::history::History;
 pub fn run(plan: &Plan, dir: &Path) -> anyhow::Result<SimOutcome> {
     rustls::crypto::ring::default_provider().install_default().ok();
     let began = Instant::now();
-    let ended = room::within(|waits| play(plan, dir, waits, false)).context("failed to make a runtime")??;
+    let ended = room::within(|waits| play(plan, dir, Means::Simulated(waits), false))
+        .context("failed to make a runtime")??;
     let history = dir.join("history.jsonl");
     let bytes = std::fs::read(&history).with_context(|| format!("failed to read {}", history.display()))?;
     let events = History::read(&history)?;
@@ -29,7 +30,14 @@ pub fn run(plan: &Plan, dir: &Path) -> anyhow::Result<SimOutcome> {
 
 /// The history of `plan` with looks at the model in service, unjudged: what an experiment is compared with.
 pub(crate) fn recorded(plan: &Plan, dir: &Path) -> anyhow::Result<History> {
-    room::within(|waits| play(plan, dir, waits, true)).context("failed to make a runtime")??;
+    room::within(|waits| play(plan, dir, Means::Simulated(waits), true))
+        .context("failed to make a runtime")??;
+    Ok(History::read(&dir.join("history.jsonl"))?)
+}
+
+/// The same, in the runtime and with the means of whoever asks.
+pub(crate) async fn play_recorded(plan: &Plan, dir: &Path, means: &Means) -> anyhow::Result<History> {
+    play(plan, dir, means.clone(), true).await?;
     Ok(History::read(&dir.join("history.jsonl"))?)
 }
 
@@ -40,9 +48,9 @@ pub(super) struct Ended {
     pub(super) simulated: std::time::Duration,
 }
 
-async fn play(plan: &Plan, dir: &Path, waits: Waits, follows_model: bool) -> anyhow::Result<Ended> {
+async fn play(plan: &Plan, dir: &Path, means: Means, follows_model: bool) -> anyhow::Result<Ended> {
     let began = Instant::now();
-    let mut play = Play::set(plan, dir, waits).await?;
+    let mut play = Play::set(plan, dir, &means).await?;
     if follows_model {
         play.follow_model();
     }

@@ -1,4 +1,5 @@
-//! A simulated installation: a world, the real controller, a real agent for each host, and somebody who looks.
+//! An installation: a world, the real controller, a real agent for each host, and somebody who looks. In a simulation controller
+//! and agents are tasks, in a local world processes; what becomes of them, and of the lines between them, is one.
 
 use std::{
     collections::BTreeMap,
@@ -26,8 +27,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Plan, inject::StoreGate, night::Night, node::Node, receiver::Receiver};
 use crate::{
-    experiment::catalogue::FaultKind,
+    experiment::{
+        catalogue::FaultKind,
+        file::{Length, RunMode},
+    },
     history::{Entry, Function, Header, Key, Kind, Recorder},
+    local::{COPY, Installation, LocalSpec, Names, Setting},
     net::{Exchange, Flow, InProcess, Ways},
     play::{
         PlaySpec,
@@ -35,6 +40,7 @@ use crate::{
         control::Control,
         controller,
         load::HostLoad,
+        pulse::Pulse,
         watch::Watch,
     },
     world::{
@@ -55,12 +61,54 @@ pub(super) const WATCH: &str = "watch";
 pub(super) const TAP: &str = crate::world::link::NAME;
 /// What agents call the endpoints of the world.
 const ENDPOINTS: &str = "world";
-/// Ends the name of a second agent of a host.
-const COPY: &str = "-copy";
 /// Stream of the seed that lines draw their lateness from.
 const LINES: u64 = 910;
 /// And that messages draw from which pass twice or late.
 const MESSAGES: u64 = 911;
+
+/// As long as the processes of a local world may take until all of them work.
+const LEAD: Duration = Duration::from_secs(8);
+
+/// What controller and agents are.
+#[derive(Debug, Clone)]
+pub enum Means {
+    /// Tasks of one thread, under a clock that leaps; so databases are waited for.
+    Simulated(Waits),
+    /// Processes, under a clock that runs.
+    Local(LocalSpec),
+}
+
+impl Means {
+    /// Seconds of the world in one of the runtime's.
+    fn speed(&self) -> f64 {
+        match self {
+            Self::Simulated(_) => 1.0,
+            Self::Local(spec) => spec.speed,
+        }
+    }
+
+    pub(crate) fn mode(&self) -> RunMode {
+        match self {
+            Self::Simulated(_) => RunMode::Sim,
+            Self::Local(spec) => spec.mode(),
+        }
+    }
+
+    /// So much later than in a simulation, in seconds of the world, everything is there: processes take their time.
+    pub(crate) fn lead_s(&self) -> u32 {
+        match self {
+            Self::Simulated(_) => 0,
+            Self::Local(spec) => (LEAD.as_secs_f64() * spec.speed).ceil() as u32,
+        }
+    }
+
+    fn waits(&self) -> Waits {
+        match self {
+            Self::Simulated(waits) => waits.clone(),
+            Self::Local(_) => Waits::default(),
+        }
+    }
+}
 
 pub(super) struct Stage {
     pub(super) spec: PlaySpec,
@@ -89,6 +137,8 @@ pub(super) struct Stage {
     auditor: Option<Store>,
     /// Second agents of hosts.
     copies: BTreeMap<usize, Node>,
+    /// Where controller and agents are processes.
+    pub(super) local: Option<Installation>,
     waits: Waits,
     reach: Reach,
     log: JoinHandle<std::io::Result<()>>,
@@ -96,7 +146,7 @@ pub(super) struct Stage {
 }
 
 /// What a plan asks of a play.
-fn play_spec(plan: &Plan) -> PlaySpec {
+pub(crate) fn play_spec(plan: &Plan, speed: f64) -> PlaySpec {
     let world = WorldSpec {
         seed: plan.seed,
         hosts: plan.hosts,
@@ -118,7 +168,7 @@ fn play_spec(plan: &Plan) -> PlaySpec {
     let played = SignedDuration::from_secs(plan.played_s.into());
     PlaySpec {
         played,
-        speed: 1.0,
+        speed,
         host_wakes_max: plan.host_wakes_max,
         wake_cost: plan.wake_cost,
         ..PlaySpec::new("sim", world)
@@ -155,8 +205,9 @@ fn reach(dir: &Path, link: String, live: &Live) -> anyhow::Result<Reach> {
 
 impl Stage {
     /// Writes the log of the days before, and starts everything.
-    pub(super) async fn set(plan: &Plan, dir: &Path, waits: Waits) -> anyhow::Result<Self> {
-        let mut spec = play_spec(plan);
+    pub(super) async fn set(plan: &Plan, dir: &Path, means: &Means) -> anyhow::Result<Self> {
+        let (speed, waits) = (means.speed(), means.waits());
+        let mut spec = play_spec(plan, speed);
         let night = Night::of(plan)?;
         let starts_at = match &night {
             None => spec.world.starts_at()? + SignedDuration::from_hours(plan.start_hour.into()),
@@ -171,9 +222,10 @@ impl Stage {
         let withheld_lines = log
             .back_fill_but(&mut world, starts_at.as_second(), missing_s(plan))
             .context("failed to write the history of the log")?;
-        let clock = Clock::scaled(starts_at, 1.0);
+        let clock = Clock::scaled(starts_at, speed);
         let zone = spec.world.zone.clone();
-        let header = Header::new("sim", plan.seed, "virtual", zone.iana_name().unwrap_or("UTC"));
+        let kind = if matches!(means, Means::Simulated(_)) { "virtual" } else { "scaled" };
+        let header = Header::new("sim", plan.seed, kind, zone.iana_name().unwrap_or("UTC"));
         let recorder = Recorder::create(&dir.join("history.jsonl"), &header, clock.clone(), zone)?;
         recorder.keep();
         let settings = crate::oracle::Settings {
@@ -199,8 +251,27 @@ impl Stage {
         let store = StoreGate::default();
         let controller_hands = Hands::default();
         let receiver = is_told(plan).then(|| Receiver::new(recorder.clone(), live.clock().clone()));
-        let own = (&waits, &store, &controller_hands, receiver.as_ref());
-        let started = start_controller(&spec, &dir, &live, &exchange, own).await?;
+        let (local, started) = match means {
+            Means::Simulated(_) => {
+                let own = (&waits, &store, &controller_hands, receiver.as_ref());
+                (None, start_controller(&spec, &dir, &live, &exchange, own).await?)
+            }
+            Means::Local(local) => {
+                let setting = Setting {
+                    plan,
+                    live: &live,
+                    exchange: &exchange,
+                    gate: store.gate(),
+                    names: Names { controller: CONTROLLER, tap: TAP },
+                    stop: &world_stop,
+                };
+                let local = Installation::open(local, &dir, setting).await?;
+                let controller = started_controller(&local, &live, &store).await?;
+                let pulse = Pulse::start(recorder.clone(), speed, world_stop.clone());
+                pulse.await.context("failed to listen for the pulse")?;
+                (Some(local), controller)
+            }
+        };
         let control = Control::over(ways.channel(WATCH, CONTROLLER)?, &data_dir)?;
         let watch = Watch::new(control, recorder.clone());
         let mut stage = Self {
@@ -222,13 +293,14 @@ impl Stage {
             withheld_lines,
             auditor: None,
             copies: BTreeMap::new(),
+            local,
             waits,
             reach,
             log,
             world_stop,
         };
         for host in 0..plan.hosts {
-            let agent = stage.agent(host, "").await?;
+            let agent = stage.agent(host, false).await?;
             stage.agents.push(Some(agent));
         }
         Ok(stage)
@@ -239,7 +311,7 @@ impl Stage {
         let Some(controller) = self.controller.take() else { return };
         controller.crash().await;
         // Even where it stood still: who is started again does not.
-        self.controller_stands_still(false);
+        self.controller_is_held(false);
         for caller in [TAP, WATCH] {
             self.exchange.cut(caller);
         }
@@ -250,6 +322,13 @@ impl Stage {
     pub(super) async fn controller_starts(&mut self) -> anyhow::Result<()> {
         if self.controller.is_none() {
             self.note_node(Function::Restart, CONTROLLER);
+            if let Some(local) = &self.local {
+                self.store.starting(true);
+                self.controller = Some(local.start_controller(self.live.clock().now()).await?.into());
+                // Nobody who is started again is waited for.
+                tokio::spawn(is_through(local.controller_at(), self.store.clone()));
+                return Ok(());
+            }
             let own = (&self.waits, &self.store, &self.controller_hands, self.receiver.as_ref());
             let started = start_controller(&self.spec, &self.dir, &self.live, &self.exchange, own);
             self.controller = Some(started.await?);
@@ -258,7 +337,22 @@ impl Stage {
     }
 
     /// The controller stops in the middle of what it does, or goes on as if nothing had been.
-    pub(super) fn controller_stands_still(&self, stands_still: bool) {
+    pub(super) async fn controller_stands_still(&self, stands_still: bool) -> anyhow::Result<()> {
+        match self.controller.as_ref().and_then(Node::running) {
+            Some(running) if stands_still => running.stop().await,
+            Some(running) => running.go_on().await,
+            None => {
+                self.controller_is_held(stands_still);
+                Ok(())
+            }
+        }
+    }
+
+    /// A process is held by the kernel.
+    fn controller_is_held(&self, stands_still: bool) {
+        if self.local.is_some() {
+            return;
+        }
         if stands_still {
             self.controller_hands.hold();
         } else {
@@ -269,6 +363,17 @@ impl Stage {
         for caller in [TAP, WATCH] {
             self.exchange.change(caller, |weather| (weather.there, weather.back) = (flow, flow));
         }
+    }
+
+    /// An agent stops in the middle of what it does, or goes on as if nothing had been.
+    pub(super) async fn agent_stands_still(&self, host: usize, stands_still: bool) -> anyhow::Result<()> {
+        match self.agents[host].as_ref().and_then(Node::running) {
+            Some(running) if stands_still => running.stop().await?,
+            Some(running) => running.go_on().await?,
+            None if stands_still => self.agent_hands[host].hold(),
+            None => self.agent_hands[host].release(),
+        }
+        Ok(())
     }
 
     /// The agent of a host dies.
@@ -284,7 +389,7 @@ impl Stage {
     pub(super) async fn agent_starts(&mut self, host: usize) -> anyhow::Result<()> {
         if self.agents[host].is_none() {
             self.note_node(Function::Restart, &format!("agent-{}", host + 1));
-            self.agents[host] = Some(self.agent(host, "").await?);
+            self.agents[host] = Some(self.agent(host, false).await?);
         }
         Ok(())
     }
@@ -292,7 +397,7 @@ impl Stage {
     /// A second agent says it is this host's.
     pub(super) async fn copy_starts(&mut self, host: usize) -> anyhow::Result<()> {
         if !self.copies.contains_key(&host) {
-            let copy = self.agent(host, COPY).await?;
+            let copy = self.agent(host, true).await?;
             self.copies.insert(host, copy);
         }
         Ok(())
@@ -309,8 +414,12 @@ impl Stage {
         self.exchange.laid(&format!("{}{COPY}", host_id(host)))
     }
 
-    /// What it keeps, and who it is on the exchange, ends in `suffix`.
-    async fn agent(&self, host: usize, suffix: &str) -> anyhow::Result<Node> {
+    /// What a second agent of a host keeps, and who it is on the exchange, has a name of its own.
+    async fn agent(&self, host: usize, is_copy: bool) -> anyhow::Result<Node> {
+        if let Some(local) = &self.local {
+            return Ok(local.start_agent(host, is_copy, self.live.clock().now()).await?.into());
+        }
+        let suffix = if is_copy { COPY } else { "" };
         let mut config = agents::config(&self.spec, &self.dir, &self.reach, host);
         config.state_dir = Some(self.dir.join(format!("agent-{}{suffix}", host + 1)));
         let load = Box::new(HostLoad::new(self.live.clone(), host));
@@ -330,12 +439,22 @@ impl Stage {
         Ok(Node::start(|stop| async move { agent.run(stop).await.context("an agent failed") }))
     }
 
+    /// Where the controller keeps its rows.
+    pub(super) fn database(&self) -> PathBuf {
+        self.dir.join(CONTROLLER).join("reveille.db")
+    }
+
+    /// So much of the world's time, on the clock of what is not the world's: of lines, locks and disks.
+    pub(super) fn runtime(&self, length: Length) -> Duration {
+        Duration::from(length).div_f64(self.spec.speed)
+    }
+
     /// The controller's database, past the controller.
     pub(super) async fn auditor(&mut self) -> Result<Store, StoreError> {
         if let Some(auditor) = &self.auditor {
             return Ok(auditor.clone());
         }
-        let database = Database::File(self.dir.join(CONTROLLER).join("reveille.db"));
+        let database = Database::File(self.database());
         let opened = Store::connect_waiting(&database, &self.waits).await?;
         Ok(self.auditor.insert(opened).clone())
     }
@@ -347,6 +466,19 @@ impl Stage {
 
     /// Ends the history and takes everything down in order. What happens meanwhile is not part of it: who goes first of those
     /// who are told at the same time is left to chance.
+    /// Takes everything down at once: nobody is asked, and the history ends where it is.
+    pub(super) async fn abandoned(mut self) -> anyhow::Result<()> {
+        self.recorder.finish().context("failed to write the history")?;
+        let copies = std::mem::take(&mut self.copies).into_values();
+        let all = self.agents.drain(..).flatten().chain(copies).chain(self.controller.take());
+        futures::future::join_all(all.map(Node::crash)).await;
+        self.world_stop.cancel();
+        match self.local.take() {
+            Some(local) => local.clear().await,
+            None => Ok(()),
+        }
+    }
+
     pub(super) async fn struck(mut self) -> anyhow::Result<()> {
         self.recorder.finish().context("failed to write the history")?;
         if let Some(auditor) = self.auditor.take() {
@@ -359,8 +491,28 @@ impl Stage {
             controller.stopped().await?;
         }
         self.world_stop.cancel();
+        if let Some(local) = self.local.take() {
+            local.clear().await?;
+        }
         self.log.await.context("the log writer panicked")?.context("failed to write the access log")
     }
+}
+
+/// The controller of a local world, once it answers.
+async fn started_controller(local: &Installation, live: &Live, store: &StoreGate) -> anyhow::Result<Node> {
+    store.starting(true);
+    let mut running = local.start_controller(live.clock().now()).await?;
+    local.controller_answers(&mut running).await?;
+    store.starting(false);
+    Ok(running.into())
+}
+
+/// A controller that was started again has started once it listens, and meets its database as it is from then on.
+async fn is_through(address: std::net::SocketAddr, store: StoreGate) {
+    while tokio::net::TcpStream::connect(address).await.is_err() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    store.starting(false);
 }
 
 async fn start_controller(

@@ -12,6 +12,7 @@ mod request;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::request::Request;
 pub use self::{
     endpoint::Unruly,
     manner::Manner,

@@ -11,7 +11,7 @@ const HEADERS_MAX: usize = 64;
 
 /// What was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Request {
+pub(crate) struct Request {
     pub(super) method: String,
     /// Path without the query.
     pub(super) path: String,
@@ -21,7 +21,7 @@ pub(super) struct Request {
 
 impl Request {
     /// The next one on this connection; `None` when the caller has hung up.
-    pub(super) async fn read(socket: &mut TcpStream) -> io::Result<Option<Self>> {
+    pub(crate) async fn read(socket: &mut TcpStream) -> io::Result<Option<Self>> {
         let mut bytes = Vec::new();
         loop {
             if let Some((request, head_len)) = Self::parse(&bytes)? {
@@ -70,6 +70,14 @@ impl Request {
         let len = self.header("content-length").map_or(Ok(0), str::parse);
         let len: usize = len.map_err(|_| malformed("content-length is no number"))?;
         if len > BODY_BYTES_MAX { Err(malformed("the body is too long")) } else { Ok(len) }
+    }
+
+    /// The same for a service that answers; bodies that nobody reads are left out.
+    pub(crate) fn into_http(self) -> http::Result<http::Request<axum::body::Body>> {
+        let target = if self.query.is_empty() { self.path } else { format!("{}?{}", self.path, self.query) };
+        let request = http::Request::builder().method(self.method.as_str()).uri(target);
+        let request = self.headers.iter().fold(request, |request, (name, value)| request.header(name, value));
+        request.body(axum::body::Body::empty())
     }
 
     /// By its name in lower case.

@@ -121,7 +121,8 @@ fn wake(live: &Live, through: Endpoint, instance: &str, caller: Caller, headers:
     if let Some(FaultKind::EndpointLostResponse(fault)) = world.faults.meets_call(lost, through, host, index)
     {
         let response = withheld(match fault.cut {
-            Cut::Reset | Cut::Eof => Withheld::Cut,
+            Cut::Reset => Withheld::Cut,
+            Cut::Eof => Withheld::Ended,
             Cut::Silence => Withheld::Silent,
         });
         hit(&world, lost, &response);

@@ -48,8 +48,17 @@ impl Process {
             .expect("a child ends")
     }
 
+    pub(crate) fn pid(&self) -> i32 {
+        self.id.as_raw()
+    }
+
     /// kill -9, and waits until it is gone. What it started lives on.
     pub(crate) async fn kill(mut self) {
+        self.kill_now().await;
+    }
+
+    /// As [`Self::kill`], for who asks about it afterwards.
+    pub(crate) async fn kill_now(&mut self) {
         assert_eq!(self.ended(), None, "{} ended by itself", self.name);
         self.child.kill().await.expect("it lives");
     }

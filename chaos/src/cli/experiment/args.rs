@@ -1,8 +1,11 @@
 //! What may be said to the commands about experiments.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::Args as ClapArgs;
+use clap::{Args as ClapArgs, ValueEnum};
+use jiff::SignedDuration;
+
+use crate::experiment::file::RunMode;
 
 #[derive(Debug, ClapArgs)]
 pub struct ListArgs {
@@ -80,6 +83,53 @@ pub struct ServeArgs {
     /// Write our journal of the run to this directory.
     #[arg(long, value_name = "DIR")]
     pub journals: Option<PathBuf>,
+    /// What the installation is made of.
+    #[arg(long, value_enum, default_value_t = ModeName::Sim)]
+    pub mode: ModeName,
+    #[command(flatten)]
+    pub local: LocalWorldArgs,
+}
+
+/// Where an experiment is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ModeName {
+    /// Virtual time, in this process.
+    Sim,
+    /// Real processes on loopback, which end with whoever runs the experiment.
+    Local,
+    /// The same, each process in a container on a network made for them.
+    Container,
+}
+
+impl ModeName {
+    pub(in crate::cli) fn mode(self) -> RunMode {
+        match self {
+            Self::Sim => RunMode::Sim,
+            Self::Local => RunMode::Local,
+            Self::Container => RunMode::Container,
+        }
+    }
+}
+
+/// What a local world is told.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct LocalWorldArgs {
+    /// In a local world: seconds of the world in one of ours. What TCP and HTTP/2 themselves wait for stays as long as it is.
+    #[arg(long, value_name = "FACTOR", default_value_t = 20.0, value_parser = local_speed)]
+    pub speed: f64,
+    /// In a local world: everything ends when nobody has renewed this, or given an order, for so long: 15s, 2m.
+    #[arg(long, value_name = "TIME", default_value = "15s", value_parser = lease)]
+    pub lease: Duration,
+}
+
+fn local_speed(text: &str) -> Result<f64, String> {
+    let speed: f64 = text.parse().map_err(|_| "is not a number".to_owned())?;
+    if (1.0..=240.0).contains(&speed) { Ok(speed) } else { Err("is not within 1..=240".to_owned()) }
+}
+
+pub(in crate::cli) fn lease(text: &str) -> Result<Duration, String> {
+    let length = text.parse::<SignedDuration>().map_err(|error| error.to_string())?;
+    crate::proxy::lease_length(length.as_secs_f64())
 }
 
 fn setting(text: &str) -> Result<(String, String), String> {

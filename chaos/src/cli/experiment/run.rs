@@ -7,28 +7,31 @@ use anyhow::Context as _;
 use super::files::read;
 use crate::{
     cli::{
-        args::{Output, RunArgs},
+        args::{ModeName, Output, RunArgs},
         bench::progress,
         sim::jobs,
         tell::{tell, write},
     },
     experiment::{
         Verdict,
-        file::Experiment,
-        run::{SeriesSpec, runs_in_a_simulation, series},
+        file::{Experiment, RunMode},
+        run::{LocalRun, Mode, SeriesSpec, runs_in, series},
         template,
     },
     sim::written::{Cases, junit::junit},
 };
 
-/// What stands for every template that a simulation can run.
+/// What stands for every template that can be run.
 const LIBRARY: &str = "library";
+/// Of a local world, where none is given.
+const LOCAL_SPEED: f64 = 20.0;
 
 pub(in crate::cli) async fn run(args: RunArgs, output: Output) -> anyhow::Result<Verdict> {
+    let mode = mode(&args)?;
     let mut experiments = Vec::new();
     for name in &args.experiments {
         if name == LIBRARY {
-            experiments.extend(library()?);
+            experiments.extend(library(args.mode.mode())?);
             continue;
         }
         let Some(experiment) = read(Path::new(name)) else { return Ok(Verdict::InvalidFile) };
@@ -38,6 +41,7 @@ pub(in crate::cli) async fn run(args: RunArgs, output: Output) -> anyhow::Result
     anyhow::ensure!(!experiments.is_empty(), "no experiment has the tags {}", args.tag.join(", "));
     let seeds = args.seeds.unwrap_or(args.world.seed..args.world.seed + 1);
     let spec = SeriesSpec {
+        mode,
         experiments,
         seeds,
         jobs: jobs(args.jobs),
@@ -57,13 +61,26 @@ pub(in crate::cli) async fn run(args: RunArgs, output: Output) -> anyhow::Result
     Ok(ran.verdict)
 }
 
+fn mode(args: &RunArgs) -> anyhow::Result<Mode> {
+    if args.mode == ModeName::Sim {
+        return Ok(Mode::Simulated);
+    }
+    let program = std::env::current_exe().context("failed to find this program")?;
+    Ok(Mode::Local(LocalRun {
+        program,
+        speed: args.world.speed.unwrap_or(LOCAL_SPEED),
+        lease: args.lease,
+        in_containers: args.mode == ModeName::Container,
+    }))
+}
+
 /// Tells on standard error which templates are left out.
-fn library() -> anyhow::Result<Vec<(String, Experiment)>> {
+fn library(mode: RunMode) -> anyhow::Result<Vec<(String, Experiment)>> {
     let mut experiments = Vec::new();
     for template in template::library() {
         let experiment = template.read().with_context(|| format!("{} is invalid", template.file))?;
         let id = experiment.reveille().id.clone();
-        match runs_in_a_simulation(&experiment) {
+        match runs_in(mode, &experiment) {
             Ok(()) => experiments.push((id, experiment)),
             Err(why) => anstream::eprintln!("{id} is left out: {why}"),
         }

@@ -1,39 +1,42 @@
-//! `serve`.
+//! `serve`: one run, whose steps somebody else takes.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{io::Write as _, net::SocketAddr, path::Path, time::Duration};
 
 use anyhow::Context as _;
 use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
 
-use super::{args::ServeArgs, files::read};
+use super::{
+    args::{ModeName, ServeArgs},
+    files::read,
+};
 use crate::{
     cli::{args::Output, tell::tell},
     experiment::{
         Verdict,
-        run::{Run, runs_in_a_simulation, write},
-        serve::{ServeSpec, serve as serve_run},
+        file::{Experiment, RunMode},
+        run::{Run, local_replay, runs_in, write},
+        serve::{ServeSpec, serve as serve_run, serve_kept},
     },
+    local::{Lease, LocalSpec, Place},
     sim::room,
 };
 
-/// Serves until the last step was taken.
+/// Serves until the last step was taken, or the lease has run out.
 pub(in crate::cli) async fn serve(args: ServeArgs, output: Output) -> anyhow::Result<Verdict> {
     let Some(experiment) = read(&args.file) else { return Ok(Verdict::InvalidFile) };
-    let id = &experiment.reveille().id;
-    runs_in_a_simulation(&experiment)
-        .map_err(|why| anyhow::anyhow!("{id} cannot be run in a simulation: {why}"))?;
+    let id = experiment.reveille().id.clone();
+    let mode = args.mode.mode();
+    runs_in(mode, &experiment).map_err(|why| anyhow::anyhow!("{id} cannot be run: {why}"))?;
+    if mode != RunMode::Sim {
+        return keep(args, experiment, output).await;
+    }
     let dir = room::directory().context("failed to make a directory")?;
     let replay =
         format!("reveille-chaos run {} --seeds {}..{}", args.file.display(), args.seed, args.seed + 1);
-    let spec = ServeSpec {
-        experiment,
-        seed: args.seed,
-        listen: args.listen,
-        patience: Duration::from_secs(args.patience_s),
-        dir: dir.path().to_owned(),
-        replay,
-    };
-    let conducted = serve_run(spec, |address| say(address, output)).await?;
+    let spec = spec(&args, experiment, dir.path(), replay);
+    let patience = Duration::from_secs(args.patience_s);
+    let conducted = serve_run(spec, patience, |address| say(address, output)).await?;
     if let Some(dir) = &args.journals {
         write(dir, &conducted)?;
     }
@@ -42,17 +45,71 @@ pub(in crate::cli) async fn serve(args: ServeArgs, output: Output) -> anyhow::Re
     Ok(run.verdict)
 }
 
+fn spec(args: &ServeArgs, experiment: Experiment, dir: &Path, replay: String) -> ServeSpec {
+    ServeSpec { experiment, seed: args.seed, listen: args.listen, dir: dir.to_owned(), replay }
+}
+
+/// Keeps a local world for as long as somebody gives orders or renews the lease.
+async fn keep(args: ServeArgs, experiment: Experiment, output: Output) -> anyhow::Result<Verdict> {
+    let place = Place::make()?;
+    let program = std::env::current_exe().context("failed to find this program")?;
+    let in_containers = args.mode == ModeName::Container;
+    let local = LocalSpec { program, speed: args.local.speed, in_containers };
+    let replay = local_replay(&args.file.display().to_string(), args.seed, &local);
+    let spec = spec(&args, experiment, place.path(), replay);
+    let lease = Lease::new(args.local.lease);
+    end_when_told(&lease)?;
+    let kept = serve_kept(spec, local, lease, |address| say(address, output)).await?;
+    place.clear().context("the directory of the world was left behind")?;
+    if let Some(dir) = &args.journals {
+        kept.remains.write(dir)?;
+    }
+    let Some(conducted) = kept.conducted else {
+        // Whoever listened is gone.
+        tracing::warn!("nobody has renewed the lease: everything has been ended");
+        return Ok(Verdict::Inconclusive);
+    };
+    if let Some(dir) = &args.journals {
+        write(dir, &conducted)?;
+    }
+    let run = Run::of(&conducted.journal);
+    tell(output, &run, || run.render())?;
+    Ok(run.verdict)
+}
+
+/// SIGINT and SIGTERM end everything in order. A terminal that is gone does not: that is what the lease is for.
+fn end_when_told(lease: &Lease) -> anyhow::Result<()> {
+    let context = "failed to listen for signals";
+    let mut interrupt = signal(SignalKind::interrupt()).context(context)?;
+    let mut terminate = signal(SignalKind::terminate()).context(context)?;
+    let mut hangup = signal(SignalKind::hangup()).context(context)?;
+    let lease = lease.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => lease.end(),
+                _ = terminate.recv() => lease.end(),
+                _ = hangup.recv() => {}
+            }
+        }
+    });
+    Ok(())
+}
+
+/// Where nobody listens any more, nobody has to be told.
 fn say(address: SocketAddr, output: Output) {
+    let mut told = anstream::stdout();
     if !address.ip().is_loopback() {
         anstream::eprintln!(
             "reveille-chaos: whoever reaches {address} can take the steps: the API asks nobody who they are"
         );
     }
     let url = format!("http://{address}");
-    match output {
-        Output::Json => anstream::println!("{}", json!({"listen": address, "harness_url": url})),
+    let written = match output {
+        Output::Json => writeln!(told, "{}", json!({"listen": address, "harness_url": url})),
         Output::Table => {
-            anstream::println!("the installation stands; take the steps with REVEILLE_HARNESS_URL={url}");
+            writeln!(told, "the installation stands; take the steps with REVEILLE_HARNESS_URL={url}")
         }
-    }
+    };
+    written.and_then(|()| told.flush()).ok();
 }

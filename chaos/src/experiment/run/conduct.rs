@@ -1,8 +1,12 @@
 //! From a file and a seed to a journal: steady state, method, steady state, rollbacks, and what all of it comes to.
 
-use std::path::Path;
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context as _;
+use jiff::Timestamp;
 use reveille_proto::clock::Clock;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -21,7 +25,7 @@ use crate::{
     },
     history::History,
     oracle::{self, Checked},
-    sim::{outcome::fingerprint, play::Curtain, room},
+    sim::{self, outcome::fingerprint, play::Curtain, room, stage::Means},
 };
 
 /// Invariants that must have had something to judge.
@@ -50,89 +54,154 @@ pub(super) fn conduct_by(
     replay: String,
     direct: impl AsyncFnOnce(&mut Harness) -> anyhow::Result<Steps>,
 ) -> anyhow::Result<Conducted> {
-    rustls::crypto::ring::default_provider().install_default().ok();
-    let ours = experiment.reveille();
-    anyhow::ensure!(ours.modes.contains(&RunMode::Sim), "{} has no simulation", ours.id);
-    let frozen = plan::freeze(experiment, seed, &Evidence::default())?;
-    let clock = Clock::system();
-    let (began, start) = (Instant::now(), clock.now());
-    let (run_dir, control_dir) = (dir.join("run"), dir.join("control"));
-    for dir in [&run_dir, &control_dir] {
-        std::fs::create_dir_all(dir).with_context(|| format!("failed to make {}", dir.display()))?;
-    }
+    let run = Begun::new(experiment, seed, dir, RunMode::Sim, replay)?;
     let played = room::within(|waits| async {
-        let mut harness = Harness::set(experiment, &frozen, &run_dir, waits).await?;
+        let means = Means::Simulated(waits);
+        let mut harness = Harness::set(experiment, &run.frozen, &run.run_dir, &means).await?;
         let steps = direct(&mut harness).await?;
-        let proofs = harness.proofs();
-        let control = harness.control_plan();
-        let (curtain, spans) = harness.over().await?;
-        anyhow::Ok((steps, proofs, control, curtain, spans))
+        Played::over(harness, steps).await
     });
-    let (steps, proofs, control, curtain, spans) = played.context("failed to make a runtime")??;
-    let path = run_dir.join("history.jsonl");
-    let bytes = std::fs::read(&path).with_context(|| format!("failed to read {}", path.display()))?;
-    let history = History::read(&path)?;
-    let needs_control = ours.control.kind != crate::experiment::file::ControlKind::None;
-    let control = if needs_control {
-        Some(crate::sim::recorded(&control, &control_dir).context("the control run failed")?)
-    } else {
-        None
-    };
-    let events = &history.events;
-    let predictions = grade::grade(experiment, events, control.as_ref().map(|h| h.events.as_slice()), &spans);
-    let judged = Judged {
-        experiment,
-        steps: &steps,
-        spans: &spans,
-        invariants: oracle::check_simulated(&history),
-        unproven: unproven(experiment, &proofs),
-        guard: guard::tripped(experiment, events, &spans),
-        predictions,
-        coverage: sight::seen(&ours.coverage.sometimes, events),
-    };
-    let (verdict, why) = judged.verdict(&curtain);
-    let hypothesis = judged.hypothesis();
-    let simulated_s = events.last().map_or(0.0, crate::history::Event::t_s);
-    let journal = Journal {
-        chaoslib_version: "reveille",
-        platform: std::env::consts::OS.to_owned(),
-        node: "simulation".to_owned(),
-        experiment: experiment.clone(),
-        start,
-        status: steps.status(judged.guard.is_some()),
-        deviated: steps.is_deviated(),
-        steady_states: steps.steady_states.clone(),
-        run: steps.run.clone(),
-        rollbacks: steps.rollbacks.clone(),
-        end: clock.now(),
-        duration: began.elapsed().as_secs_f64(),
-        reveille: Ours {
-            id: ours.id.clone(),
-            mode: RunMode::Sim.name(),
-            seed,
-            rung: frozen.unlocked.rung,
-            verdict,
-            why,
-            plan_sha256: frozen.plan_sha256.clone(),
-            history_sha256: fingerprint(&bytes),
+    let played = played.context("failed to make a runtime")??;
+    let control = run.needs_control().then(|| sim::recorded(&played.control, &run.control_dir));
+    run.judged(&played, control.transpose().context("the control run failed")?)
+}
+
+/// A run that has begun: whom it hits, and where it writes.
+pub(super) struct Begun<'a> {
+    experiment: &'a Experiment,
+    pub(super) frozen: plan::Plan,
+    pub(super) run_dir: PathBuf,
+    pub(super) control_dir: PathBuf,
+    mode: RunMode,
+    began: Instant,
+    start: Timestamp,
+    replay: String,
+}
+
+/// A run whose installation has been taken down.
+pub(super) struct Played {
+    steps: Steps,
+    proofs: BTreeMap<String, u64>,
+    /// The same without a fault.
+    pub(super) control: sim::Plan,
+    curtain: Curtain,
+    spans: Spans,
+}
+
+impl Played {
+    /// Ends everything and takes the installation down.
+    ///
+    /// # Errors
+    /// When the installation cannot be played on.
+    pub(super) async fn over(harness: Harness, steps: Steps) -> anyhow::Result<Self> {
+        let (proofs, control) = (harness.proofs(), harness.control_plan());
+        let (curtain, spans) = harness.over().await?;
+        Ok(Self { steps, proofs, control, curtain, spans })
+    }
+}
+
+impl<'a> Begun<'a> {
+    /// # Errors
+    /// When the experiment has no such mode, its targets cannot be resolved, or its directories cannot be made.
+    pub(super) fn new(
+        experiment: &'a Experiment,
+        seed: u64,
+        dir: &Path,
+        mode: RunMode,
+        replay: String,
+    ) -> anyhow::Result<Self> {
+        rustls::crypto::ring::default_provider().install_default().ok();
+        let ours = experiment.reveille();
+        anyhow::ensure!(ours.modes.contains(&mode), "{} cannot be run in mode {}", ours.id, mode.name());
+        let frozen = plan::freeze(experiment, seed, &Evidence::default())?;
+        let (began, start) = (Instant::now(), Clock::system().now());
+        let (run_dir, control_dir) = (dir.join("run"), dir.join("control"));
+        for dir in [&run_dir, &control_dir] {
+            std::fs::create_dir_all(dir).with_context(|| format!("failed to make {}", dir.display()))?;
+        }
+        Ok(Self { experiment, frozen, run_dir, control_dir, mode, began, start, replay })
+    }
+
+    pub(super) fn needs_control(&self) -> bool {
+        self.experiment.reveille().control.kind != crate::experiment::file::ControlKind::None
+    }
+
+    /// What the history comes to.
+    ///
+    /// # Errors
+    /// When the history cannot be read.
+    pub(super) fn judged(self, played: &Played, control: Option<History>) -> anyhow::Result<Conducted> {
+        let (experiment, ours) = (self.experiment, self.experiment.reveille());
+        let Played { steps, proofs, curtain, spans, .. } = played;
+        let path = self.run_dir.join("history.jsonl");
+        let bytes = std::fs::read(&path).with_context(|| format!("failed to read {}", path.display()))?;
+        let history = History::read(&path)?;
+        let events = &history.events;
+        let control = control.as_ref().map(|history| history.events.as_slice());
+        let judged = Judged {
+            experiment,
+            steps,
             spans,
-            confidence: ours.hypothesis.confidence,
-            brier: hypothesis.map(|came_true| brier(ours.hypothesis.confidence, came_true)),
-            not_judged: judged.not_judged(),
-            invariants: judged.invariants,
-            faults: curtain.proofs,
-            guard: judged.guard,
-            coverage: judged.coverage,
-            predictions: judged.predictions,
-            simulated_s,
-            replay,
-        },
+            invariants: oracle::check_simulated(&history),
+            unproven: unproven(experiment, proofs),
+            guard: guard::tripped(experiment, events, spans),
+            predictions: grade::grade(experiment, events, control, spans),
+            coverage: sight::seen(&ours.coverage.sometimes, events),
+        };
+        let (verdict, why) = judged.verdict(curtain);
+        let hypothesis = judged.hypothesis();
+        let simulated_s = events.last().map_or(0.0, crate::history::Event::t_s);
+        let journal = Journal {
+            chaoslib_version: "reveille",
+            platform: std::env::consts::OS.to_owned(),
+            node: node_name(self.mode),
+            experiment: experiment.clone(),
+            start: self.start,
+            status: steps.status(judged.guard.is_some()),
+            deviated: steps.is_deviated(),
+            steady_states: steps.steady_states.clone(),
+            run: steps.run.clone(),
+            rollbacks: steps.rollbacks.clone(),
+            end: Clock::system().now(),
+            duration: self.began.elapsed().as_secs_f64(),
+            reveille: Ours {
+                id: ours.id.clone(),
+                mode: self.mode.name(),
+                seed: self.frozen.seed,
+                rung: self.frozen.unlocked.rung,
+                verdict,
+                why,
+                plan_sha256: self.frozen.plan_sha256.clone(),
+                history_sha256: fingerprint(&bytes),
+                spans: *spans,
+                confidence: ours.hypothesis.confidence,
+                brier: hypothesis.map(|came_true| brier(ours.hypothesis.confidence, came_true)),
+                not_judged: judged.not_judged(),
+                invariants: judged.invariants,
+                faults: curtain.proofs.clone(),
+                guard: judged.guard,
+                coverage: judged.coverage,
+                predictions: judged.predictions,
+                simulated_s,
+                replay: self.replay,
+            },
+        };
+        Ok(Conducted { journal, history })
+    }
+}
+
+/// Where the installation was.
+fn node_name(mode: RunMode) -> String {
+    let name = match mode {
+        RunMode::Sim => "simulation",
+        RunMode::Local => "loopback",
+        RunMode::Container | RunMode::Live => "containers",
     };
-    Ok(Conducted { journal, history })
+    name.to_owned()
 }
 
 /// In words, each fault that was not met as often as its proof asks.
-fn unproven(experiment: &Experiment, hits: &std::collections::BTreeMap<String, u64>) -> Vec<String> {
+fn unproven(experiment: &Experiment, hits: &BTreeMap<String, u64>) -> Vec<String> {
     let faults = experiment.reveille().faults.iter();
     let told = faults.filter_map(|fault| {
         let hits = hits.get(&fault.id).copied().unwrap_or_default();
@@ -150,7 +219,7 @@ struct Judged<'a> {
     unproven: Vec<String>,
     guard: Option<super::Tripped>,
     predictions: Vec<Graded>,
-    coverage: std::collections::BTreeMap<String, Option<u64>>,
+    coverage: BTreeMap<String, Option<u64>>,
 }
 
 impl Judged<'_> {

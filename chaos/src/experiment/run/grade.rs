@@ -1,6 +1,6 @@
 //! What was predicted beside what was measured.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Spans;
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// One prediction, graded.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Graded {
     pub metric: String,
     pub op: Op,

@@ -1,18 +1,27 @@
-//! Carries out the steps of an experiment in a simulated installation. Time passes only in steps that say so.
+//! Carries out the steps of an experiment in an installation. In a simulation time passes only in steps that say so; in a local
+//! world it passes anyway, and [`Harness::follow`] has what is due meanwhile happen.
 
-use std::{collections::BTreeMap, fmt, path::Path};
+use std::{collections::BTreeMap, fmt, net::SocketAddr, path::Path};
 
-use reveille_proto::waits::Waits;
 use serde_json::{Value, json};
 
-use super::{Order, world};
+use super::{
+    Order,
+    removed::{FaultEnd, RemovedBy},
+    world,
+};
 use crate::{
-    experiment::{catalogue::FaultKind, file::Experiment, plan},
+    experiment::{
+        catalogue::FaultKind,
+        file::{Experiment, RunMode},
+        plan,
+    },
     metric::measure,
     sim::{
-        Plan,
+        Plan, Planned,
         plan::Ask,
         play::{Curtain, Play},
+        stage::Means,
     },
 };
 
@@ -67,6 +76,9 @@ pub struct Harness {
     fault_from_s: Option<u32>,
     fault_to_s: Option<u32>,
     recovered_s: Option<u32>,
+    mode: RunMode,
+    /// Who ended the faults that did not end in their own time, by id.
+    removed: BTreeMap<String, RemovedBy>,
 }
 
 impl fmt::Debug for Harness {
@@ -87,19 +99,22 @@ impl Harness {
         experiment: &Experiment,
         frozen: &plan::Plan,
         dir: &Path,
-        waits: Waits,
+        means: &Means,
     ) -> anyhow::Result<Self> {
+        let lead_s = means.lead_s();
         let plan = world::of(experiment, frozen.seed).map_err(anyhow::Error::msg)?;
-        let mut play = Play::set(&plan, dir, waits).await?;
+        let plan = Plan { played_s: plan.played_s + lead_s, ..plan };
+        let mut play = Play::set(&plan, dir, means).await?;
         play.follow_model();
         let ours = experiment.reveille();
         let first = ours.faults.iter().map(|fault| fault.schedule.at).min();
-        let begins_s = world::begins_s(experiment).map_err(anyhow::Error::msg)?;
+        let begins_s = lead_s + world::begins_s(experiment).map_err(anyhow::Error::msg)?;
         // What the controller forecasts is its own affair. So that there is something to see in every quarter of an hour, as
         // many people as the file has wakes by forecast ask from the start on.
         let ends = ours.faults.iter().map(|fault| fault.schedule.ends()).max().unwrap_or_default();
         let length_s = begins_s + world::seconds(ends.plus(ours.recovery.deadline));
-        let span = (world::FIRST_ASK_S, length_s.saturating_sub(world::FIRST_ASK_S));
+        let first_ask_s = lead_s + world::FIRST_ASK_S;
+        let span = (first_ask_s, length_s.saturating_sub(first_ask_s));
         let asks = world::asks(experiment, &plan, ours.world.workload.predicted, span);
         for ask in &asks {
             play.expect_ask(ask.clone());
@@ -115,6 +130,8 @@ impl Harness {
             fault_from_s: None,
             fault_to_s: None,
             recovered_s: None,
+            mode: means.mode(),
+            removed: BTreeMap::new(),
         })
     }
 
@@ -137,6 +154,7 @@ impl Harness {
                 done(json!({"now_s": self.play.now_s()}))
             }
             Order::Clear => {
+                self.note_removed(RemovedBy::Request);
                 for place in self.places.values().flatten().copied().collect::<Vec<_>>() {
                     self.play.end(place).await?;
                 }
@@ -197,10 +215,15 @@ impl Harness {
         let after_s = world::seconds(fault.schedule.at) - world::seconds(first);
         let from_s = now_s.max(self.fault_from_s.unwrap_or(now_s) + after_s);
         let turns = world::turns(&fault, &self.frozen, from_s)?;
-        if let Some(turn) = turns.iter().find(|turn| !turn.is_playable()) {
-            return Ok(refused(501, &format!("{} cannot be simulated yet", turn.kind())));
+        let is_playable = |turn: &Planned| match self.mode {
+            RunMode::Sim => turn.is_playable(),
+            mode => turn.is_playable_by(mode),
+        };
+        if let Some(turn) = turns.iter().find(|turn| !is_playable(turn)) {
+            let problem = format!("{} cannot be played in mode {} yet", turn.kind(), self.mode.name());
+            return Ok(refused(501, &problem));
         }
-        let ends_s = turns.iter().map(crate::sim::Planned::until_s).max().unwrap_or(now_s);
+        let ends_s = turns.iter().map(Planned::until_s).max().unwrap_or(now_s);
         let places = turns.into_iter().map(|turn| self.play.expect(turn)).collect();
         self.places.insert(id.to_owned(), places);
         self.fault_from_s.get_or_insert(from_s);
@@ -271,6 +294,55 @@ impl Harness {
         };
         let foreseen = self.plan.foreseen.iter().filter(is_kept).cloned().collect();
         Plan { asks: self.asks.clone(), played_s: self.play.now_s(), foreseen, ..self.plan.clone() }
+    }
+
+    /// What has become due while nobody gave an order happens.
+    ///
+    /// # Errors
+    /// When the installation cannot be played on.
+    pub(super) async fn follow(&mut self) -> anyhow::Result<()> {
+        let now_s = self.play.now_s();
+        self.until(now_s).await
+    }
+
+    /// Addresses that are listened on for as long as the installation is there; none in a simulation.
+    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
+        self.play.addresses()
+    }
+
+    /// Whoever is not over now was ended so.
+    pub(super) fn note_removed(&mut self, by: RemovedBy) {
+        for (id, places) in &self.places {
+            let is_over = |place: &usize| self.play.proof(*place).is_some_and(|proof| !proof.on);
+            if !places.iter().all(is_over) {
+                self.removed.entry(id.clone()).or_insert(by);
+            }
+        }
+    }
+
+    /// What became of every fault that was injected.
+    pub(super) fn ends(&self) -> Vec<FaultEnd> {
+        let end = |(id, places): (&String, &Vec<usize>)| {
+            let proofs: Vec<_> = places.iter().filter_map(|place| self.play.proof(*place)).collect();
+            let fault = self.experiment.reveille().faults.iter().find(|fault| fault.id == *id);
+            FaultEnd {
+                id: id.clone(),
+                kind: fault.map(|fault| fault.kind.clone()).unwrap_or_default(),
+                hits: places.iter().map(|place| self.play.hits(*place)).sum(),
+                from_s: proofs.iter().map(|proof| proof.from_s).min(),
+                removed_by: self.removed.get(id).copied().unwrap_or(RemovedBy::Due),
+            }
+        };
+        self.places.iter().map(end).collect()
+    }
+
+    /// Ends every fault and takes the installation down at once; what became of the faults.
+    pub(super) async fn abandoned(mut self) -> anyhow::Result<Vec<FaultEnd>> {
+        self.play.told().await;
+        self.note_removed(RemovedBy::Lease);
+        let ends = self.ends();
+        self.play.abandoned().await?;
+        Ok(ends)
     }
 
     /// Ends everything and takes the installation down; when what was on, and what did not recover.

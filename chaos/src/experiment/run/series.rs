@@ -15,23 +15,33 @@ use std::{
 use anyhow::Context as _;
 use comfy_table::{ContentArrangement, Table};
 use reveille_controller::report::STYLE;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::{Conducted, Graded, Journal, conduct};
+use super::{Conducted, Graded, Journal, LocalRun, conduct, run_locally};
 use crate::{
     experiment::{
         Verdict,
         file::{Experiment, RunMode},
     },
+    local::LocalSpec,
     sim::{
         room,
         written::{Case, Cases},
     },
 };
 
+/// Where experiments are run.
+#[derive(Debug, Clone)]
+pub enum Mode {
+    Simulated,
+    /// One after the other: each has the machine to itself.
+    Local(LocalRun),
+}
+
 #[derive(Debug, Clone)]
 pub struct SeriesSpec {
+    pub mode: Mode,
     /// Each with what it is called on the command line.
     pub experiments: Vec<(String, Experiment)>,
     pub seeds: Range<u64>,
@@ -45,7 +55,7 @@ pub struct SeriesSpec {
 }
 
 /// One run, in short.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Run {
     pub id: String,
     pub seed: u64,
@@ -53,6 +63,8 @@ pub struct Run {
     pub why: Vec<String>,
     pub predictions: Vec<Graded>,
     pub brier: Option<f64>,
+    /// What the file wants to have been seen, and how often it was; nothing where that cannot be told.
+    pub seen: BTreeMap<String, Option<u64>>,
     pub simulated_s: f64,
     pub wall_s: f64,
     /// The command that does it again.
@@ -69,6 +81,7 @@ impl Run {
             why: ours.why.clone(),
             predictions: ours.predictions.clone(),
             brier: ours.brier,
+            seen: ours.coverage.clone(),
             simulated_s: ours.simulated_s,
             wall_s: journal.duration,
             replay: ours.replay.clone(),
@@ -123,16 +136,17 @@ pub fn series(spec: &SeriesSpec, told: &(dyn Fn(u64) + Sync)) -> anyhow::Result<
             let next = next.fetch_add(1, Ordering::Relaxed);
             work.get(next).filter(|_| !is_time_up(next))
         } {
-            let (run, conducted) = run_one(name, experiment, *seed, spec.keep.as_deref());
+            let (run, conducted) = match &spec.mode {
+                Mode::Simulated => run_one(name, experiment, *seed, spec.keep.as_deref()),
+                // The keeper writes its journal itself.
+                Mode::Local(local) => {
+                    (run_one_locally(name, experiment, *seed, local, spec.journals.as_deref()), None)
+                }
+            };
+            let seen = run.seen.iter().filter(|(_, times)| times.is_some_and(|n| n > 0));
+            let seen: Vec<String> = seen.map(|(name, _)| name.clone()).collect();
+            locked(&shown).entry(run.id.clone()).or_default().extend(seen);
             if let Some(conducted) = conducted {
-                let seen = conducted
-                    .journal
-                    .reveille
-                    .coverage
-                    .iter()
-                    .filter(|(_, times)| times.is_some_and(|n| n > 0));
-                let seen = seen.map(|(name, _)| name.clone());
-                locked(&shown).entry(run.id.clone()).or_default().extend(seen);
                 if let Some(Err(error)) = spec.journals.as_ref().map(|dir| write(dir, &conducted)) {
                     locked(&failed).get_or_insert(error);
                 }
@@ -141,7 +155,10 @@ pub fn series(spec: &SeriesSpec, told: &(dyn Fn(u64) + Sync)) -> anyhow::Result<
             told(done.fetch_add(1, Ordering::Relaxed) + 1);
         }
     };
-    room::side_by_side(spec.jobs, one);
+    match spec.mode {
+        Mode::Simulated => room::side_by_side(spec.jobs, one),
+        Mode::Local(_) => one(),
+    }
     if let Some(error) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
         return Err(error);
     }
@@ -171,24 +188,44 @@ fn run_one(name: &str, experiment: &Experiment, seed: u64, keep: Option<&Path>) 
     };
     match conducted {
         Ok(conducted) => (Run::of(&conducted.journal), Some(conducted)),
-        Err(error) => {
-            let run = Run {
-                id: ours.id.clone(),
-                seed,
-                verdict: Verdict::Error,
-                why: vec![format!("{error:#}")],
-                predictions: Vec::new(),
-                brier: None,
-                simulated_s: 0.0,
-                wall_s: 0.0,
-                replay,
-            };
-            (run, None)
-        }
+        Err(error) => (failed(experiment, seed, &error, replay), None),
     }
 }
 
-/// Writes a journal and its page to `dir`, under its experiment and seed.
+/// A run that could not be carried out.
+fn failed(experiment: &Experiment, seed: u64, error: &anyhow::Error, replay: String) -> Run {
+    Run {
+        id: experiment.reveille().id.clone(),
+        seed,
+        verdict: Verdict::Error,
+        why: vec![format!("{error:#}")],
+        predictions: Vec::new(),
+        brier: None,
+        seen: BTreeMap::new(),
+        simulated_s: 0.0,
+        wall_s: 0.0,
+        replay,
+    }
+}
+
+fn run_one_locally(
+    name: &str,
+    experiment: &Experiment,
+    seed: u64,
+    local: &LocalRun,
+    journals: Option<&Path>,
+) -> Run {
+    let ran = run_locally(name, experiment, seed, local, journals);
+    ran.unwrap_or_else(|error| failed(experiment, seed, &error, local_replay(name, seed, &local.spec())))
+}
+
+/// The command that does a local run again.
+pub fn local_replay(name: &str, seed: u64, local: &LocalSpec) -> String {
+    let (mode, speed) = (local.mode().name(), local.speed);
+    format!("reveille-chaos run --mode {mode} --speed {speed} {name} --seeds {seed}..{}", seed + 1)
+}
+
+/// Writes a journal to `dir`, under its experiment and seed.
 ///
 /// # Errors
 /// When it cannot be written.
@@ -305,19 +342,24 @@ fn gravity(verdict: Verdict) -> u8 {
     }
 }
 
-/// Whether a simulation can run it, or in words why not.
-pub fn runs_in_a_simulation(experiment: &Experiment) -> Result<(), String> {
+/// Whether it can be run in this mode, or in words why not.
+pub fn runs_in(mode: RunMode, experiment: &Experiment) -> Result<(), String> {
     let ours = experiment.reveille();
-    if !ours.modes.contains(&RunMode::Sim) {
-        return Err("it has no simulation".to_owned());
+    if !ours.modes.contains(&mode) {
+        return Err(format!("`{}` is not in its `modes`", mode.name()));
+    }
+    if mode == RunMode::Live {
+        return Err(format!("nothing runs in mode {} yet", mode.name()));
     }
     super::world::of(experiment, 0)?;
     for fault in &ours.faults {
         let what = fault.what().map_err(|error| error.to_string())?;
         let planned =
             crate::sim::Planned { at_s: 0, for_s: 1, hosts: Vec::new(), instances: Vec::new(), what };
-        if !planned.is_playable() {
-            return Err(format!("{} cannot be simulated yet", planned.kind()));
+        let is_playable =
+            if mode == RunMode::Sim { planned.is_playable() } else { planned.is_playable_by(mode) };
+        if !is_playable {
+            return Err(format!("{} cannot be played in mode {} yet", planned.kind(), mode.name()));
         }
     }
     Ok(())
@@ -337,7 +379,15 @@ mod tests {
                 (id.to_owned(), template.read().expect("valid"))
             })
             .collect();
-        let spec = SeriesSpec { experiments, seeds: 1..2, jobs: 1, journals: None, keep: None, budget: None };
+        let spec = SeriesSpec {
+            mode: Mode::Simulated,
+            experiments,
+            seeds: 1..2,
+            jobs: 1,
+            journals: None,
+            keep: None,
+            budget: None,
+        };
         let run = Run {
             id: "AG-01".to_owned(),
             seed: 1,
@@ -345,6 +395,7 @@ mod tests {
             why: Vec::new(),
             predictions: Vec::new(),
             brier: None,
+            seen: BTreeMap::new(),
             simulated_s: 0.0,
             wall_s: 0.0,
             replay: String::new(),

@@ -72,7 +72,7 @@ async fn serve(experiment: &Experiment, harness: &mut Harness, desk: Desk) -> an
     Ok(script.steps)
 }
 
-fn is_asked_for(activity: &Activity, request: &Asked) -> bool {
+pub(super) fn is_asked_for(activity: &Activity, request: &Asked) -> bool {
     request_of(activity).is_some_and(|(method, target, body)| {
         let is_same = method.eq_ignore_ascii_case(&request.method) && target == request.target;
         // What a GET sends as its body, if anything, says nothing.

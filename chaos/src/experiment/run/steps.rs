@@ -46,14 +46,30 @@ impl Steps {
     }
 }
 
+/// Who carries steps out: the harness itself, or somebody who has it do so.
+pub(super) trait Hand {
+    /// # Errors
+    /// When the installation cannot be played on; a step that cannot be carried out is answered so.
+    async fn take(&mut self, activity: &Activity) -> anyhow::Result<Answer>;
+}
+
+impl Hand for Harness {
+    async fn take(&mut self, activity: &Activity) -> anyhow::Result<Answer> {
+        match order_of(activity) {
+            Ok(order) => self.obey(&order).await,
+            Err(problem) => Ok(Answer { status: 400, body: Body::Json(json!({"error": problem})) }),
+        }
+    }
+}
+
 /// All of them, one after the other.
 ///
 /// # Errors
 /// When the installation cannot be played on.
-pub(super) async fn carry_out(experiment: &Experiment, harness: &mut Harness) -> anyhow::Result<Steps> {
+pub(super) async fn carry_out(experiment: &Experiment, hand: &mut impl Hand) -> anyhow::Result<Steps> {
     let mut script = Script::of(experiment);
     while let Some(activity) = script.next() {
-        script.carry_out(activity, harness).await?;
+        script.carry_out(activity, hand).await?;
     }
     Ok(script.steps)
 }
@@ -101,14 +117,11 @@ impl<'a> Script<'a> {
     pub(super) async fn carry_out(
         &mut self,
         activity: &Activity,
-        harness: &mut Harness,
+        hand: &mut impl Hand,
     ) -> anyhow::Result<Answer> {
         let clock = Clock::system();
         let (start, began) = (clock.now(), Instant::now());
-        let answer = match order_of(activity) {
-            Ok(order) => harness.obey(&order).await?,
-            Err(problem) => Answer { status: 400, body: Body::Json(json!({"error": problem})) },
-        };
+        let answer = hand.take(activity).await?;
         let step = Step {
             activity: activity.clone(),
             output: json!({"status": answer.status, "body": answer.body.value()}),

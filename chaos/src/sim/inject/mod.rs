@@ -8,10 +8,11 @@ mod node;
 mod operator;
 mod store;
 mod told;
+mod wire;
 mod world;
 
 use super::{play::Play, receiver::Receiver};
-use crate::experiment::catalogue::FaultKind;
+use crate::{experiment::catalogue::FaultKind, local::WriteLock};
 
 pub(super) use operator::{follow, is_in_line};
 pub(super) use store::StoreGate;
@@ -23,6 +24,7 @@ pub(super) struct Own {
     rushes: load::Rushes,
     desk: operator::Desk,
     locks: store::Locks,
+    file_lock: Option<WriteLock>,
 }
 
 /// How often a fault was met, and how often it could have been.
@@ -34,6 +36,9 @@ pub(super) struct Hits {
 
 /// The fault in this place of the play begins. Says after how many seconds it wants its next step, if it wants one.
 pub(super) async fn on(play: &mut Play, place: usize) -> anyhow::Result<Option<u32>> {
+    if wire::is_one(play, place) {
+        return wire::on(play, place).await.map(Some);
+    }
     let planned = play.planned(place);
     if planned.is_of_world() {
         world::on(play, place);
@@ -79,7 +84,7 @@ pub(super) async fn on(play: &mut Play, place: usize) -> anyhow::Result<Option<u
             None
         }
         FaultKind::AgentPause(_) => {
-            node::agents_stop(play, place);
+            node::agents_stop(play, place).await?;
             None
         }
         FaultKind::AgentVersionSkew(fault) => {
@@ -87,7 +92,7 @@ pub(super) async fn on(play: &mut Play, place: usize) -> anyhow::Result<Option<u
             None
         }
         FaultKind::ControllerPause(_) | FaultKind::ClockSuspend(_) => {
-            node::controller_stops(play, place);
+            node::controller_stops(play, place).await?;
             None
         }
         FaultKind::LinkStaleCommand(_) => {
@@ -107,6 +112,9 @@ pub(super) async fn on(play: &mut Play, place: usize) -> anyhow::Result<Option<u
 
 /// Its next step; as [`on`].
 pub(super) async fn step(play: &mut Play, place: usize) -> anyhow::Result<Option<u32>> {
+    if wire::is_one(play, place) {
+        return Ok(Some(wire::count(play, place).await));
+    }
     Ok(match play.what(place) {
         FaultKind::AgentCrashRestart(_) => {
             node::agents_start(play, place).await?;
@@ -125,7 +133,7 @@ pub(super) async fn step(play: &mut Play, place: usize) -> anyhow::Result<Option
         FaultKind::LinkReset(fault) => Some(line::cut(play, place, fault.after).await),
         FaultKind::OperatorFatFinger(fault) => operator::slip(play, place, fault.what).await,
         FaultKind::OperatorDoubleRun(_) => Some(load::at_once(play, place).await),
-        FaultKind::StoreBusy(fault) => Some(store::lock(play, place, &fault)),
+        FaultKind::StoreBusy(fault) => Some(store::lock(play, place, &fault).await?),
         // A plan that has it is refused before it is played.
         other => anyhow::bail!("{} cannot be simulated", other.info().name),
     })
@@ -133,6 +141,10 @@ pub(super) async fn step(play: &mut Play, place: usize) -> anyhow::Result<Option
 
 /// It is over.
 pub(super) async fn off(play: &mut Play, place: usize) -> anyhow::Result<()> {
+    if wire::is_one(play, place) {
+        wire::off(play, place).await;
+        return Ok(());
+    }
     let planned = play.planned(place);
     if planned.is_of_world() {
         world::off(play, place);
@@ -163,9 +175,11 @@ pub(super) async fn off(play: &mut Play, place: usize) -> anyhow::Result<()> {
             follow(play).await;
         }
         FaultKind::ControllerSlowSink(_) | FaultKind::OperatorBlind(_) => told::clears(play),
-        FaultKind::AgentPause(_) => node::agents_go_on(play, place),
+        FaultKind::AgentPause(_) => node::agents_go_on(play, place).await?,
         FaultKind::AgentVersionSkew(_) => node::agents_unskew(play, place),
-        FaultKind::ControllerPause(_) | FaultKind::ClockSuspend(_) => node::controller_goes_on(play),
+        FaultKind::ControllerPause(_) | FaultKind::ClockSuspend(_) => {
+            node::controller_goes_on(play).await?;
+        }
         FaultKind::StoreHang(_)
         | FaultKind::StoreSlow(_)
         | FaultKind::StoreBusy(_)
@@ -174,6 +188,13 @@ pub(super) async fn off(play: &mut Play, place: usize) -> anyhow::Result<()> {
         _ => {}
     }
     Ok(())
+}
+
+/// What is counted elsewhere is known here from now on.
+pub(super) async fn told(play: &mut Play, place: usize) {
+    if wire::is_one(play, place) {
+        wire::count(play, place).await;
+    }
 }
 
 /// How often it was met so far.

@@ -24,28 +24,30 @@ async fn agent_dies(play: &mut Play, host: usize) {
 }
 
 /// They stop in the middle of what they do.
-pub(super) fn agents_stop(play: &mut Play, place: usize) {
+pub(super) async fn agents_stop(play: &mut Play, place: usize) -> anyhow::Result<()> {
     for host in play.hosts_of(place) {
         let is_there = play.stage.agents[host].is_some();
-        play.count(place, is_there);
         if is_there {
-            play.stage.agent_hands[host].hold();
+            play.stage.agent_stands_still(host, true).await?;
             line::make(play, host);
         }
+        play.count(place, is_there);
     }
+    Ok(())
 }
 
 /// And go on as if nothing had been, but for those that another fault stops.
-pub(super) fn agents_go_on(play: &mut Play, place: usize) {
+pub(super) async fn agents_go_on(play: &mut Play, place: usize) -> anyhow::Result<()> {
     for host in play.hosts_of(place) {
         let is_stopped = play
             .on_now()
             .any(|planned| matches!(planned.what, FaultKind::AgentPause(_)) && planned.hits_host(host));
         if !is_stopped {
-            play.stage.agent_hands[host].release();
+            play.stage.agent_stands_still(host, false).await?;
             line::make(play, host);
         }
     }
+    Ok(())
 }
 
 /// They are of another version, and begin anew.
@@ -78,21 +80,20 @@ pub(super) fn skew_hits(play: &Play, place: usize) -> Hits {
     Hits { hits, opportunities: hits }
 }
 
-pub(super) fn controller_stops(play: &mut Play, place: usize) {
+pub(super) async fn controller_stops(play: &mut Play, place: usize) -> anyhow::Result<()> {
     let is_there = play.stage.controller.is_some();
-    play.count(place, is_there);
     if is_there {
-        play.stage.controller_stands_still(true);
+        play.stage.controller_stands_still(true).await?;
     }
+    play.count(place, is_there);
+    Ok(())
 }
 
-pub(super) fn controller_goes_on(play: &Play) {
+pub(super) async fn controller_goes_on(play: &Play) -> anyhow::Result<()> {
     let is_stopped = play
         .on_now()
         .any(|planned| matches!(planned.what, FaultKind::ControllerPause(_) | FaultKind::ClockSuspend(_)));
-    if !is_stopped {
-        play.stage.controller_stands_still(false);
-    }
+    if is_stopped { Ok(()) } else { play.stage.controller_stands_still(false).await }
 }
 
 pub(super) async fn agents_start(play: &mut Play, place: usize) -> anyhow::Result<()> {

@@ -16,7 +16,10 @@ use reveille_proto::waits::{Asked, Gate};
 use tokio::sync::Notify;
 
 use super::{super::play::Play, Hits};
-use crate::experiment::catalogue::{FaultKind, store::Busy};
+use crate::{
+    experiment::catalogue::{FaultKind, store::Busy},
+    local::WriteLock,
+};
 
 /// Places of the faults whose lock is held now.
 pub(super) type Locks = BTreeSet<usize>;
@@ -52,6 +55,8 @@ struct State {
 struct Now {
     hangs: bool,
     is_locked: bool,
+    /// The lock is one of the file, and met there.
+    is_file_locked: bool,
     refuses: bool,
     delay: Duration,
     /// Share of the transactions whose answer is lost, 0-1.
@@ -116,6 +121,12 @@ impl StoreGate {
                         state.refused += 1;
                         return Err(no_connection());
                     }
+                    if now.is_file_locked && asked == Asked::Transaction {
+                        state.locked_out += 1;
+                        if !now.hangs {
+                            break;
+                        }
+                    }
                     if !now.hangs && !is_locked {
                         break;
                     }
@@ -159,7 +170,7 @@ pub(super) fn turns(play: &mut Play, place: usize) {
 }
 
 /// The lock is taken, or let go. Gives after how many seconds the other.
-pub(super) fn lock(play: &mut Play, place: usize, fault: &Busy) -> u32 {
+pub(super) async fn lock(play: &mut Play, place: usize, fault: &Busy) -> anyhow::Result<u32> {
     if !play.met_before.contains_key(&(place, 0)) {
         note_before(play, place);
     }
@@ -168,13 +179,28 @@ pub(super) fn lock(play: &mut Play, place: usize, fault: &Busy) -> u32 {
     if !is_free {
         play.own.locks.remove(&place);
     }
+    keep_file_locked(play).await?;
     make(play);
     let next_s = if is_free { held_s } else { every_s.saturating_sub(held_s) };
-    next_s.max(1) as u32
+    Ok(next_s.max(1) as u32)
+}
+
+/// A database that another process has open is locked in its file, as whoever else writes to it would.
+async fn keep_file_locked(play: &mut Play) -> anyhow::Result<()> {
+    if play.stage.local.is_none() || play.own.locks.is_empty() {
+        play.own.file_lock = None;
+    } else if play.own.file_lock.is_none() {
+        let lock = WriteLock::take(&play.stage.database()).await;
+        play.own.file_lock = Some(lock?);
+    }
+    Ok(())
 }
 
 pub(super) fn clears(play: &mut Play, place: usize) {
     play.own.locks.remove(&place);
+    if play.own.locks.is_empty() {
+        play.own.file_lock = None;
+    }
     make(play);
 }
 
@@ -206,12 +232,13 @@ fn met(play: &Play, place: usize) -> u64 {
 
 /// Has the controller meet what is on now.
 fn make(play: &Play) {
-    let mut now = Now { is_locked: !play.own.locks.is_empty(), ..Now::default() };
+    let (is_locked, is_file_locked) = (!play.own.locks.is_empty(), play.own.file_lock.is_some());
+    let mut now = Now { is_locked: is_locked && !is_file_locked, is_file_locked, ..Now::default() };
     for planned in play.on_now() {
         match &planned.what {
             FaultKind::StoreHang(_) => now.hangs = true,
             FaultKind::StoreRefuse(_) => now.refuses = true,
-            FaultKind::StoreSlow(fault) => now.delay = now.delay.max(fault.delay.into()),
+            FaultKind::StoreSlow(fault) => now.delay = now.delay.max(play.stage.runtime(fault.delay)),
             FaultKind::StoreCommitUnknown(fault) => now.lost = now.lost.max(fault.share),
             _ => {}
         }

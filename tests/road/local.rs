@@ -1,0 +1,562 @@
+//! Kill -9 of whoever runs an experiment in a world of processes, on loopback and in containers, in the middle of every kind of
+//! fault that such a world takes: within the lease and five seconds nothing of it is left. And kill -9 of the process that keeps
+//! the world.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    rc::Rc,
+    time::Duration,
+};
+
+use reveille_chaos::{
+    container::{Engine, ensure_image},
+    experiment::{
+        catalogue::{CATALOGUE, KindInfo},
+        file::{RunMode, TargetKind},
+        run::{RUN_MARK, Remains, RemovedBy},
+    },
+    local,
+};
+use serde_json::{Value, json};
+use tokio::{
+    sync::Semaphore,
+    task::{JoinSet, LocalSet},
+    time::{Instant, sleep},
+};
+
+use crate::harness::{Process, Stage, programs, until};
+
+const LEASE_S: u64 = 6;
+/// What a dead runner may leave behind its lease, in seconds.
+const LEFT_S_MAX: u64 = 5;
+/// Seconds of the world in one of ours, where nobody has to be waited for.
+const SPEED: u32 = 20;
+/// Until every fault of a world has been met.
+const MET_S_MAX: u64 = 240;
+/// Worlds at once: each is several processes.
+const AT_ONCE: usize = 4;
+const CONTAINER_WORLDS_AT_ONCE: usize = 2;
+/// Faults in a world that have a host each.
+const HOSTS_MAX: usize = 10;
+const PER_HOST: usize = 4;
+
+/// A fault that is injected, and whom it hits.
+#[derive(Debug, Clone)]
+struct Injected {
+    info: &'static KindInfo,
+    target: Value,
+}
+
+impl Injected {
+    fn id(&self) -> String {
+        self.info.name.replace(['.', '_'], "-")
+    }
+
+    fn on_host(info: &'static KindInfo, host: usize) -> Self {
+        let host = json!({"mode": "fixed", "names": [format!("host-{}", host + 1)]});
+        Self { info, target: json!({"kind": info.targets[0], "select": {"host": host}}) }
+    }
+
+    /// On the instances of a host of its own, where it can be about instances: a host on which much fails is braked.
+    fn on_instances(info: &'static KindInfo, host: usize) -> Self {
+        if !info.targets.contains(&TargetKind::Instance) {
+            return Self::on_all(info);
+        }
+        let host = json!({"mode": "fixed", "names": [format!("host-{}", host + 1)]});
+        let select = json!({"host": host, "instances": {"mode": "all"}});
+        Self { info, target: json!({"kind": "instance", "select": select}) }
+    }
+
+    fn on_all(info: &'static KindInfo) -> Self {
+        let all = json!({"mode": "all"});
+        let select = match info.targets[0] {
+            TargetKind::Endpoint => json!({"endpoint": all}),
+            TargetKind::Controller | TargetKind::Clock => json!({"controller": all}),
+            TargetKind::Feed => json!({"feed": all}),
+            _ => json!({}),
+        };
+        Self { info, target: json!({"kind": info.targets[0], "select": select}) }
+    }
+}
+
+/// A file of its own.
+#[derive(Debug, Clone)]
+struct Plan {
+    name: String,
+    hosts: usize,
+    /// Instances of each host.
+    per_host: usize,
+    /// Seconds of the world in one of ours.
+    speed: u32,
+    mode: RunMode,
+    faults: Vec<Injected>,
+}
+
+/// What makes a fault bite soon, and still be in the middle of it when the runner dies; its defaults where nothing is said.
+fn params(kind: &str) -> Value {
+    match kind {
+        "agent.crash_restart" | "controller.crash" => json!({"down": "1h"}),
+        "agent.crash_loop" | "controller.crash_loop" => json!({"up": "1m", "down": "1m"}),
+        "controller.overload" => json!({"factor": 2.0}),
+        "link.limit" => json!({"limit_bytes": 100}),
+        "link.timeout" | "link.reset" => json!({"after": "5s"}),
+        "link.loss" => json!({"share": 0.5}),
+        "link.duplicate" | "link.reorder" => json!({"share": 1.0, "ways": "both"}),
+        // Next to always.
+        "store.busy" => json!({"held": "5m", "every": "301s"}),
+        "store.commit_unknown" => json!({"share": 0.5}),
+        "data.duplicate" | "data.late" => json!({"share": 0.5}),
+        _ => json!({}),
+    }
+}
+
+/// Those that hide others come after them: each is met before the next begins.
+fn rank(info: &KindInfo) -> u8 {
+    match info.name {
+        "store.slow" | "store.commit_unknown" => 0,
+        "store.busy" => 2,
+        "store.hang" => 3,
+        "store.refuse" => 4,
+        // Nothing is started any more.
+        "operator.kill_switch" => 9,
+        _ => 1,
+    }
+}
+
+/// Every kind that a world takes in this mode, in as few worlds as can hold them.
+fn plans(mode: RunMode) -> Vec<Plan> {
+    let mut worlds: BTreeMap<String, Vec<&'static KindInfo>> = BTreeMap::new();
+    for info in local::kinds(mode) {
+        let world = match (info.targets[0], info.layer()) {
+            (TargetKind::Agent | TargetKind::Link | TargetKind::Host, _) => "hosts".to_owned(),
+            (TargetKind::Endpoint | TargetKind::Instance, _) => "endpoints".to_owned(),
+            (TargetKind::Feed, _) => "feed".to_owned(),
+            (_, "store") => "store".to_owned(),
+            (_, "operator") => "operator".to_owned(),
+            (TargetKind::Controller, _) if !stops_controller(info) => "operator".to_owned(),
+            _ => info.name.replace('.', "-"),
+        };
+        worlds.entry(world).or_default().push(info);
+    }
+    let mut plans = Vec::new();
+    for (name, mut kinds) in worlds {
+        kinds.sort_by_key(|info| rank(info));
+        if name == "hosts" {
+            plans.extend(on_hosts(mode, &kinds));
+            continue;
+        }
+        let fault = |(place, info): (usize, &&'static KindInfo)| {
+            if name == "endpoints" { Injected::on_instances(info, place) } else { Injected::on_all(info) }
+        };
+        let faults: Vec<Injected> = kinds.iter().enumerate().map(fault).collect();
+        plans.push(match name.as_str() {
+            "endpoints" => Plan { name, hosts: faults.len(), per_host: PER_HOST, speed: SPEED, mode, faults },
+            // Where many live, somebody comes and is expected soon.
+            "feed" | "operator" => Plan { name, hosts: 2, per_host: 60, speed: 3 * SPEED, mode, faults },
+            _ => Plan { name, hosts: 1, per_host: PER_HOST, speed: SPEED, mode, faults },
+        });
+    }
+    // What takes longest begins first.
+    plans.sort_by_key(|plan| std::cmp::Reverse((plan.speed, plan.faults.len())));
+    plans
+}
+
+/// Whether it stops or kills the controller, so that no other fault of it is met.
+fn stops_controller(info: &KindInfo) -> bool {
+    !["controller.overload", "controller.config_change"].contains(&info.name)
+}
+
+/// Each has a host of its own; but a close is held back only where somebody closes.
+fn on_hosts(mode: RunMode, kinds: &[&'static KindInfo]) -> Vec<Plan> {
+    let closes = "agent.flapping";
+    let mut kinds: Vec<&KindInfo> =
+        kinds.iter().copied().filter(|info| info.name != "link.slow_close").collect();
+    kinds.sort_by_key(|info| info.name != closes);
+    let worlds = kinds.len().div_ceil(HOSTS_MAX);
+    let chunks = kinds.chunks(kinds.len().div_ceil(worlds)).enumerate();
+    let plan = |(number, kinds): (usize, &[&'static KindInfo])| {
+        let mut faults = Vec::new();
+        for (host, info) in kinds.iter().enumerate() {
+            if info.name == closes {
+                let slow = local::kinds(mode).find(|info| info.name == "link.slow_close");
+                faults.extend(slow.map(|info| Injected::on_host(info, host)));
+                faults.insert(0, Injected::on_host(info, host));
+            } else {
+                faults.push(Injected::on_host(info, host));
+            }
+        }
+        let name = format!("hosts-{}", number + 1);
+        Plan { name, hosts: kinds.len(), per_host: PER_HOST, speed: SPEED, mode, faults }
+    };
+    chunks.map(plan).collect()
+}
+
+fn http(name: &str, kind: &str, method: &str, url: &str, body: Value) -> Value {
+    let url = format!("${{harness_url}}{url}");
+    let mut provider = json!({"type": "http", "method": method, "url": url, "timeout": [2, 300]});
+    if !body.is_null() {
+        provider["headers"] = json!({"Content-Type": "application/json"});
+        provider["arguments"] = body;
+    }
+    json!({"name": name, "type": kind, "provider": provider})
+}
+
+const ID: &str = "CT-90";
+
+impl Plan {
+    fn method(&self) -> Vec<Value> {
+        let mut steps = vec![http("people", "action", "POST", "/v1/workload", json!({"experiment": ID}))];
+        for faults in self.faults.chunk_by(|one, other| rank(one.info) == rank(other.info)) {
+            for id in faults.iter().map(Injected::id) {
+                let body = json!({"ref": id, "experiment": ID, "lease_s": LEASE_S});
+                steps.push(http(&format!("inject-{id}"), "action", "POST", "/v1/faults", body));
+            }
+            for id in faults.iter().map(Injected::id) {
+                let met = format!("/v1/faults/{id}/await?hits=1");
+                steps.push(http(&format!("met-{id}"), "probe", "GET", &met, Value::Null));
+            }
+        }
+        steps.push(http("hold", "action", "POST", "/v1/clock/advance", json!({"seconds": 10_800})));
+        steps
+    }
+
+    fn fault(fault: &Injected) -> Value {
+        json!({
+            "id": fault.id(), "kind": fault.info.name, "target": format!("of-{}", fault.id()),
+            "params": params(fault.info.name), "schedule": {"at": "1m", "for": "3h"},
+            "lease": format!("{LEASE_S}s"), "proof": {"hits": {"op": ">=", "value": 1}, "within": "1h"},
+        })
+    }
+
+    fn world(&self) -> Value {
+        // Each instance is asked for again and again, but where people are multiplied.
+        let each =
+            if self.faults.iter().any(|fault| fault.info.name == "controller.overload") { 4 } else { 20 };
+        let people = each * self.hosts * PER_HOST;
+        let boot = json!({"p50": "60s", "p95": "90s", "cpu_per_boot": 0.05});
+        json!({
+            "fleet": {"hosts": self.hosts, "instances_per_host": self.per_host, "cores": 8, "boot": boot},
+            "controller": {"replicas": 1, "per_host_limit": 8, "cpu_limit": 0.9, "poll": "10s",
+                           "deadline": "15m", "preflight_ttl": "30s"},
+            "workload": {"profile": "morning_peak", "predicted": people, "manual": people,
+                         "returns_within": "3h", "true_positive": 0.6},
+        })
+    }
+
+    /// The experiment, in which nothing but the faults matters.
+    fn file(&self) -> Value {
+        let mut probe = http("cpu", "probe", "GET", "/v1/probes/host_cpu_max?as=text", Value::Null);
+        probe["tolerance"] = json!({"type": "range", "target": "body", "range": [0, 9]});
+        let target = |fault: &Injected| (format!("of-{}", fault.id()), fault.target.clone());
+        let targets: BTreeMap<String, Value> = self.faults.iter().map(target).collect();
+        let ours = json!({
+            "name": "reveille.chaos/v1", "id": ID, "layer": "controller", "quadrant": "known-known", "tier": if self.mode == RunMode::Local { "T3" } else { "T4" },
+            "owner": "road", "links": [],
+            "hypothesis": {"because": "who is gone cannot end what it has begun", "confidence": 0.5,
+                           "predicts": [{"metric": "host_cpu_max", "op": "<=", "value": 9, "during": "whole"}]},
+            "modes": [self.mode],
+            "sim": {"tier": "logic", "seeds": {"from": 0, "count": 1}, "horizon": "12h",
+                    "start": "2026-03-02T08:00:00+01:00", "swarm": false, "determinism_check": 0.05},
+            "world": self.world(), "targets": targets,
+            "faults": self.faults.iter().map(Self::fault).collect::<Vec<_>>(),
+            "blast_radius": {
+                "max": {"hosts": self.hosts, "instances": self.hosts * self.per_host,
+                        "concurrent_faults": self.faults.len(), "duration": "4h"},
+                "budget": {"failed_wakes": 1000},
+                "windows": {"tz": "Europe/Zurich", "allow": ["Mon-Sun 00:00-23:59"], "deny_dates": []},
+                "ladder": [{"rung": 0, "mode": self.mode, "scope": {"share": 1.0}}],
+            },
+            "guards": [{"id": "none", "expr": "host_cpu_max > 9", "for": "0s", "do": "abort"}],
+            "invariants": ["S1"], "control": {"kind": "none"},
+            "recovery": {"deadline": "15m", "steady_state": "required", "residue": "none"},
+            "coverage": {"sometimes": []},
+            "verdict": {"on_unproven_fault": "inconclusive", "on_control_failed": "inconclusive",
+                        "flake_policy": "never-retry"},
+            "report": {"formats": ["reveille-json"], "attach": []},
+        });
+        json!({
+            "title": "Nothing outlives its runner", "description": "Every fault here is on when the runner dies.",
+            "tags": ["road"],
+            "contributions": {"reliability": "high", "availability": "high", "performance": "low", "security": "none"},
+            "configuration": {"harness_url": {"type": "env", "key": "REVEILLE_HARNESS_URL",
+                                              "default": "http://127.0.0.1:8475"}},
+            "steady-state-hypothesis": {"title": "Somebody measures", "probes": [probe]},
+            "method": self.method(),
+            "rollbacks": [http("clear", "action", "DELETE", &format!("/v1/faults?experiment={ID}"), Value::Null),
+                          http("left", "action", "GET", "/v1/residue", Value::Null)],
+            "runtime": {"hypothesis": {"strategy": "default"}, "rollbacks": {"strategy": "always"}},
+            "extensions": [ours],
+        })
+    }
+}
+
+/// A process of a run, and whether it is stopped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Seen {
+    pid: u32,
+    is_stopped: bool,
+    command: String,
+}
+
+/// Every process that carries the mark of this run in its environment.
+fn processes(mark: &str) -> Vec<Seen> {
+    let wanted = format!("{RUN_MARK}={mark}");
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc").expect("a /proc").flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
+        };
+        let read = |file: &str| std::fs::read(entry.path().join(file)).unwrap_or_default();
+        let environment = read("environ");
+        if !environment.split(|byte| *byte == 0).any(|entry| entry == wanted.as_bytes()) {
+            continue;
+        }
+        let status = String::from_utf8_lossy(&read("stat")).into_owned();
+        let state = status.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+        let command = String::from_utf8_lossy(&read("cmdline")).replace('\0', " ");
+        found.push(Seen { pid, is_stopped: state == Some('T'), command });
+    }
+    found
+}
+
+/// A runner and its world.
+struct Run {
+    name: String,
+    runner: Process,
+    mark: String,
+    /// Where worlds are kept, for this run alone.
+    temporary: PathBuf,
+    journals: PathBuf,
+    log: PathBuf,
+    mode: RunMode,
+    /// Where its containers are, and the number of the process they belong to.
+    engine: Option<Engine>,
+    keeper: u32,
+}
+
+impl Run {
+    fn start(stage: &Stage, plan: &Plan) -> Self {
+        let name = plan.name.clone();
+        let file = stage.path(format!("{name}.json"));
+        std::fs::write(&file, plan.file().to_string()).expect("written");
+        let (temporary, journals) =
+            (stage.path(format!("{name}.tmp")), stage.path(format!("{name}.journals")));
+        std::fs::create_dir(&temporary).expect("made");
+        let mut command = stage.command(&programs().chaos);
+        command.env("TMPDIR", &temporary).args([
+            "run",
+            "--mode",
+            plan.mode.name(),
+            "--speed",
+            &plan.speed.to_string(),
+        ]);
+        command.args(["--lease", &format!("{LEASE_S}s"), "--journals"]).arg(&journals).arg(&file);
+        let runner = stage.start(&name, command);
+        let mark = format!("{}-1", runner.pid());
+        let log = stage.path(&name).with_extension("log");
+        Self { name, runner, mark, temporary, journals, log, mode: plan.mode, engine: None, keeper: 0 }
+    }
+
+    fn said(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Waits until each fault has been met: the runner says how each step was answered.
+    async fn all_are_met(&mut self, plan: &Plan) {
+        let what = format!("every fault of {} is met", self.name);
+        until(&what, MET_S_MAX, async || {
+            let said = self.said();
+            assert_eq!(self.runner.ended(), None, "{} has ended: {said}", self.name);
+            for fault in &plan.faults {
+                let met = format!("step met-{}: ", fault.id());
+                let answer = said.lines().find_map(|line| line.strip_prefix(&met));
+                match answer {
+                    Some("200") => {}
+                    Some(other) => panic!("{}: {} was not met: {other}\n{said}", self.name, fault.id()),
+                    None => return Err(format!("{} is waited for\n{said}", fault.id())),
+                }
+            }
+            Ok(())
+        })
+        .await;
+    }
+
+    /// Containers and networks of this run, by their names.
+    async fn in_engine(&self) -> Vec<String> {
+        let Some(engine) = &self.engine else { return Vec::new() };
+        let names = engine.names_of_runs().await.expect("the engine answers");
+        names
+            .into_iter()
+            .filter(|name| {
+                name.contains(&format!("-{}-", self.keeper)) || name.ends_with(&format!("-{}", self.keeper))
+            })
+            .collect()
+    }
+
+    /// What is still there, in words.
+    async fn left(&self) -> Result<(), String> {
+        let in_engine = self.in_engine().await;
+        if !in_engine.is_empty() {
+            return Err(format!("{in_engine:?}"));
+        }
+        let processes = processes(&self.mark);
+        if !processes.is_empty() {
+            return Err(format!("{processes:?}"));
+        }
+        let files: Vec<_> = std::fs::read_dir(&self.temporary).expect("readable").flatten().collect();
+        if !files.is_empty() {
+            return Err(format!("{files:?}"));
+        }
+        let mounts = std::fs::read_to_string("/proc/mounts").expect("readable");
+        let own = self.temporary.to_string_lossy().into_owned();
+        if let Some(mount) = mounts.lines().find(|line| line.contains(&own)) {
+            return Err(mount.to_owned());
+        }
+        Ok(())
+    }
+
+    fn remains(&self) -> Remains {
+        let path = self.journals.join(format!("{ID}-1.faults.json"));
+        let text =
+            std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+}
+
+/// Of a network that is gone there is no address to listen on.
+fn is_free(address: SocketAddr) -> bool {
+    match TcpListener::bind(address) {
+        Ok(_) => true,
+        Err(error) => error.kind() == std::io::ErrorKind::AddrNotAvailable,
+    }
+}
+
+/// Whose directory it is stands in its name.
+fn keeper_of(temporary: &Path) -> Option<u32> {
+    let mut entries = std::fs::read_dir(temporary).ok()?.flatten();
+    entries.find_map(|entry| entry.file_name().to_str()?.split('@').nth(1)?.parse().ok())
+}
+
+/// Everything of one world: it is set up, every fault is met, the runner dies, nothing is left.
+async fn outlived_by_nothing(stage: &Stage, plan: &Plan) -> Vec<String> {
+    let mut run = Run::start(stage, plan);
+    let began = Instant::now();
+    run.all_are_met(plan).await;
+    let met_s = began.elapsed().as_secs();
+    // Renewed beyond the first lease, and in the middle of it.
+    sleep(Duration::from_secs(LEASE_S + 1)).await;
+    let seen = processes(&run.mark);
+    assert!(seen.len() >= 2, "{}: a keeper and its processes: {seen:?}", run.name);
+    run.keeper = keeper_of(&run.temporary).expect("a world has a directory");
+    if run.mode == RunMode::Container {
+        run.engine = Some(Engine::reach().await.expect("it was reached before"));
+        let containers = run.in_engine().await;
+        assert!(containers.len() >= 3, "{}: a network and its members: {containers:?}", run.name);
+    }
+    let pauses = ["agent.pause", "controller.pause", "clock.suspend"];
+    // What the engine has paused is frozen, and not stopped, to the kernel.
+    let is_stopped = run.mode == RunMode::Local;
+    if is_stopped && plan.faults.iter().any(|fault| pauses.contains(&fault.info.name)) {
+        assert!(seen.iter().any(|process| process.is_stopped), "{}: nobody is stopped: {seen:?}", run.name);
+    }
+    let Run { runner, .. } = &mut run;
+    runner.kill_now().await;
+    let killed = Instant::now();
+    until(&format!("nothing is left of {}", run.name), LEASE_S + LEFT_S_MAX, async || run.left().await).await;
+    eprintln!(
+        "{}: {} kinds met after {met_s} s, nothing left {:.1} s after the runner's death",
+        run.name,
+        plan.faults.len(),
+        killed.elapsed().as_secs_f64()
+    );
+    let remains = run.remains();
+    assert!(remains.lease_ran_out, "{}: {remains:?}", run.name);
+    let ended: BTreeMap<&str, _> = remains.faults.iter().map(|end| (end.kind.as_str(), end)).collect();
+    for fault in &plan.faults {
+        let end = ended.get(fault.info.name).unwrap_or_else(|| panic!("{}: {remains:?}", fault.info.name));
+        assert!(end.hits > 0 && end.removed_by == RemovedBy::Lease, "{}: {end:?}", run.name);
+    }
+    assert!(remains.addresses.len() > 3, "{remains:?}");
+    for address in &remains.addresses {
+        assert!(is_free(*address), "{}: {address} is taken", run.name);
+    }
+    ended.into_keys().map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn nothing_of_a_local_world_outlives_its_runner_by_more_than_the_lease() {
+    LocalSet::new().run_until(every_kind(RunMode::Local, AT_ONCE)).await;
+}
+
+#[tokio::test]
+async fn nothing_of_a_container_world_outlives_its_runner_by_more_than_the_lease() {
+    match Engine::reach().await {
+        Ok(_) => drop(ensure_image().await.expect("an image can be made")),
+        Err(why) => return eprintln!("SKIPPED: a dead runner's containers ({why})"),
+    }
+    LocalSet::new().run_until(every_kind(RunMode::Container, CONTAINER_WORLDS_AT_ONCE)).await;
+}
+
+async fn every_kind(mode: RunMode, at_once: usize) {
+    let stage = Rc::new(Stage::enter().await);
+    programs();
+    let (room, mut worlds) = (Rc::new(Semaphore::new(at_once)), JoinSet::new());
+    for plan in plans(mode) {
+        let (stage, room) = (stage.clone(), room.clone());
+        worlds.spawn_local(async move {
+            let _place = room.acquire().await.expect("it stays open");
+            outlived_by_nothing(&stage, &plan).await
+        });
+    }
+    let mut proved = BTreeSet::new();
+    while let Some(ended) = worlds.join_next().await {
+        proved.extend(ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())));
+    }
+    let taken: BTreeSet<String> = local::kinds(mode).map(|info| info.name.to_owned()).collect();
+    assert_eq!(proved, taken, "every kind that a world takes in mode {}", mode.name());
+    let not_taken = CATALOGUE.iter().filter(|info| info.modes.contains(&mode));
+    let not_taken: Vec<&str> =
+        not_taken.map(|info| info.name).filter(|name| !taken.contains(*name)).collect();
+    let (taken, mode) = (taken.len(), mode.name());
+    eprintln!("{mode}: {taken} kinds ended with their runner; not taken: {}", not_taken.join(", "));
+}
+
+#[tokio::test]
+async fn what_a_dead_keeper_leaves_is_ended_by_the_kernel_and_removed_by_the_next() {
+    let stage = Stage::enter().await;
+    let kinds =
+        ["agent.pause", "store.busy"].map(|name| local::kinds(RunMode::Local).find(|info| info.name == name));
+    let [Some(pause), Some(busy)] = kinds else { panic!("a local world takes both: {kinds:?}") };
+    let faults = vec![Injected::on_host(pause, 0), Injected::on_all(busy)];
+    let plan = Plan {
+        name: "keeper".to_owned(),
+        hosts: 2,
+        per_host: PER_HOST,
+        speed: SPEED,
+        mode: RunMode::Local,
+        faults,
+    };
+    let mut run = Run::start(&stage, &plan);
+    run.all_are_met(&plan).await;
+    assert!(processes(&run.mark).iter().any(|process| process.is_stopped), "an agent is stopped");
+    let keeper = keeper_of(&run.temporary).expect("a world has a directory");
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(keeper as i32), nix::sys::signal::Signal::SIGKILL)
+        .expect("it lives");
+    until("no process is left", LEFT_S_MAX, async || {
+        let left = processes(&run.mark);
+        if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
+    })
+    .await;
+    until("the runner has ended", 60, async || run.runner.ended().ok_or_else(|| run.said())).await;
+    assert_eq!(keeper_of(&run.temporary), Some(keeper), "nobody was there to remove its directory");
+
+    // Whoever sets up the next world, even for a moment.
+    let mut next = stage.command(&programs().chaos);
+    next.env("TMPDIR", &run.temporary).args(["serve", "--mode", "local", "--listen", "127.0.0.1:0"]);
+    next.args(["--lease", "1s"]).arg(stage.path("keeper.json"));
+    let mut next = stage.start("next", next);
+    until("the next one has ended", 60, async || next.ended().ok_or_else(String::new)).await;
+    assert_eq!(keeper_of(&run.temporary), None, "nothing is left of either");
+}
