@@ -152,6 +152,12 @@ mod tests {
     }
 
     #[test]
+    fn what_is_assumed_may_be_off_by_as_much_as_it_is() {
+        let step = StartCurve::assumed(3.0, 5.0).from(0.0)[0];
+        assert!((step.mean - 3.0).abs() < 1e-6 && (step.variance.sqrt() - 3.0).abs() < 1e-6, "{step:?}");
+    }
+
+    #[test]
     fn mean_and_variance_are_those_of_the_starts() {
         let mut curve = StartCurve::assumed(1.0, 5.0);
         for cores in [1.0, 2.0, 3.0, 6.0] {
