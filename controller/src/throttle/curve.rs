@@ -197,6 +197,17 @@ mod tests {
     }
 
     #[test]
+    fn a_step_in_which_nothing_was_measured_cost_nothing() {
+        let mut with_a_gap = Course::default();
+        with_a_gap.saw(0.0, 2.0);
+        with_a_gap.saw(12.0, 2.0);
+        let mut curve = StartCurve::assumed(1.0, 5.0);
+        curve.learn(&with_a_gap);
+        assert!((curve.cores(10.0) - 2.0).abs() < 1e-6);
+        assert!(curve.cores(5.0).abs() < 1e-6, "{}", curve.cores(5.0));
+    }
+
+    #[test]
     fn nonsense_is_not_learned() {
         let mut nonsense = Course::default();
         nonsense.saw(0.0, f64::NAN);
