@@ -227,6 +227,7 @@ mod tests {
             let now = 300 + 60 * minute;
             gate.observe(&pressed(0.0, 0.0, now), 2, &limits, &rule, t(now));
             seen.push(gate.limit(&limits, true));
+            assert_eq!(gate.is_braked(), seen.last() != Some(&8), "at the cap nothing is held down");
         }
         assert_eq!(seen, [3, 4, 5, 6, 7, 8, 8, 8]);
         assert!(!gate.is_braked());
