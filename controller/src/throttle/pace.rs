@@ -520,6 +520,20 @@ mod tests {
     }
 
     #[test]
+    fn half_a_minute_in_which_it_got_half_is_a_quarter_of_progress_and_dearer_than_it_looks() {
+        let (mut curves, mut pace) = (vec![StartCurve::assumed(1.0, 120.0)], calm());
+        pace.start(0, 0);
+        let slow = Measurement { seconds: 30.0, cores_used: 5.0, by_start: Some(&[1.0]), granted: 0.5 };
+        pace.measured(&slow, &curves);
+        assert_near(pace.started()[0].progress_s, 15.0);
+        // It was expected to want 1 core, and wanted 2.
+        assert_near(pace.off(), 2.0);
+        pace.end(&0, &mut curves);
+        assert_near(curves[0].cores(0.0), 2.0);
+        assert_near(curves[0].work_core_s(), 30.0);
+    }
+
+    #[test]
     fn starts_are_taken_to_be_as_much_dearer_as_they_lately_were_up_to_four_times() {
         let off = |each: f64| {
             let (curves, mut pace) = (curve(0, 1.0), calm());
@@ -556,6 +570,9 @@ mod tests {
         // 3 deviations of the change of a second are left free where starts are capped.
         let capped = Room { is_capped: true, ..ROOM };
         assert_near(pace.group_cores(&capped), 11.2 - 5.0 - 3.0 * 0.02_f64.sqrt());
+        // 5.78 cores and a tenth.
+        assert!(pace.admits(0, &capped, &curve(60, 6.3)).is_ok());
+        assert!(pace.admits(0, &capped, &curve(60, 6.4)).is_err());
     }
 
     #[test]
