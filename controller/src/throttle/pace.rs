@@ -576,6 +576,25 @@ mod tests {
     }
 
     #[test]
+    fn of_starts_that_were_twice_as_dear_as_expected_both_mean_and_deviation_are_doubled() {
+        let (mut curves, mut pace) = (vec![StartCurve::assumed(1.0, 120.0)], calm());
+        for cores in [1.0, 3.0].repeat(10) {
+            let mut course = Course::default();
+            course.saw_for(0.0, 60.0, cores);
+            curves[0].learn(&course);
+        }
+        let (mean, deviation) = {
+            let step = curves[0].from(0.0)[0];
+            (f64::from(step.mean), f64::from(step.variance).sqrt())
+        };
+        pace.start(0, 0);
+        pass(&mut pace, 50, 2.0 * mean, &curves);
+        pace.forget(&0);
+        let most = pace.admits(0, &ROOM, &curves).unwrap_or_else(|too_much| too_much);
+        assert_near(most, 0.043 * 16.0 + BACKGROUND + 2.0 * mean + 1.4 * 2.0 * deviation);
+    }
+
+    #[test]
     fn capped_starts_fill_their_group_in_their_highest_minute_and_a_tenth_more() {
         let capped = Room { is_capped: true, ..ROOM };
         let pace = calm();
