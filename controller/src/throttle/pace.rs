@@ -349,6 +349,15 @@ mod tests {
     }
 
     #[test]
+    fn what_would_fit_alone_stands_beside_the_usual_background_and_its_usual_jumps() {
+        let mut pace = calm();
+        assert_eq!(pace.fit(0, &ROOM, &curve(600, 2.0), 8), 3, "it is there as well when the bursts come");
+        pace.measured(&background(1.0, 9.0), &[]);
+        pace.measured(&background(1.0, 4.0), &[]);
+        assert_eq!(pace.fit(0, &ROOM, &curve(0, 2.0), 8), 2, "a core is left free for jumps");
+    }
+
+    #[test]
     fn bursts_that_are_still_to_come_count() {
         let curves = curve(60, 2.0);
         let mut pace = calm();
