@@ -498,7 +498,7 @@ mod tests {
     #[test]
     fn alone_on_its_host_may_start_what_is_expected_to_fit_what_never_would_and_what_is_capped() {
         let uncapped = Load { cores: 16.0, ..load(25.0, t(0)) };
-        let capped = Load { group_cores: Some(7.2), ..uncapped.clone() };
+        let capped = Load { group_cores: Some(7.2), ..uncapped };
         let rule = ThrottleRule::default();
         let gate = HostGate::new(&rule);
         let starts = |load: &Load, each: [f64; 10]| {
