@@ -61,6 +61,11 @@ mod tests {
     }
 
     #[test]
+    fn a_table_of_events_is_aligned() {
+        assert_eq!(format!("{:<15}|", Event::WakeFailed), "wake.failed    |");
+    }
+
+    #[test]
     fn every_end_but_a_cancelled_one_is_news() {
         let silent: Vec<_> = End::ALL.iter().filter(|end| Event::of(**end).is_none()).collect();
         assert_eq!(silent, [&End::Cancelled]);

@@ -51,7 +51,38 @@ fn of_budget(spent: &BudgetSpent) -> (String, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::notify::Notice;
+    use crate::{
+        notify::Notice,
+        wake::{End, Reason},
+    };
+
+    #[test]
+    fn a_letter_about_a_wake_says_whose_it_was_where_and_how_it_ended() {
+        let at = |text: &str| text.parse().expect("a time");
+        let wake = WakeSaid {
+            wake_id: "01890000-0000-7000-8000-000000000001".parse().expect("an id"),
+            instance_id: "dev1".parse().expect("an id"),
+            host_id: Some("h1".parse().expect("an id")),
+            reason: Reason::Demand,
+            requested_by: "ann".into(),
+            end: End::Woken,
+            detail: "serves".into(),
+            attempts: 1,
+            created_at: at("2026-03-02T09:00:00Z"),
+            serving_at: None,
+            ended_at: at("2026-03-02T09:03:00Z"),
+        };
+        let timestamp = wake.ended_at;
+        let ready = letter(&Payload { said: Said::InstanceReady(wake.clone()), timestamp });
+        assert_eq!(ready.subject, "Reveille: dev1 is ready");
+        assert!(
+            ready.text.starts_with("Instance dev1 on h1: serves (woken).\nAsked for by ann (demand) at ")
+        );
+        let lost = WakeSaid { host_id: None, end: End::Expired, detail: "too late".into(), ..wake };
+        let failed = letter(&Payload { said: Said::WakeFailed(lost), timestamp });
+        assert_eq!(failed.subject, "Reveille: waking dev1 did not work: expired");
+        assert!(failed.text.starts_with("Instance dev1 on no host: too late (expired).\n"));
+    }
 
     #[test]
     fn a_letter_says_it_in_words_and_holds_the_payload() {

@@ -144,7 +144,10 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::wake::Priority;
+    use crate::{
+        plan::{Omission, Passed},
+        wake::Priority,
+    };
 
     fn t(s: i64) -> Timestamp {
         Timestamp::from_second(1_772_000_000 + s).expect("in range")
@@ -196,6 +199,37 @@ mod tests {
         assert_eq!(Notice::of_wake(&Wake { state: queued, ..ended(End::Woken) }), None);
         let failed = Notice::of_wake(&ended(End::TimedOut)).expect("news");
         assert_eq!(failed.event, Event::WakeFailed);
+    }
+
+    #[test]
+    fn a_plan_tells_of_each_day_whose_budget_is_spent_and_how_many_it_left_out() {
+        let spent =
+            |day: &str| OmissionReason::BudgetSpent { day: day.parse().expect("a date"), wakes_max: 20 };
+        let reasons = [spent("2026-03-03"), OmissionReason::Paused, spent("2026-03-02"), spent("2026-03-03")];
+        let omission = |reason| Omission { instance: InstanceId::new("dev1").expect("valid"), reason };
+        let plan = WakePlan {
+            made_at: t(0),
+            horizon_end: t(86_400),
+            mode: Mode::Act,
+            model_version: 1,
+            hold_out_share: 0.0,
+            wakes: Vec::new(),
+            omissions: reasons.map(omission).into(),
+            passed: Passed::default(),
+        };
+        let told = Notice::of_plan(&plan);
+        let data = |notice: &Notice| {
+            let Payload { said: Said::BudgetSpent(spent), timestamp } =
+                serde_json::from_str(&notice.body).expect("a payload")
+            else {
+                panic!("{} is of no budget", notice.body)
+            };
+            (spent.day.to_string(), spent.wakes_max, spent.left_out, timestamp)
+        };
+        let days = [("2026-03-02".to_owned(), 20, 1, t(0)), ("2026-03-03".to_owned(), 20, 2, t(0))];
+        assert_eq!(told.iter().map(data).collect::<Vec<_>>(), days);
+        let only_forecast = WakePlan { mode: Mode::ForecastOnly, ..plan };
+        assert_eq!(Notice::of_plan(&only_forecast), [], "nobody is left asleep by it");
     }
 
     #[test]

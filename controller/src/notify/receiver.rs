@@ -47,6 +47,8 @@ impl Receivers {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
 
     #[test]
@@ -63,5 +65,26 @@ mod tests {
         assert!(receiver.wants(Event::BudgetSpent, None), "a budget is of no instance");
         let all = Receiver { instances: Vec::new(), ..receiver };
         assert!(all.wants(Event::InstanceReady, Some(&id("ops1"))));
+    }
+
+    #[test]
+    fn of_all_receivers_those_who_want_it_are_named() {
+        assert!(Receivers::default().is_empty());
+        let named = |name: &str, event: Event| Receiver {
+            name: name.into(),
+            events: [event].into(),
+            instances: Vec::new(),
+        };
+        let receivers = Receivers(vec![named("mail", Event::WakeFailed), named("chat", Event::BudgetSpent)]);
+        assert!(!receivers.is_empty());
+        assert_eq!(receivers.names(), ["chat".to_owned(), "mail".to_owned()].into());
+        let notice = Notice {
+            message_id: "msg_1".into(),
+            event: Event::BudgetSpent,
+            instance: None,
+            at: Timestamp::UNIX_EPOCH,
+            body: String::new(),
+        };
+        assert_eq!(receivers.wanting(&notice).collect::<Vec<_>>(), ["chat"]);
     }
 }

@@ -173,6 +173,13 @@ mod tests {
         assert_eq!((outcome.idle_s, outcome.waited_s, outcome.saved_s), (0.0, 300.0, 0.0));
         let gone = [visit("08:00", "08:54", None)];
         assert_eq!(judge(&wake, &gone, WINDOW, at("09:00")), None);
+        let only_asked = [visit("08:55", "08:55", Some("08:55"))];
+        let outcome = judge(&wake, &only_asked, WINDOW, at("09:00")).expect("judged");
+        assert_eq!(
+            outcome.verdict,
+            Verdict::Used { arrived_at: at("08:55") },
+            "asking was all they did so far"
+        );
     }
 
     #[test]

@@ -51,3 +51,19 @@ pub struct Outcome {
     /// person asked for, because that is what would have happened anyway.
     pub saved_s: f64,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_came_has_a_time_whether_they_waited_or_not() {
+        let arrived_at: Timestamp = "2026-03-02T09:00:00Z".parse().expect("a time");
+        let [used, missed] = [Verdict::Used { arrived_at }, Verdict::Missed { arrived_at }];
+        assert_eq!([used, missed].map(Verdict::arrived_at), [Some(arrived_at); 2]);
+        assert_eq!([Verdict::Unused, Verdict::Failed].map(Verdict::arrived_at), [None; 2]);
+        for verdict in [used, missed, Verdict::Unused, Verdict::Failed] {
+            assert_eq!(serde_json::to_value(verdict).expect("plain")["verdict"], verdict.code());
+        }
+    }
+}

@@ -112,6 +112,12 @@ mod tests {
             held(&known, &instance(1), 20_000..20_040),
             [20_004, 20_006, 20_013, 20_026, 20_031, 20_039]
         );
+        // Of a share that is no whole number of days in twenty, what is left over is drawn as well.
+        let uneven = hold_out(0.03, "a salt");
+        let days = [1, 2, 3].map(|n| held(&uneven, &instance(n), 20_000..20_100));
+        assert_eq!(days[0], [20_006, 20_031, 20_052, 20_097]);
+        assert_eq!(days[1], [20_000, 20_038, 20_068]);
+        assert_eq!(days[2], [20_019, 20_046, 20_090]);
         assert_ne!(
             held(&known, &instance(1), 20_000..20_400),
             held(&hold_out(0.1, "another"), &instance(1), 20_000..20_400)

@@ -207,6 +207,30 @@ mod tests {
     }
 
     #[test]
+    fn each_reason_that_is_counted_only_has_a_count_of_its_own_and_counts_add_up() {
+        let reasons = [
+            OmissionReason::Abstained(Abstain::TooShort { days: 3 }),
+            OmissionReason::Unlikely,
+            OmissionReason::BelowThreshold { best: 0.2 },
+            OmissionReason::Waits,
+            OmissionReason::AlreadyAwake,
+            OmissionReason::Covered,
+        ];
+        let mut sum = Passed::default();
+        for (times, reason) in (1..).zip(&reasons) {
+            let mut passed = Passed::default();
+            assert!((0..times).all(|_| passed.count(reason)));
+            let counted: Vec<_> = passed.by_code().into_iter().filter(|(_, count)| *count > 0).collect();
+            assert_eq!(counted, [(reason.code(), times)]);
+            sum.add(passed);
+            sum.add(passed);
+        }
+        let counts: Vec<_> = (1..).zip(&reasons).map(|(times, reason)| (reason.code(), 2 * times)).collect();
+        assert_eq!(sum.by_code().to_vec(), counts);
+        assert_eq!(sum.total(), 42);
+    }
+
+    #[test]
     fn what_a_fleet_is_full_of_is_counted_only() {
         let mut passed = Passed::default();
         assert!(passed.count(&OmissionReason::BelowThreshold { best: 0.2 }));

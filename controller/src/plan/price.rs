@@ -220,6 +220,92 @@ mod tests {
         assert!(silent.threshold().is_infinite(), "no model, no wakes");
     }
 
+    fn assert_near(value: f64, expected: f64) {
+        assert!((value - expected).abs() < 2e-4, "{value} is not {expected}");
+    }
+
+    /// By how much one day on which so many instances cost so many times the 1.5 h they were expected to moves a threshold.
+    fn moved_by_a_day(instances: u64, times: f64) -> f64 {
+        let mut price = Price::new(-1.0, 1.5);
+        price.after_day(instances, (instances as f64 * 1.5 * times * 3_600.0) as u64);
+        f64::from(price.threshold()) + 1.0
+    }
+
+    #[test]
+    fn the_budget_is_told_and_what_was_half_a_memory_ago_counts_half() {
+        assert_near(Price::new(-1.0, 1.5).budget_h_per_day(), 1.5);
+        let memory = Memory { seen_h: 8.0, expected_h: 6.0, instance_days: 4.0, days: 2.0, owed_h: -10.0 };
+        let day = Memory { seen_h: 1.0, expected_h: 2.0, instance_days: 3.0, days: 1.0, owed_h: 4.0 };
+        let Memory { seen_h, expected_h, instance_days, days, owed_h } = memory.then(120, day);
+        for (value, expected) in
+            [(seen_h, 5.0), (expected_h, 5.0), (instance_days, 5.0), (days, 2.0), (owed_h, -1.0)]
+        {
+            assert_near(value, expected);
+        }
+    }
+
+    #[test]
+    fn a_day_moves_the_threshold_as_far_as_it_is_trusted() {
+        // The start is trusted for 3000 h. Twice the cost: ln (600 + 3000) / (300 + 3000), less 7 % of slack, and one part in
+        // 120 of what is owed, less 5 %; by 1.2.
+        assert_near(moved_by_a_day(200, 2.0), 0.01446);
+        // Half of it: there is no slack below.
+        assert_near(moved_by_a_day(200, 0.5), -0.03908);
+        assert_near(moved_by_a_day(200, 1.05), 0.0);
+        // Five instances: 450 h.
+        assert_near(moved_by_a_day(5, 40.0), 0.3577);
+    }
+
+    #[test]
+    fn neither_what_is_believed_of_a_fleet_nor_what_is_paid_back_is_without_bound() {
+        let moved = |seen_h, expected_h, owed_h| {
+            let memory = Memory { seen_h, expected_h, instance_days: 20_000.0, days: 100.0, owed_h };
+            f64::from(Price { memory, ..Price::new(-1.0, 1.5) }.threshold()) + 1.0
+        };
+        assert_near(moved(30_000.0, 30_000.0, 0.0), 0.0);
+        assert_near(moved(30_000.0, 30_000.0, -30_000.0), -0.75_f64.ln() / 1.2);
+        assert_near(moved(30_000.0, 30_000.0, 30_000.0), -1.25_f64.ln() / 1.2);
+        assert_near(moved(30_000.0, 30_000.0, -6_600.0), -(1.0_f64 - 0.15 / 1.2).ln() / 1.2);
+        assert_near(moved(3e6, 30_000.0, 0.0), (4.0_f64.ln() - 0.07) / 1.2);
+        assert_near(moved(0.0, 3e6, 0.0), -(4.0_f64.ln()) / 1.2);
+    }
+
+    #[test]
+    fn a_new_budget_begins_without_debts() {
+        let mut price = Price::new(-1.0, 1.5);
+        for _ in 0..60 {
+            price.after_day(200, 200 * 3 * 3_600);
+        }
+        let in_debt = f64::from(price.threshold()) + 1.0;
+        price.set_budget(-2.0, 1.5);
+        let without = f64::from(price.threshold()) + 2.0;
+        assert!(without > 0.1 && without < in_debt - 0.05, "{without} of {in_debt}");
+        for _ in 0..5 {
+            price.after_day(200, 0);
+        }
+        price.set_budget(-1.0, 3.0);
+        assert_near(price.budget_h_per_day(), 3.0);
+        assert!(price.memory.owed_h.abs() < 1e-9 && price.silence.owed_h.abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_silence_of_a_week_is_forgotten_when_the_day_after_costs_what_was_expected() {
+        let days_kept = |silent: u32, instances: u64, share: f64| {
+            let mut price = Price::new(-1.0, 1.5);
+            for _ in 0..silent {
+                price.after_day(instances, 0);
+            }
+            let lowered = -1.0 - f64::from(price.threshold());
+            let expected_h = instances as f64 * 1.5 * (1.2 * lowered).exp();
+            price.after_day(instances, (share * expected_h * 3_600.0) as u64);
+            price.memory.days
+        };
+        assert_near(days_kept(7, 200, 0.51), 1.0);
+        assert!(days_kept(6, 200, 1.0) > 6.5, "six days are no outage");
+        assert!(days_kept(7, 200, 0.49) > 7.5, "little came back: nobody reached the threshold");
+        assert!(days_kept(7, 5, 1.0) > 7.5, "of so small a fleet it cannot be told");
+    }
+
     #[test]
     fn a_fleet_that_spends_twice_or_half_as_expected_comes_to_the_budget() {
         for (factor, fall) in [(2.0, 1.2), (0.5, 1.2), (2.0, 0.8), (0.5, 1.8)] {

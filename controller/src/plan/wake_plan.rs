@@ -55,3 +55,26 @@ impl WakePlan {
         self.omissions.len() as u64 + self.passed.total()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::OmissionReason;
+
+    #[test]
+    fn left_out_are_those_it_names_and_those_it_only_counts() {
+        let omission =
+            Omission { instance: InstanceId::new("dev1").expect("an id"), reason: OmissionReason::Paused };
+        let plan = WakePlan {
+            made_at: Timestamp::UNIX_EPOCH,
+            horizon_end: Timestamp::UNIX_EPOCH,
+            mode: Mode::Act,
+            model_version: 1,
+            hold_out_share: 0.0,
+            wakes: Vec::new(),
+            omissions: vec![omission; 3],
+            passed: Passed { unlikely: 40, waits: 2, ..Passed::default() },
+        };
+        assert_eq!(plan.left_out(), 45);
+    }
+}

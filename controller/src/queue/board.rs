@@ -272,6 +272,45 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_forecast_is_on_the_account_of_its_cohort_and_a_wish_on_that_of_who_has_it() {
+        let owner =
+            |reason| Queued { cohort: "dev".into(), ..queued(1, 0, reason, "ann") }.owner().to_owned();
+        assert_eq!([Reason::Forecast, Reason::Operator, Reason::Demand].map(owner), ["dev", "ann", "ann"]);
+    }
+
+    #[test]
+    fn fairness_looks_at_the_next_thirty_two_only() {
+        let busy = |owner: &str| if owner == "crowd" { 2 } else { 0 };
+        let next = |crowd: u8| {
+            let mut board = Board::default();
+            for n in 1..=crowd {
+                board.put(queued(n, 0, Reason::Forecast, "crowd"), t(9));
+            }
+            board.put(queued(99, 1, Reason::Forecast, "one"), t(9));
+            board.next_of(&host(), busy, &BTreeSet::new()).expect("one").wake.instance.to_string()
+        };
+        assert_eq!([31, 32].map(next), ["dev99", "dev1"]);
+    }
+
+    #[test]
+    fn a_host_knows_how_many_are_ready_and_who_is_first() {
+        let mut board = Board::default();
+        for (n, due_s) in [(1, 5), (2, 3), (3, 500)] {
+            board.put(queued(n, due_s, Reason::Forecast, "a"), t(100));
+        }
+        let id = |n| queued(n, 0, Reason::Forecast, "a").wake.id;
+        assert!(!board.is_empty());
+        assert_eq!(board.ids().collect::<Vec<_>>(), [1, 2, 3].map(id));
+        let elsewhere = HostId::new("h2").expect("valid");
+        assert_eq!((board.ready_on(&host()), board.ready_on(&elsewhere)), (2, 0));
+        let first = |skipped: &[u8]| {
+            let skipped = skipped.iter().copied().map(id).collect();
+            board.first_rank(&host(), &skipped).map(|(.., id)| id)
+        };
+        assert_eq!([first(&[]), first(&[2]), first(&[1, 2])], [Some(id(2)), Some(id(1)), None]);
+    }
+
+    #[test]
     fn a_wake_becomes_ready_when_its_time_has_come() {
         let mut board = Board::default();
         board.put(queued(1, 50, Reason::Forecast, "a"), t(0));

@@ -394,6 +394,7 @@ mod tests {
             }
             pace.start(wake(admitted as u8), 0);
             admitted += 1;
+            assert!(admitted < 10, "there is no end to it");
         };
         assert_eq!(admitted, 1, "4 and 4 cores of 11.2 leave no room for 4 more and a margin");
         assert!(matches!(refused, Closed::NoHeadroom { .. }), "{refused}");
@@ -454,6 +455,111 @@ mod tests {
         pace.start(wake(1), 0);
         pace.forget(&wake(1));
         assert!(asked_alone(&pace, &curves, true).is_err(), "something has started just now");
+    }
+
+    /// A person asks for a start on a host where nothing has started.
+    fn asking<'a>(gate: &'a HostGate, load: &'a Load, rule: &'a ThrottleRule) -> Admission<'a> {
+        Admission {
+            gate,
+            load: Some(load),
+            running: &[],
+            settling: &[],
+            outlook: None,
+            frozen_since: None,
+            is_for_person: true,
+            fleet_active: 0,
+            limits: limits(),
+            rule,
+            now: t(0),
+        }
+    }
+
+    #[test]
+    fn a_curve_of_too_few_starts_leaves_the_decision_to_the_assumed_cost() {
+        let (pace, curves) = known(&[4.0; 9]);
+        let permit = asked_alone(&pace, &curves, true).expect("25 and 6.25 % of 70");
+        assert!((permit.cpu_percent_expected - 31.25).abs() < 1e-9 && permit.limit == 3, "{permit:?}");
+        let (pace, curves) = known(&[4.0; 10]);
+        let permit = asked_alone(&pace, &curves, true).expect("it fits");
+        let percent = 25.0 + 25.0 + 4.3;
+        assert!((permit.cpu_percent_expected - percent).abs() < 0.1 && permit.limit == 8, "{permit:?}");
+    }
+
+    #[test]
+    fn where_the_group_of_the_starts_is_capped_no_cost_is_assumed() {
+        let (rule, warm) = (ThrottleRule::default(), load(65.0, t(0)));
+        let gate = HostGate::new(&rule);
+        assert!(matches!(admit(&asking(&gate, &warm, &rule)), Err(Closed::NoHeadroom { .. })));
+        let capped = Load { group_cores: Some(0.4), ..warm };
+        let permit = admit(&asking(&gate, &capped, &rule));
+        assert_eq!(permit.map(|permit| permit.cpu_percent_expected), Ok(65.0));
+    }
+
+    #[test]
+    fn alone_on_its_host_may_start_what_is_expected_to_fit_what_never_would_and_what_is_capped() {
+        let uncapped = Load { cores: 16.0, ..load(25.0, t(0)) };
+        let capped = Load { group_cores: Some(7.2), ..uncapped };
+        let rule = ThrottleRule::default();
+        let gate = HostGate::new(&rule);
+        let starts = |load: &Load, each: [f64; 10]| {
+            let (pace, curves) = known(&each);
+            let room = Room {
+                cores: load.cores,
+                cpu_ceiling_percent: limits().cpu_ceiling_percent,
+                is_capped: load.group_cores.is_some(),
+            };
+            assert!(pace.admits(0, &room, &curves).is_err(), "with others it would have to wait");
+            let outlook = Some(Outlook { pace: &pace, curves: &curves, class: 0 });
+            admit(&Admission { outlook, is_for_person: false, ..asking(&gate, load, &rule) }).is_ok()
+        };
+        // 4 cores of 11.2 are in use.
+        let unsure = [2.0, 6.0, 2.0, 6.0, 2.0, 6.0, 2.0, 6.0, 2.0, 6.0];
+        assert!(starts(&uncapped, unsure), "4 more are expected to fit");
+        assert!(!starts(&uncapped, [9.0; 10]), "it would fit later");
+        assert!(starts(&uncapped, [11.0; 10]), "it does not fit beside nothing at all");
+        assert!(starts(&capped, [9.0; 10]), "the group holds it under the ceiling");
+    }
+
+    #[test]
+    fn an_assumed_cost_may_fill_a_host_to_its_ceiling() {
+        let rule = ThrottleRule { wake_cost_cores: 2.0, ..ThrottleRule::default() };
+        let gate = HostGate::new(&rule);
+        let asked = |cpu_percent| {
+            admit(&asking(&gate, &load(cpu_percent, t(0)), &rule)).map(|permit| permit.cpu_percent_expected)
+        };
+        assert_eq!(asked(45.0), Ok(70.0), "2 of 8 cores are 25 %");
+        assert_eq!(asked(45.5), Err(Closed::NoHeadroom { cpu_percent_expected: 70.5 }));
+    }
+
+    #[test]
+    fn a_host_just_large_enough_for_one_wake_is_not_too_small_for_it() {
+        let rule = ThrottleRule { wake_cost_cores: 4.0, ..ThrottleRule::default() };
+        let (gate, limits) = (HostGate::new(&rule), HostLimits { cpu_ceiling_percent: 50.0, ..limits() });
+        let asked =
+            |cpu_percent| admit(&Admission { limits, ..asking(&gate, &load(cpu_percent, t(0)), &rule) });
+        assert!(asked(0.0).is_ok());
+        assert_eq!(
+            asked(1.0),
+            Err(Closed::NoHeadroom { cpu_percent_expected: 51.0 }),
+            "it waits for a calm host"
+        );
+    }
+
+    #[test]
+    fn pressure_closes_the_gate_at_its_maximum() {
+        let rule = ThrottleRule::default();
+        let gate = HostGate::new(&rule);
+        let asked = |io: f64, memory: f64| {
+            let load = Load {
+                io_pressure_percent: Some(io),
+                memory_pressure_percent: Some(memory),
+                ..load(10.0, t(0))
+            };
+            admit(&asking(&gate, &load, &rule)).map(|permit| permit.limit)
+        };
+        assert_eq!(asked(59.9, 19.9), Ok(3));
+        assert_eq!(asked(60.0, 19.9), Err(Closed::Pressure { what: "io", percent: 60.0 }));
+        assert_eq!(asked(0.0, 20.0), Err(Closed::Pressure { what: "memory", percent: 20.0 }));
     }
 
     #[test]

@@ -91,7 +91,7 @@ impl Closed {
         }
     }
 
-    /// Whether another wake of the same host might start all the same: a no of the host, not of this one wake.
+    /// Whether no other wake of the same host may start either: a no of the host, not of this one wake.
     pub fn is_of_the_host(&self) -> bool {
         !matches!(
             self,
@@ -136,5 +136,38 @@ impl fmt::Display for Closed {
             Self::Needs { instance } => write!(f, "{instance}, which it needs, does not serve yet"),
             Self::Reserved { instance } => write!(f, "{instance} came first and waits for CPU"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_no_of_the_host_stops_all_its_wakes_and_a_no_of_one_wake_only_that() {
+        let instance = InstanceId::new("db1").expect("valid");
+        let of_the_host = [
+            Closed::PermitsUnknown,
+            Closed::NoLoad,
+            Closed::BadLoad { problem: "nan".into() },
+            Closed::StaleLoad { age_s: 31 },
+            Closed::FutureLoad,
+            Closed::FrozenLoad { for_s: 120 },
+            Closed::OverCeiling { cpu_percent: 71.0 },
+            Closed::Pressure { what: "io", percent: 61.0 },
+            Closed::HostFull { active: 2, limit: 2 },
+            Closed::ZoneFull { active: 4, max: 4 },
+            Closed::FleetFull { active: 8, max: 8 },
+        ];
+        assert!(of_the_host.iter().all(Closed::is_of_the_host));
+        let of_one_wake = [
+            Closed::NoHeadroom { cpu_percent_expected: 72.0 },
+            Closed::KeptForPeople { active: 7, limit: 8 },
+            Closed::SharedFull { name: "licences".into(), active: 1, max: 1 },
+            Closed::RetriesSpent,
+            Closed::Needs { instance: instance.clone() },
+            Closed::Reserved { instance },
+        ];
+        assert!(!of_one_wake.iter().any(Closed::is_of_the_host));
     }
 }

@@ -152,6 +152,12 @@ mod tests {
     }
 
     #[test]
+    fn what_is_assumed_may_be_off_by_as_much_as_it_is() {
+        let step = StartCurve::assumed(3.0, 5.0).from(0.0)[0];
+        assert!((step.mean - 3.0).abs() < 1e-6 && (step.variance.sqrt() - 3.0).abs() < 1e-6, "{step:?}");
+    }
+
+    #[test]
     fn mean_and_variance_are_those_of_the_starts() {
         let mut curve = StartCurve::assumed(1.0, 5.0);
         for cores in [1.0, 2.0, 3.0, 6.0] {
@@ -188,6 +194,17 @@ mod tests {
         curve.learn(&long);
         assert!([0.0, 5.0, 10.0].iter().all(|s| (curve.cores(*s) - 3.0).abs() < 1e-6));
         assert!(curve.from(15.0).is_empty());
+    }
+
+    #[test]
+    fn a_step_in_which_nothing_was_measured_cost_nothing() {
+        let mut with_a_gap = Course::default();
+        with_a_gap.saw(0.0, 2.0);
+        with_a_gap.saw(12.0, 2.0);
+        let mut curve = StartCurve::assumed(1.0, 5.0);
+        curve.learn(&with_a_gap);
+        assert!((curve.cores(10.0) - 2.0).abs() < 1e-6);
+        assert!(curve.cores(5.0).abs() < 1e-6, "{}", curve.cores(5.0));
     }
 
     #[test]

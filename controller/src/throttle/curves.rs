@@ -97,7 +97,22 @@ mod tests {
         assert!(learned.len() == 1 && learned[0].0 == class("ops") && curves.take_learned().is_empty());
         let mut again = Curves::new(&ThrottleRule::default());
         again.restore(learned[0].0.clone(), learned[0].1.clone());
-        assert_eq!(again.find(&class("ops")), curves.find(&class("ops")));
+        assert_eq!(again.find(&class("ops")), Some(&learned[0].1));
         assert!(again.take_learned().is_empty(), "it is kept already");
+    }
+
+    #[test]
+    fn curves_stand_at_their_places_and_are_named_in_the_order_of_their_classes() {
+        let mut curves = Curves::new(&ThrottleRule::default());
+        let (ops, dev) = (curves.place(class("ops")), curves.place(class("dev")));
+        let mut course = Course::default();
+        course.saw(0.0, 2.0);
+        curves.all_mut()[ops].learn(&course);
+        let (learned, assumed) = (curves.all()[ops].clone(), curves.all()[dev].clone());
+        assert_eq!((learned.wakes(), assumed.wakes(), curves.all().len()), (1, 0, 2));
+        let named: Vec<_> = curves.named().map(|(class, curve)| (class.cohort.as_str(), curve)).collect();
+        assert_eq!(named, [("dev", &assumed), ("ops", &learned)]);
+        assert_eq!(curves.find(&class("ops")), Some(&learned));
+        assert_eq!(curves.find(&class("web")), None);
     }
 }

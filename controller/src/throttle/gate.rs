@@ -227,6 +227,7 @@ mod tests {
             let now = 300 + 60 * minute;
             gate.observe(&pressed(0.0, 0.0, now), 2, &limits, &rule, t(now));
             seen.push(gate.limit(&limits, true));
+            assert_eq!(gate.is_braked(), seen.last() != Some(&8), "at the cap nothing is held down");
         }
         assert_eq!(seen, [3, 4, 5, 6, 7, 8, 8, 8]);
         assert!(!gate.is_braked());
@@ -249,6 +250,53 @@ mod tests {
         gate.failed(7, t(1000));
         assert!(!gate.is_braked(), "each alone is an instance's own");
         gate.failed(5, t(1100));
-        assert_eq!(gate.limit(&limits, true), 3);
+        assert_eq!((gate.limit(&limits, true), gate.is_braked()), (3, true));
+    }
+
+    #[test]
+    fn a_host_that_was_calm_at_the_cap_may_do_more_as_soon_as_the_cap_is_raised() {
+        let (rule, low) = (ThrottleRule::default(), HostLimits { wakes_max: 2, ..limits() });
+        let mut gate = HostGate::new(&rule);
+        for second in 0..90 {
+            gate.observe(&load(40.0, t(second)), 2, &low, &rule, t(second));
+        }
+        assert_eq!(gate.limit(&limits(), false), 2);
+        gate.observe(&load(40.0, t(90)), 2, &limits(), &rule, t(90));
+        assert_eq!(gate.limit(&limits(), false), 4);
+    }
+
+    #[test]
+    fn a_brake_that_was_pulled_is_given_half_a_minute_to_show() {
+        let limits = limits();
+        let mut gate = HostGate::new(&ThrottleRule::default());
+        gate.failed(7, t(0));
+        let after = [0, 29, 30].map(|s| {
+            gate.failed(7, t(s));
+            gate.limit(&limits, true)
+        });
+        assert_eq!(after, [4, 4, 2]);
+    }
+
+    #[test]
+    fn pressure_is_over_only_when_both_its_averages_are_low() {
+        let (rule, limits) = (ThrottleRule::default(), limits());
+        let max = rule.io_pressure_percent_max;
+        let limit_after = |avg10: f64, avg60: Option<f64>| {
+            let mut gate = HostGate::new(&rule);
+            for (minute, (avg10, avg60)) in [(max, Some(max)), (avg10, avg60)].into_iter().enumerate() {
+                let now = t(60 * minute as i64);
+                let io = Load {
+                    io_pressure_percent: Some(avg10),
+                    io_pressure60_percent: avg60,
+                    ..load(10.0, now)
+                };
+                gate.observe(&io, 4, &limits, &rule, now);
+            }
+            gate.limit(&limits, true)
+        };
+        assert_eq!(limit_after(0.69 * max, Some(0.99 * max)), 3, "let go by one place");
+        assert_eq!(limit_after(0.69 * max, None), 3, "one average will do where the other is not known");
+        assert_eq!(limit_after(0.69 * max, Some(max)), 2);
+        assert_eq!(limit_after(0.7 * max, Some(0.0)), 2);
     }
 }

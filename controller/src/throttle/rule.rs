@@ -70,3 +70,52 @@ impl ThrottleRule {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The key that is complained of, if one is.
+    fn wrong(change: impl Fn(&mut ThrottleRule)) -> Option<&'static str> {
+        let mut rule = ThrottleRule::default();
+        change(&mut rule);
+        rule.check().err().map(|(key, _)| key)
+    }
+
+    #[test]
+    fn a_cost_is_a_number_of_cores_from_none_to_a_thousand() {
+        for cost in [0.0, 0.5, 1_000.0] {
+            assert_eq!(wrong(|rule| rule.wake_cost_cores = cost), None, "{cost}");
+        }
+        for cost in [-0.1, 1_000.1, f64::NAN, f64::INFINITY] {
+            assert_eq!(wrong(|rule| rule.wake_cost_cores = cost), Some("wake_cost_cores"), "{cost}");
+        }
+    }
+
+    #[test]
+    fn a_pressure_may_be_one_that_is_never_reached_but_not_one_that_always_is() {
+        for percent in [0.1, 100.0, 1_000.0] {
+            assert_eq!(wrong(|rule| rule.io_pressure_percent_max = percent), None, "{percent}");
+        }
+        for percent in [0.0, -1.0, 1_000.1, f64::NAN] {
+            let of = [
+                wrong(|rule| rule.cpu_pressure_percent_max = percent),
+                wrong(|rule| rule.memory_pressure_percent_max = percent),
+                wrong(|rule| rule.io_pressure_percent_max = percent),
+            ];
+            let keys = ["cpu_pressure_percent_max", "memory_pressure_percent_max", "io_pressure_percent_max"];
+            assert_eq!(of, keys.map(Some), "{percent}");
+        }
+    }
+
+    #[test]
+    fn what_must_be_at_least_one_is() {
+        assert_eq!(wrong(|rule| rule.load_freshness_s = 0), Some("load_freshness_s"));
+        assert_eq!(wrong(|rule| rule.limit_start = 0), Some("limit_start"));
+        assert_eq!(wrong(|rule| rule.wake_cost_decay_s = 0), Some("wake_cost_decay_s"));
+        let least = |rule: &mut ThrottleRule| {
+            (rule.load_freshness_s, rule.limit_start, rule.wake_cost_decay_s) = (1, 1, 1);
+        };
+        assert_eq!(wrong(least), None);
+    }
+}

@@ -157,6 +157,20 @@ mod tests {
     }
 
     #[test]
+    fn each_day_has_its_quarter_hours_and_the_first_and_last_are_known() {
+        let empty = Activity::default();
+        assert_eq!((empty.first_day(), empty.last_day(), empty.mask(0)), (None, None, 0));
+        assert!(empty.is_empty() && empty.first().is_none() && empty.last().is_none());
+        let activity: Activity =
+            [at("1970-01-03T00:00:00Z"), at("1970-01-03T01:10:00Z"), at("1970-01-08T00:45:00Z")]
+                .into_iter()
+                .collect();
+        assert_eq!((activity.first_day(), activity.last_day()), (Some(2), Some(7)));
+        assert_eq!([2, 3, 7].map(|day| activity.mask(day)), [0b1_0001, 0, 0b1000]);
+        assert!(!activity.is_empty());
+    }
+
+    #[test]
     fn days_before_1970_and_the_last_quarter_have_their_place() {
         let mut activity = Activity::default();
         activity.insert(at("1969-12-31T23:59:59.5Z"));

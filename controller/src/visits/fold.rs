@@ -182,6 +182,14 @@ mod tests {
         assert!(fold(&instance(), &[visit(0, 50, None)], &[other], GAP).is_empty());
     }
 
+    #[test]
+    fn a_change_is_one_where_something_is_written_or_deleted() {
+        assert!(VisitChange::default().is_empty());
+        let written = VisitChange { upserts: vec![visit(0, 50, None)], ..VisitChange::default() };
+        let deleted = VisitChange { deletions: vec![(instance(), at(0))], ..VisitChange::default() };
+        assert!(!written.is_empty() && !deleted.is_empty());
+    }
+
     fn sightings() -> impl Strategy<Value = Vec<Sighting>> {
         let kind = prop_oneof![
             Just(SightingKind::Visit),

@@ -33,3 +33,15 @@ pub struct Sighting {
     pub at: Timestamp,
     pub kind: SightingKind,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sign_has_one_name_in_pages_and_in_json() {
+        for kind in [SightingKind::Visit, SightingKind::Login, SightingKind::WakeRequest] {
+            assert_eq!(serde_json::to_value(kind).expect("plain"), kind.as_str());
+        }
+    }
+}

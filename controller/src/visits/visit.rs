@@ -49,4 +49,9 @@ mod tests {
         assert!(visit(Some(1_000 + ASKED_WITHIN_S)).asked());
         assert!(!visit(Some(1_001 + ASKED_WITHIN_S)).asked());
     }
+
+    #[test]
+    fn early_is_within_a_quarter_of_an_hour() {
+        assert!(visit(Some(1_900)).asked() && !visit(Some(1_901)).asked());
+    }
 }

@@ -99,6 +99,14 @@ mod tests {
     }
 
     #[test]
+    fn who_needs_nobody_is_no_dependent() {
+        let needs = needs(&[("web", &["app"]), ("solo", &[])]).expect("fine");
+        assert_eq!(needs.dependents().collect::<Vec<_>>(), [&id("web")]);
+        assert!(!needs.is_empty());
+        assert!(self::needs(&[("solo", &[])]).expect("fine").is_empty());
+    }
+
+    #[test]
     fn a_cycle_is_told_with_its_members() {
         let cycle = needs(&[("web", &["app"]), ("app", &["db"]), ("db", &["web"])]).expect_err("a cycle");
         assert_eq!(cycle.to_string(), "app -> db -> web -> app wait for each other");

@@ -207,9 +207,6 @@ fn join(mut wake: Wake, by: &str, at: Timestamp, expires_at: Timestamp) -> Stepp
             Ok((wake, vec![Effect::LookAtQueue]))
         }
         _ => {
-            if wake.priority == Priority::Person {
-                return Ok((wake, Vec::new()));
-            }
             wake.priority = Priority::Person;
             Ok((wake, Vec::new()))
         }

@@ -200,6 +200,90 @@ fn impossible_events_have_a_name() {
     assert!(step(&queued_for(50), &dispatch(49), &rule).is_err(), "not due");
 }
 
+#[test]
+fn a_wake_is_due_at_the_very_moment_it_was_put_off_to() {
+    let rule = RetryRule::default();
+    let (wake, effects) = step(&queued_for(50), &dispatch(50), &rule).expect("due");
+    assert_eq!(effects, [Effect::SendWake { look_only: false }]);
+    assert_eq!(wake.dispatched_at, Some(t(50)));
+}
+
+#[test]
+fn a_person_who_asks_for_a_running_wake_changes_nothing_but_its_class() {
+    let running = after(&[dispatch(1)]);
+    let join = Event::Join { by: "ann".into(), at: t(10), expires_at: t(910) };
+    let (joined, effects) = step(&running, &join, &RetryRule::default()).expect("legal");
+    assert_eq!((&joined, effects), (&Wake { priority: Priority::Person, ..running }, vec![]));
+}
+
+#[test]
+fn the_detail_says_how_far_a_call_is() {
+    let said = |phases: &[Phase]| {
+        let told = phases.iter().map(|phase| progress(*phase, 2));
+        after(&[dispatch(1)].into_iter().chain(told).collect::<Vec<_>>()).detail
+    };
+    assert_eq!(said(&[]), "sent to h1: test");
+    assert_eq!(said(&[Phase::Calling]), "h1 is calling the wake endpoint");
+    assert_eq!(said(&[Phase::Calling, Phase::Accepted]), "the endpoint accepted; waiting until it serves");
+    let lost = said(&[Phase::Calling, Phase::Unknown]);
+    assert_eq!(lost, "the answer of the endpoint was lost; h1 waits until it serves");
+}
+
+#[test]
+fn a_cancelled_wake_says_who_asked_for_it_and_what_the_agent_did() {
+    let cancelled = result(1, Outcome::Cancelled, edge::Effect::None, false, 6);
+    let wake = after(&[dispatch(1), Event::Cancel { by: "ann".into(), at: t(5) }, cancelled]);
+    assert_eq!(wake.detail, "cancel asked for by ann; said so");
+}
+
+#[test]
+fn the_table_of_moves_names_each_event_and_has_its_time() {
+    let (by, at) = (String::from("ann"), t(7));
+    let events = [
+        dispatch(7),
+        progress(Phase::Calling, 7),
+        result(1, Outcome::Woken, edge::Effect::Accepted, false, 7),
+        Event::Reconnected { epoch: 2, journal_id: "j1".into(), at },
+        Event::Join { by: by.clone(), at, expires_at: t(900) },
+        Event::Cancel { by: by.clone(), at },
+        Event::Force { by, at },
+        Event::Tick { at, host_connected: true, held_by: None },
+    ];
+    let names = ["dispatch", "progress", "result", "reconnected", "join", "cancel", "force", "tick"];
+    assert_eq!(events.each_ref().map(Event::name), names);
+    assert_eq!(events.each_ref().map(Event::at), [at; 8]);
+    let effects = [Effect::SendWake { look_only: true }, Effect::SendCancel, Effect::LookAtQueue];
+    assert_eq!(effects.map(Effect::name), ["send_wake", "send_cancel", "look_at_queue"]);
+}
+
+#[test]
+fn a_state_is_called_what_it_is_stored_as() {
+    let woken = result(1, Outcome::Woken, edge::Effect::Accepted, false, 9);
+    let road: [&[Event]; 5] = [
+        &[],
+        &[dispatch(1)],
+        &[dispatch(1), progress(Phase::Calling, 2)],
+        &[dispatch(1), progress(Phase::Accepted, 2)],
+        &[dispatch(1), woken],
+    ];
+    for state in road.map(|events| after(events).state) {
+        let stored = serde_json::to_value(&state).expect("JSON");
+        assert_eq!(stored["state"], state.name());
+    }
+}
+
+#[test]
+fn what_a_wake_is_for_reaches_the_agent_and_its_class_the_store() {
+    for reason in Reason::ALL {
+        let on_the_wire = reason.to_wire().as_str_name();
+        assert_eq!(on_the_wire, format!("REASON_{}", reason.as_str().to_uppercase()));
+    }
+    for priority in [Priority::Person, Priority::Operator, Priority::Forecast] {
+        assert_eq!(Priority::from_rank(priority as i64), Some(priority));
+    }
+    assert_eq!([-1, 3].map(Priority::from_rank), [None, None]);
+}
+
 fn any_event() -> impl Strategy<Value = Event> {
     let outcome = prop::sample::select(vec![
         Outcome::Woken,
