@@ -37,6 +37,8 @@ pub enum Command {
     Serve(ServeArgs),
     /// Tells what the journals of many runs come to: what was proved, and how well it was foretold.
     Report(ReportArgs),
+    /// Ends every world of processes or containers that is kept on this machine, whoever runs it.
+    Lever,
     /// Plays mornings of small installations under a clock that leaps, with random faults, one for each seed.
     Sim(SimArgs),
     /// Plays the morning of one seed again and tells what happened.

@@ -54,6 +54,7 @@ pub async fn main_with(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Validate(validate) => experiment::validate(&validate, args.output),
         Command::Expand(expand) => experiment::expand(&expand, args.output),
         Command::Plan(plan) => experiment::plan(&plan, args.output),
+        Command::Lever => experiment::lever(args.output).await,
         Command::Report(report) => experiment::report(&report, args.output),
         Command::Sandbox(sandbox) => sandbox::write(sandbox, args.output),
         Command::Instance(instance) => sandbox::serve(instance).await,

@@ -9,8 +9,17 @@ pub(super) const OWNER_LABEL: &str = "reveille.owner";
 
 /// This process, as a label.
 pub(crate) fn this_process() -> String {
-    let id = std::process::id();
+    of_process(std::process::id())
+}
+
+/// A process of this machine, as a label.
+pub(crate) fn of_process(id: u32) -> String {
     format!("{}/{id}/{}", host_name(), started_at(id).unwrap_or_default())
+}
+
+/// Whether the process behind a label is one of this machine.
+pub(crate) fn is_here(label: &str) -> bool {
+    label.split('/').next() == Some(host_name().as_str())
 }
 
 /// Whether the process behind a label is certainly gone. One of another host cannot be seen from here.

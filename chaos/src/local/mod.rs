@@ -14,6 +14,7 @@ mod desk;
 mod door;
 mod installation;
 mod lease;
+mod lever;
 mod lock;
 mod node;
 mod place;
@@ -34,6 +35,7 @@ use crate::{
 pub use installation::LocalSpec;
 pub(crate) use installation::{COPY, Installation, Names, Setting};
 pub use lease::Lease;
+pub use lever::{Pulled, pull};
 pub(crate) use lock::WriteLock;
 pub use node::LocalArgs;
 pub(crate) use node::{agent, controller};

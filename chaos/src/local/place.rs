@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Context as _;
 
-use crate::container::owner::{is_gone, this_process};
+use crate::container::owner::{is_gone, is_here, this_process};
 
 /// Begins the name of every such directory; the rest says which process it belongs to.
 const PREFIX: &str = "reveille-local.";
@@ -32,12 +32,12 @@ impl Place {
     }
 
     fn make_below(above: &Path) -> anyhow::Result<Self> {
-        for left in left_behind(above) {
+        for (left, _) in left_behind(above) {
             if let Err(error) = std::fs::remove_dir_all(&left) {
                 tracing::warn!(%error, left = %left.display(), "what another world left could not be removed");
             }
         }
-        let path = above.join(format!("{PREFIX}{}", this_process().replace('/', SEPARATOR)));
+        let path = above.join(name_of(&this_process()));
         std::fs::create_dir(&path).with_context(|| format!("failed to make {}", path.display()))?;
         Ok(Self { path })
     }
@@ -66,17 +66,29 @@ impl Drop for Place {
     }
 }
 
-/// Directories of worlds whose keeper is certainly gone.
-fn left_behind(above: &Path) -> Vec<PathBuf> {
+/// What the directory of a world is called whose keeper is the process behind this label.
+pub(super) fn name_of(owner: &str) -> String {
+    format!("{PREFIX}{}", owner.replace('/', SEPARATOR))
+}
+
+/// Every directory of a world, with the label and the id of its keeper.
+fn all(above: &Path) -> impl Iterator<Item = (PathBuf, String, i32)> {
     let entries = std::fs::read_dir(above).into_iter().flatten().flatten();
-    let is_left = |name: &str| {
-        let owner = name.strip_prefix(PREFIX);
-        owner.is_some_and(|owner| is_gone(&owner.replace(SEPARATOR, "/")))
-    };
-    entries
-        .filter(|entry| entry.file_name().to_str().is_some_and(is_left))
-        .map(|entry| entry.path())
-        .collect()
+    entries.filter_map(|entry| {
+        let owner = entry.file_name().to_str()?.strip_prefix(PREFIX)?.replace(SEPARATOR, "/");
+        let keeper = owner.split('/').nth(1)?.parse().unwrap_or_default();
+        Some((entry.path(), owner, keeper))
+    })
+}
+
+/// Those whose keeper is certainly gone.
+pub(super) fn left_behind(above: &Path) -> Vec<(PathBuf, i32)> {
+    all(above).filter(|(_, owner, _)| is_gone(owner)).map(|(path, _, keeper)| (path, keeper)).collect()
+}
+
+/// Those whose keeper lives, on this machine.
+pub(super) fn kept(above: &Path) -> Vec<(PathBuf, String, i32)> {
+    all(above).filter(|(_, owner, keeper)| *keeper > 0 && !is_gone(owner) && is_here(owner)).collect()
 }
 
 #[cfg(test)]

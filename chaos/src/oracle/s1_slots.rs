@@ -1,22 +1,25 @@
 //! S1: at every instant no host has more wakes in progress than its limit at the time of the grant.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Checked, Settings};
 use crate::history::{Event, Function};
 
 /// Sweeps over grants and releases per host. A command sent again for a wake that holds a permit takes no second one; a
-/// wake that has its end holds none.
+/// wake that has its end holds none, and an attempt whose result was told is over, even where its command is sent once more.
 pub fn check(events: &[Event]) -> Checked {
     let mut checked = Checked::new("S1", "active(h) <= limit(h) in force at the grant");
     let mut settings = Settings::default();
     // host -> wake -> index of the grant
     let mut active: BTreeMap<&str, BTreeMap<&str, u64>> = BTreeMap::new();
+    let mut over: BTreeSet<(&str, u32)> = BTreeSet::new();
     for event in events {
         settings.follow(event);
         let wake = event.k.wake.as_deref().unwrap_or_default();
         let host = event.k.host.as_deref().unwrap_or_default();
+        let attempt = event.k.attempt.map(|attempt| (wake, attempt));
         match event.f {
+            Function::SlotGrant if attempt.is_some_and(|one| over.contains(&one)) => {}
             Function::SlotGrant => {
                 let held = active.entry(host).or_default();
                 checked.checked += 1;
@@ -35,6 +38,7 @@ pub fn check(events: &[Event]) -> Checked {
             }
             Function::SlotRelease => {
                 active.entry(host).or_default().remove(wake);
+                over.extend(attempt);
             }
             Function::Terminal => {
                 for held in active.values_mut() {
@@ -72,6 +76,25 @@ mod tests {
         told.release(3.0, "h1", "a").grant(3.0, "h1", "c");
         told.terminal(4.0, "b", "host_lost").grant(4.0, "h1", "d");
         assert!(check(&told.0).violations.is_empty());
+    }
+
+    #[test]
+    fn a_command_sent_once_more_after_its_result_takes_no_place_and_another_attempt_does() {
+        let mut told = limit_two();
+        let say = |told: &mut Told, t_s: f64, f: Function, wake: &str, attempt: u32| {
+            let (wake, host) = (Some(wake.into()), Some("h1".into()));
+            let key =
+                crate::history::Key { wake, host, attempt: Some(attempt), ..crate::history::Key::default() };
+            told.add(t_s, f, key, serde_json::Value::Null);
+        };
+        say(&mut told, 1.0, Function::SlotGrant, "a", 1);
+        say(&mut told, 2.0, Function::SlotRelease, "a", 1);
+        say(&mut told, 3.0, Function::SlotGrant, "a", 1);
+        say(&mut told, 4.0, Function::SlotGrant, "b", 1);
+        say(&mut told, 5.0, Function::SlotGrant, "c", 1);
+        assert!(check(&told.0).violations.is_empty());
+        say(&mut told, 6.0, Function::SlotGrant, "a", 2);
+        assert_eq!(check(&told.0).violations.len(), 1);
     }
 
     #[test]

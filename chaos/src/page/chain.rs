@@ -63,10 +63,10 @@ fn began_s(events: &[Event], violation: &Violation) -> f64 {
 /// Those that were on at any time from its first event to its last, or over just before; those that met somebody first.
 fn faults_on(faults: &[Struck], from_s: f64, to_s: f64) -> Markup {
     let was_on = |fault: &&Struck| fault.from_s <= to_s && fault.to_s >= from_s - JUST_OVER_S;
-    let (met, idle): (Vec<&Struck>, Vec<&Struck>) = faults.iter().filter(was_on).partition(|fault| fault.hits > 0);
-    let told = |fault: &&Struck| {
-        format!("{}, {} to {}", fault.name(), clock(fault.from_s), clock(fault.to_s))
-    };
+    let (met, idle): (Vec<&Struck>, Vec<&Struck>) =
+        faults.iter().filter(was_on).partition(|fault| fault.hits > 0);
+    let told =
+        |fault: &&Struck| format!("{}, {} to {}", fault.name(), clock(fault.from_s), clock(fault.to_s));
     let names = |of: &[&Struck]| of.iter().map(told).collect::<Vec<_>>().join("; ");
     html! {
         @if met.is_empty() && idle.is_empty() { "No fault was on." }
@@ -79,7 +79,9 @@ fn faults_on(faults: &[Struck], from_s: f64, to_s: f64) -> Markup {
 pub(super) fn named(text: &str, wakes: &BTreeMap<&str, &str>) -> String {
     let word = |word: &str| {
         let bare = word.trim_end_matches([',', '.', ':', ';']);
-        wakes.get(bare).map_or_else(|| word.to_owned(), |instance| word.replacen(bare, &format!("of {instance}"), 1))
+        wakes
+            .get(bare)
+            .map_or_else(|| word.to_owned(), |instance| word.replacen(bare, &format!("of {instance}"), 1))
     };
     text.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
@@ -91,7 +93,8 @@ fn chain(events: &[Event], violation: &Violation) -> Markup {
     let wake = events.get(here).and_then(|event| event.k.wake.as_deref());
     // The story of the wake it is about; the neighbourhood where it is about none.
     let of_wake = |event: &&Event| wake.is_some() && event.k.wake.as_deref() == wake;
-    let mut shown: Vec<&Event> = events.iter().filter(of_wake).filter(|event| event.i <= violation.i).collect();
+    let mut shown: Vec<&Event> =
+        events.iter().filter(of_wake).filter(|event| event.i <= violation.i).collect();
     if shown.is_empty() {
         shown.extend(&events[here.saturating_sub(AROUND)..=here.min(events.len().saturating_sub(1))]);
     }

@@ -71,15 +71,15 @@ pub fn sentence(event: &Event) -> String {
         Function::FaultHit => format!("the fault {} hits {instance}", text("kind")),
         Function::Crash => format!("{} dies", event.text("node").unwrap_or(node)),
         Function::Restart => format!("{} starts again", event.text("node").unwrap_or(node)),
-        Function::Due => format!("the controller has a wake of {instance} for {host}{}", reason(text("reason"))),
+        Function::Due => {
+            format!("the controller has a wake of {instance} for {host}{}", reason(text("reason")))
+        }
         Function::ApiCall if event.kind == Kind::Ok => "somebody looks at the controller".to_owned(),
         Function::ApiCall => "somebody looks at the controller, which does not answer".to_owned(),
         Function::Lever if event.flag("stopped") == Some(true) => "everything is stopped".to_owned(),
         Function::Lever => "everything goes on".to_owned(),
         Function::SessionSeen => format!("somebody works on {instance}"),
-        Function::Plan
-        | Function::Ingest
-        | Function::ModelPublish => other(event),
+        Function::Plan | Function::Ingest | Function::ModelPublish => other(event),
     }
 }
 
