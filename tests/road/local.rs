@@ -102,12 +102,10 @@ fn params(kind: &str) -> Value {
         "controller.overload" => json!({"factor": 2.0}),
         "link.limit" => json!({"limit_bytes": 100}),
         "link.timeout" | "link.reset" => json!({"after": "5s"}),
-        "link.loss" => json!({"share": 0.5}),
         "link.duplicate" | "link.reorder" => json!({"share": 1.0, "ways": "both"}),
         // Next to always.
         "store.busy" => json!({"held": "5m", "every": "301s"}),
-        "store.commit_unknown" => json!({"share": 0.5}),
-        "data.duplicate" | "data.late" => json!({"share": 0.5}),
+        "link.loss" | "store.commit_unknown" | "data.duplicate" | "data.late" => json!({"share": 0.5}),
         _ => json!({}),
     }
 }
@@ -478,7 +476,7 @@ async fn outlived_by_nothing(stage: &Stage, plan: &Plan) -> Vec<String> {
         let end = ended.get(fault.info.name).unwrap_or_else(|| panic!("{}: {remains:?}", fault.info.name));
         assert!(end.hits > 0 && end.removed_by == RemovedBy::Lease, "{}: {end:?}", run.name);
     }
-    assert!(remains.addresses.len() > 3, "{remains:?}");
+    assert!(remains.addresses.len() >= 3, "{remains:?}");
     for address in &remains.addresses {
         assert!(is_free(*address), "{}: {address} is taken", run.name);
     }
