@@ -103,6 +103,8 @@ fn params(kind: &str) -> Value {
         "link.limit" => json!({"limit_bytes": 100}),
         "link.timeout" | "link.reset" => json!({"after": "5s"}),
         "link.duplicate" | "link.reorder" => json!({"share": 1.0, "ways": "both"}),
+        // Under pressure nothing boots there.
+        "host.mem_io" => json!({"pressure": 0.0}),
         // Next to always.
         "store.busy" => json!({"held": "5m", "every": "301s"}),
         "link.loss" | "store.commit_unknown" | "data.duplicate" | "data.late" => json!({"share": 0.5}),
