@@ -11,7 +11,7 @@ use std::{
 };
 
 use reveille_chaos::{
-    container::{Engine, ensure_image},
+    container::{Engine, Made, ensure_image},
     experiment::{
         catalogue::{CATALOGUE, KindInfo},
         file::{RunMode, TargetKind},
@@ -37,7 +37,7 @@ const SPEED: u32 = 20;
 const MET_S_MAX: u64 = 240;
 /// Worlds at once: each is several processes.
 const AT_ONCE: usize = 4;
-const CONTAINER_WORLDS_AT_ONCE: usize = 2;
+const CONTAINER_WORLDS_AT_ONCE: usize = 3;
 /// Faults in a world that have a host each.
 const HOSTS_MAX: usize = 10;
 const PER_HOST: usize = 4;
@@ -102,12 +102,12 @@ fn params(kind: &str) -> Value {
         "controller.overload" => json!({"factor": 2.0}),
         "link.limit" => json!({"limit_bytes": 100}),
         "link.timeout" | "link.reset" => json!({"after": "5s"}),
-        "link.loss" => json!({"share": 0.5}),
         "link.duplicate" | "link.reorder" => json!({"share": 1.0, "ways": "both"}),
+        // Under pressure nothing boots there.
+        "host.mem_io" => json!({"pressure": 0.0}),
         // Next to always.
         "store.busy" => json!({"held": "5m", "every": "301s"}),
-        "store.commit_unknown" => json!({"share": 0.5}),
-        "data.duplicate" | "data.late" => json!({"share": 0.5}),
+        "link.loss" | "store.commit_unknown" | "data.duplicate" | "data.late" => json!({"share": 0.5}),
         _ => json!({}),
     }
 }
@@ -383,16 +383,13 @@ impl Run {
         .await;
     }
 
-    /// Containers and networks of this run, by their names.
-    async fn in_engine(&self) -> Vec<String> {
+    /// Containers and networks of this run.
+    async fn in_engine(&self) -> Vec<Made> {
         let Some(engine) = &self.engine else { return Vec::new() };
-        let names = engine.names_of_runs().await.expect("the engine answers");
-        names
-            .into_iter()
-            .filter(|name| {
-                name.contains(&format!("-{}-", self.keeper)) || name.ends_with(&format!("-{}", self.keeper))
-            })
-            .collect()
+        let mut made = engine.of_runs().await.expect("the engine answers");
+        // The number of the process they belong to stands in the name of the run.
+        made.retain(|made| made.name.split('-').any(|part| part.parse() == Ok(self.keeper)));
+        made
     }
 
     /// What is still there, in words.
@@ -453,13 +450,16 @@ async fn outlived_by_nothing(stage: &Stage, plan: &Plan) -> Vec<String> {
     if run.mode == RunMode::Container {
         run.engine = Some(Engine::reach().await.expect("it was reached before"));
         let containers = run.in_engine().await;
-        assert!(containers.len() >= 3, "{}: a network and its members: {containers:?}", run.name);
+        // A controller that was killed is not there.
+        assert!(containers.len() >= 2, "{}: a network and its members: {containers:?}", run.name);
     }
     let pauses = ["agent.pause", "controller.pause", "clock.suspend"];
-    // What the engine has paused is frozen, and not stopped, to the kernel.
-    let is_stopped = run.mode == RunMode::Local;
-    if is_stopped && plan.faults.iter().any(|fault| pauses.contains(&fault.info.name)) {
-        assert!(seen.iter().any(|process| process.is_stopped), "{}: nobody is stopped: {seen:?}", run.name);
+    if plan.faults.iter().any(|fault| pauses.contains(&fault.info.name)) {
+        let is_stopped = match run.mode {
+            RunMode::Local => seen.iter().any(|process| process.is_stopped),
+            _ => run.in_engine().await.iter().any(|made| made.is_paused),
+        };
+        assert!(is_stopped, "{}: nobody is stopped: {seen:?}", run.name);
     }
     let Run { runner, .. } = &mut run;
     runner.kill_now().await;
@@ -478,7 +478,7 @@ async fn outlived_by_nothing(stage: &Stage, plan: &Plan) -> Vec<String> {
         let end = ended.get(fault.info.name).unwrap_or_else(|| panic!("{}: {remains:?}", fault.info.name));
         assert!(end.hits > 0 && end.removed_by == RemovedBy::Lease, "{}: {end:?}", run.name);
     }
-    assert!(remains.addresses.len() > 3, "{remains:?}");
+    assert!(remains.addresses.len() >= 3, "{remains:?}");
     for address in &remains.addresses {
         assert!(is_free(*address), "{}: {address} is taken", run.name);
     }

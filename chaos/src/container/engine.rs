@@ -6,6 +6,7 @@ use anyhow::{Context as _, bail};
 use testcontainers::{
     bollard::{
         Docker,
+        models::ContainerSummary,
         query_parameters::{ListContainersOptions, ListNetworksOptions, RemoveContainerOptions},
     },
     core::client::docker_client_instance,
@@ -25,6 +26,14 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 #[derive(Debug, thiserror::Error)]
 #[error("no container engine answers: {0}")]
 pub struct NoEngine(String);
+
+/// A container or a network that a run has made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    pub name: String,
+    /// The engine has frozen all of it.
+    pub is_paused: bool,
+}
 
 /// A client of the engine. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -46,18 +55,23 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Names of all containers and networks that runs have made and that are there now.
+    /// All containers and networks that runs have made and that are there now.
     ///
     /// # Errors
     /// When the engine does not answer.
-    pub async fn names_of_runs(&self) -> anyhow::Result<Vec<String>> {
+    pub async fn of_runs(&self) -> anyhow::Result<Vec<Made>> {
         let filters = || Some([("label".to_owned(), vec![RUN_LABEL.to_owned()])].into());
         let listed =
             ListContainersOptions { all: true, filters: filters(), ..ListContainersOptions::default() };
         let containers = self.docker.list_containers(Some(listed)).await?;
         let networks = self.docker.list_networks(Some(ListNetworksOptions { filters: filters() })).await?;
-        let of_containers = containers.into_iter().filter_map(|container| container.names).flatten();
-        Ok(of_containers.chain(networks.into_iter().filter_map(|network| network.name)).collect())
+        let container = |seen: ContainerSummary| {
+            let name = seen.names.into_iter().flatten().next().unwrap_or_default();
+            Made { name, is_paused: seen.status.is_some_and(|status| status.contains("(Paused)")) }
+        };
+        let network = |name: String| Made { name, is_paused: false };
+        let networks = networks.into_iter().filter_map(|seen| seen.name).map(network);
+        Ok(containers.into_iter().map(container).chain(networks).collect())
     }
 
     /// Removes all containers and networks of a run.

@@ -11,7 +11,7 @@ mod member;
 mod network;
 pub(crate) mod owner;
 
-pub use engine::{Engine, NoEngine};
+pub use engine::{Engine, Made, NoEngine};
 pub use ground::Ground;
 pub use image::ensure_image;
 pub use member::{Member, MemberSpec};

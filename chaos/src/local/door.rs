@@ -1,7 +1,7 @@
 //! The wake endpoints and instances of a world on a real socket: an answer that is withheld is a reset, an end of the stream, or
 //! silence, as whoever called meets them on a network.
 
-use std::{io, net::SocketAddr};
+use std::{fmt::Write as _, io, net::SocketAddr};
 
 use axum::Router;
 use futures::StreamExt as _;
@@ -54,7 +54,8 @@ async fn answer(router: Router, mut socket: TcpStream) -> io::Result<()> {
     let (parts, body) = answer.into_parts();
     let mut head = format!("HTTP/1.1 {} x\r\nconnection: close\r\n", parts.status.as_u16());
     for (name, value) in &parts.headers {
-        head.push_str(&format!("{name}: {}\r\n", String::from_utf8_lossy(value.as_bytes())));
+        write!(head, "{name}: {}\r\n", String::from_utf8_lossy(value.as_bytes()))
+            .map_err(io::Error::other)?;
     }
     head.push_str("\r\n");
     socket.write_all(head.as_bytes()).await?;

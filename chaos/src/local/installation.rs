@@ -158,7 +158,8 @@ impl Installation {
         let keeper = std::process::id().to_string();
         let mut command = Command::new(&self.program);
         command.args(all).args(["--keeper", &keeper]);
-        Process::start(name, command, &self.dir.join(format!("{name}.log"))).map(Running::Process)
+        Process::start(name, command, &self.dir.join(format!("{name}.log")))
+            .map(|process| Running::Process(Box::new(process)))
     }
 
     /// Waits until the controller answers, which is when it has made its tokens.

@@ -42,9 +42,12 @@ impl Lease {
         let mut changes = self.until.subscribe();
         loop {
             let Some(until) = *changes.borrow_and_update() else { return };
+            if until <= Instant::now() {
+                return;
+            }
+            // Whoever was kept from looking for long looks at what it is now, not at what it was.
             tokio::select! {
-                () = sleep_until(until) => return,
-                // Who could change it is here.
+                () = sleep_until(until) => {}
                 _ = changes.changed() => {}
             }
         }
@@ -67,6 +70,22 @@ mod tests {
         });
         lease.over().await;
         assert_eq!(began.elapsed(), Duration::from_secs(13));
+    }
+
+    #[tokio::test]
+    async fn one_that_was_renewed_while_nobody_looked_is_not_over() {
+        for _ in 0..20 {
+            let lease = Lease::new(Duration::from_millis(20));
+            let mut over = Box::pin(lease.over());
+            // It is waited for, and then its thread is busy for longer than it was.
+            assert!(futures::poll!(over.as_mut()).is_pending());
+            let busy = Instant::now();
+            while busy.elapsed() < Duration::from_millis(25) {
+                std::hint::spin_loop();
+            }
+            lease.renew();
+            assert!(futures::poll!(over.as_mut()).is_pending(), "it was renewed");
+        }
     }
 
     #[tokio::test(start_paused = true)]

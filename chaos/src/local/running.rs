@@ -11,7 +11,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// Dropping it kills it.
 #[derive(Debug)]
 pub(crate) enum Running {
-    Process(Process),
+    Process(Box<Process>),
     Container(Box<Member>),
 }
 

@@ -37,7 +37,7 @@ pub(crate) fn recorded(plan: &Plan, dir: &Path) -> anyhow::Result<History> {
 
 /// The same, in the runtime and with the means of whoever asks.
 pub(crate) async fn play_recorded(plan: &Plan, dir: &Path, means: &Means) -> anyhow::Result<History> {
-    play(plan, dir, means.clone(), true).await?;
+    Box::pin(play(plan, dir, means.clone(), true)).await?;
     Ok(History::read(&dir.join("history.jsonl"))?)
 }
 
@@ -55,7 +55,7 @@ async fn play(plan: &Plan, dir: &Path, means: Means, follows_model: bool) -> any
         play.follow_model();
     }
     play.until(plan.played_s).await?;
-    let curtain = play.over().await?;
+    let curtain = Box::pin(play.over()).await?;
     Ok(Ended { curtain, simulated: began.elapsed() })
 }
 

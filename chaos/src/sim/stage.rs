@@ -34,6 +34,7 @@ use crate::{
     history::{Entry, Function, Header, Key, Kind, Recorder},
     local::{COPY, Installation, LocalSpec, Names, Setting},
     net::{Exchange, Flow, InProcess, Ways},
+    oracle::Settings,
     play::{
         PlaySpec,
         agents::{self, Reach},
@@ -100,6 +101,15 @@ impl Means {
             Self::Simulated(_) => 0,
             Self::Local(spec) => (LEAD.as_secs_f64() * spec.speed).ceil() as u32,
         }
+    }
+
+    fn recorder(&self, spec: &PlaySpec, dir: &Path, clock: &Clock) -> std::io::Result<Recorder> {
+        let zone = spec.world.zone.clone();
+        let kind = if matches!(self, Self::Simulated(_)) { "virtual" } else { "scaled" };
+        let header = Header::new("sim", spec.world.seed, kind, zone.iana_name().unwrap_or("UTC"));
+        let recorder = Recorder::create(&dir.join("history.jsonl"), &header, clock.clone(), zone)?;
+        recorder.keep();
+        Ok(recorder)
     }
 
     fn waits(&self) -> Waits {
@@ -175,6 +185,26 @@ pub(crate) fn play_spec(plan: &Plan, speed: f64) -> PlaySpec {
     }
 }
 
+/// When it begins; in a night in which clocks are changed, that is the world's night.
+fn starts_at(plan: &Plan, spec: &mut PlaySpec, night: Option<&Night>) -> anyhow::Result<Timestamp> {
+    let Some(night) = night else {
+        return Ok(spec.world.starts_at()? + SignedDuration::from_hours(plan.start_hour.into()));
+    };
+    (spec.world.start, spec.world.zone) = (night.monday, night.zone.clone());
+    Ok(night.starts_at)
+}
+
+/// What the judges go by.
+fn settings(spec: &PlaySpec, starts_at: Timestamp) -> Settings {
+    Settings {
+        began_ms: starts_at.as_millisecond(),
+        gates_every_s: LOOK_EVERY.as_secs_f64(),
+        load_frozen_s: f64::from(ThrottleRule::default().load_frozen_s),
+        demand_expiry_s: f64::from(WakeConfig::default().demand_expiry_s),
+        ..spec.settings()
+    }
+}
+
 /// How much of the log of the days before is missing.
 fn missing_s(plan: &Plan) -> i64 {
     let missing_s = |what: &FaultKind| match what {
@@ -209,13 +239,7 @@ impl Stage {
         let (speed, waits) = (means.speed(), means.waits());
         let mut spec = play_spec(plan, speed);
         let night = Night::of(plan)?;
-        let starts_at = match &night {
-            None => spec.world.starts_at()? + SignedDuration::from_hours(plan.start_hour.into()),
-            Some(night) => {
-                (spec.world.start, spec.world.zone) = (night.monday, night.zone.clone());
-                night.starts_at
-            }
-        };
+        let starts_at = starts_at(plan, &mut spec, night.as_ref())?;
         let mut world = World::new(spec.world.clone())?;
         let access_log = dir.join("access.log");
         let mut log = AccessLog::create(&access_log)?;
@@ -223,19 +247,8 @@ impl Stage {
             .back_fill_but(&mut world, starts_at.as_second(), missing_s(plan))
             .context("failed to write the history of the log")?;
         let clock = Clock::scaled(starts_at, speed);
-        let zone = spec.world.zone.clone();
-        let kind = if matches!(means, Means::Simulated(_)) { "virtual" } else { "scaled" };
-        let header = Header::new("sim", plan.seed, kind, zone.iana_name().unwrap_or("UTC"));
-        let recorder = Recorder::create(&dir.join("history.jsonl"), &header, clock.clone(), zone)?;
-        recorder.keep();
-        let settings = crate::oracle::Settings {
-            began_ms: starts_at.as_millisecond(),
-            gates_every_s: LOOK_EVERY.as_secs_f64(),
-            load_frozen_s: f64::from(ThrottleRule::default().load_frozen_s),
-            demand_expiry_s: f64::from(WakeConfig::default().demand_expiry_s),
-            ..spec.settings()
-        };
-        recorder.record(settings.entry());
+        let recorder = means.recorder(&spec, dir, &clock)?;
+        recorder.record(settings(&spec, starts_at).entry());
         world.go_live(Some(recorder.clone()));
         let live = Live::new(world, clock);
         let world_stop = CancellationToken::new();
@@ -251,25 +264,22 @@ impl Stage {
         let store = StoreGate::default();
         let controller_hands = Hands::default();
         let receiver = is_told(plan).then(|| Receiver::new(recorder.clone(), live.clock().clone()));
+        let setting = Setting {
+            plan,
+            live: &live,
+            exchange: &exchange,
+            gate: store.gate(),
+            names: Names { controller: CONTROLLER, tap: TAP },
+            stop: &world_stop,
+        };
         let (local, started) = match means {
             Means::Simulated(_) => {
                 let own = (&waits, &store, &controller_hands, receiver.as_ref());
                 (None, start_controller(&spec, &dir, &live, &exchange, own).await?)
             }
             Means::Local(local) => {
-                let setting = Setting {
-                    plan,
-                    live: &live,
-                    exchange: &exchange,
-                    gate: store.gate(),
-                    names: Names { controller: CONTROLLER, tap: TAP },
-                    stop: &world_stop,
-                };
-                let local = Installation::open(local, &dir, setting).await?;
-                let controller = started_controller(&local, &live, &store).await?;
-                let pulse = Pulse::start(recorder.clone(), speed, world_stop.clone());
-                pulse.await.context("failed to listen for the pulse")?;
-                (Some(local), controller)
+                let (local, started) = opened(local, &dir, setting, &store, &recorder).await?;
+                (Some(local), started)
             }
         };
         let control = Control::over(ways.channel(WATCH, CONTROLLER)?, &data_dir)?;
@@ -498,13 +508,23 @@ impl Stage {
     }
 }
 
-/// The controller of a local world, once it answers.
-async fn started_controller(local: &Installation, live: &Live, store: &StoreGate) -> anyhow::Result<Node> {
+/// A local world, and its controller once it answers.
+async fn opened(
+    spec: &LocalSpec,
+    dir: &Path,
+    setting: Setting<'_>,
+    store: &StoreGate,
+    recorder: &Recorder,
+) -> anyhow::Result<(Installation, Node)> {
+    let live = setting.live.clone();
+    let pulse = Pulse::start(recorder.clone(), spec.speed, setting.stop.clone());
+    pulse.await.context("failed to listen for the pulse")?;
+    let local = Installation::open(spec, dir, setting).await?;
     store.starting(true);
     let mut running = local.start_controller(live.clock().now()).await?;
     local.controller_answers(&mut running).await?;
     store.starting(false);
-    Ok(running.into())
+    Ok((local, running.into()))
 }
 
 /// A controller that was started again has started once it listens, and meets its database as it is from then on.

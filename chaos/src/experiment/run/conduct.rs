@@ -59,11 +59,12 @@ pub(super) fn conduct_by(
         let means = Means::Simulated(waits);
         let mut harness = Harness::set(experiment, &run.frozen, &run.run_dir, &means).await?;
         let steps = direct(&mut harness).await?;
-        Played::over(harness, steps).await
+        Box::pin(Played::over(harness, steps)).await
     });
     let played = played.context("failed to make a runtime")??;
     let control = run.needs_control().then(|| sim::recorded(&played.control, &run.control_dir));
-    run.judged(&played, control.transpose().context("the control run failed")?)
+    let control = control.transpose().context("the control run failed")?;
+    run.judged(&played, control.as_ref())
 }
 
 /// A run that has begun: whom it hits, and where it writes.
@@ -95,7 +96,7 @@ impl Played {
     /// When the installation cannot be played on.
     pub(super) async fn over(harness: Harness, steps: Steps) -> anyhow::Result<Self> {
         let (proofs, control) = (harness.proofs(), harness.control_plan());
-        let (curtain, spans) = harness.over().await?;
+        let (curtain, spans) = Box::pin(harness.over()).await?;
         Ok(Self { steps, proofs, control, curtain, spans })
     }
 }
@@ -130,14 +131,14 @@ impl<'a> Begun<'a> {
     ///
     /// # Errors
     /// When the history cannot be read.
-    pub(super) fn judged(self, played: &Played, control: Option<History>) -> anyhow::Result<Conducted> {
+    pub(super) fn judged(self, played: &Played, control: Option<&History>) -> anyhow::Result<Conducted> {
         let (experiment, ours) = (self.experiment, self.experiment.reveille());
         let Played { steps, proofs, curtain, spans, .. } = played;
         let path = self.run_dir.join("history.jsonl");
         let bytes = std::fs::read(&path).with_context(|| format!("failed to read {}", path.display()))?;
         let history = History::read(&path)?;
         let events = &history.events;
-        let control = control.as_ref().map(|history| history.events.as_slice());
+        let control = control.map(|history| history.events.as_slice());
         let judged = Judged {
             experiment,
             steps,

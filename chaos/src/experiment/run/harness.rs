@@ -341,7 +341,7 @@ impl Harness {
         self.play.told().await;
         self.note_removed(RemovedBy::Lease);
         let ends = self.ends();
-        self.play.abandoned().await?;
+        Box::pin(self.play.abandoned()).await?;
         Ok(ends)
     }
 
@@ -359,7 +359,7 @@ impl Harness {
             recovered_s: self.recovered_s.unwrap_or(to_s).into(),
             end_s: now_s.into(),
         };
-        Ok((self.play.over().await?, spans))
+        Ok((Box::pin(self.play.over()).await?, spans))
     }
 }
 

@@ -94,7 +94,7 @@ pub fn conduct_kept(
         remains.lease_ran_out = true;
         return Ok(Kept { remains, conducted: None });
     };
-    let conducted = Some(run.judged(&played, control)?);
+    let conducted = Some(run.judged(&played, control.as_ref())?);
     Ok(Kept { remains, conducted })
 }
 
@@ -107,19 +107,19 @@ async fn play(
 ) -> anyhow::Result<Option<(Played, Option<History>)>> {
     let (means, lease) = (Means::Local(keeping.local.clone()), keeping.lease.clone());
     let set = Harness::set(experiment, &run.frozen, &run.run_dir, &means);
-    let Some(harness) = within(&lease, set).await else { return Ok(None) };
+    let Some(harness) = within(&lease, Box::pin(set)).await else { return Ok(None) };
     let mut harness = harness?;
     remains.addresses = harness.addresses();
     let steps = match serve(experiment, &mut harness, keeping).await? {
         Ended::Steps(steps) => steps,
         Ended::LeaseOver => {
-            remains.faults = harness.abandoned().await?;
+            remains.faults = Box::pin(harness.abandoned()).await?;
             return Ok(None);
         }
     };
     harness.note_removed(RemovedBy::End);
     remains.faults = harness.ends();
-    let played = match within(&lease, Played::over(harness, steps)).await {
+    let played = match within(&lease, Box::pin(Played::over(harness, steps))).await {
         Some(played) => played?,
         // What was dropped is gone: its processes were killed.
         None => return Ok(None),
@@ -128,7 +128,7 @@ async fn play(
         return Ok(Some((played, None)));
     }
     let control = sim::play_recorded(&played.control, &run.control_dir, &means);
-    match within(&lease, control).await {
+    match within(&lease, Box::pin(control)).await {
         Some(control) => Ok(Some((played, Some(control.context("the control run failed")?)))),
         None => Ok(None),
     }

@@ -146,10 +146,10 @@ pub fn series(spec: &SeriesSpec, told: &(dyn Fn(u64) + Sync)) -> anyhow::Result<
             let seen = run.seen.iter().filter(|(_, times)| times.is_some_and(|n| n > 0));
             let seen: Vec<String> = seen.map(|(name, _)| name.clone()).collect();
             locked(&shown).entry(run.id.clone()).or_default().extend(seen);
-            if let Some(conducted) = conducted {
-                if let Some(Err(error)) = spec.journals.as_ref().map(|dir| write(dir, &conducted)) {
-                    locked(&failed).get_or_insert(error);
-                }
+            if let Some(conducted) = conducted
+                && let Some(Err(error)) = spec.journals.as_ref().map(|dir| write(dir, &conducted))
+            {
+                locked(&failed).get_or_insert(error);
             }
             locked(&runs).push((*place, run));
             told(done.fetch_add(1, Ordering::Relaxed) + 1);
