@@ -317,7 +317,9 @@ fn put_today(ratios: &mut Ratios, scene: &Scene, sums: &Sums, norm: Lanes, alike
 }
 
 #[cfg(test)]
-mod tests {
+pub(in crate::model) mod tests {
+    use std::fmt::Write as _;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -359,6 +361,79 @@ mod tests {
         let (morning, night) = (at(&profile, 60 * 86_400 + 30_600, 0), at(&profile, 60 * 86_400 + 61_200, 0));
         assert!(morning[F::ahead_45d as usize] > night[F::ahead_45d as usize] + 1.0);
         assert!((morning[F::days_28 as usize]).abs() < 0.1, "used on all days");
+    }
+
+    /// Somebody of working days with a break at noon, somebody of no habit far east, and somebody who comes so often that
+    /// the oldest stays are forgotten: as they were until Monday, the ten thousandth day.
+    fn people() -> [Profile; 3] {
+        let mut seed = 7_u64;
+        let mut draw = |below: i64| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (seed >> 33) as i64 % below
+        };
+        let (hour_s, day_s) = (3_600, 86_400);
+        let mut worker = Vec::new();
+        for day in (9_850..10_000).filter(|day| (day + 3) % 7 < 5) {
+            let from_s = day * day_s + 9 * hour_s + draw(3_000);
+            let hours = match draw(8) {
+                0 => &[][..],
+                1 => &[0, 1],
+                2 => &[0, 1, 2, 5, 6, 11],
+                _ => &[0, 1, 2, 3, 6, 7],
+            };
+            worker.extend(hours.iter().map(|hour| from_s + hour * hour_s));
+        }
+        let mut at_s = 9_700 * day_s;
+        let wanderer = std::iter::from_fn(|| {
+            at_s += hour_s + draw(40 * hour_s);
+            (at_s < 10_000 * day_s - 19_800).then_some(at_s)
+        });
+        let wanderer: Vec<_> = wanderer.collect();
+        let crowd = (0..274).map(|n| 9_940 * day_s + n * 18_900);
+        [profile(worker, 0), profile(wanderer, 19_800), profile(crowd, 0)]
+    }
+
+    /// Mornings, noons and evenings of these people, in a population that rests on weekends and comes by day.
+    pub(in crate::model) fn known() -> Vec<(Profile, Scene)> {
+        let shape = |slot: usize| if (32..72).contains(&slot) { 0.3 - slot as f32 / 400.0 } else { 0.02 };
+        let working: Vec<_> = (0..96).map(shape).collect();
+        let population = Population {
+            rest: [false, false, false, false, false, true, true],
+            day_share: [0.5, 0.55, 0.6, 0.55, 0.45, 0.1, 0.08],
+            resting: working.iter().map(|rate| rate / 5.0).collect(),
+            working,
+        };
+        let [worker, wanderer, crowd] = people();
+        let moments = [
+            (&worker, 10_000, 8.75),
+            (&worker, 9_995, 14.5),
+            (&worker, 9_997, 23.0),
+            (&worker, 9_998, 10.0),
+            (&wanderer, 10_000, 3.25),
+            (&wanderer, 9_991, 17.25),
+            (&crowd, 10_000, 11.0),
+        ];
+        let known = moments.map(|(profile, day, hour)| {
+            let at_s = day * 86_400 + (hour * 3_600.0) as i64;
+            (profile.clone(), Scene::new(Moment::of_second(at_s, 0), &population))
+        });
+        known.into()
+    }
+
+    /// A model that was fitted is stored with a weight for each number: what a number is may not change unnoticed.
+    #[test]
+    fn the_numbers_of_known_people_stay_what_they_were() {
+        let columns: Vec<_> =
+            known().iter().map(|(profile, scene)| features(profile, scene, &Decay::default())).collect();
+        let mut table = String::new();
+        for (place, name) in NAMES.iter().enumerate() {
+            write!(table, "{name:<26}").expect("text can be written to");
+            for column in &columns {
+                write!(table, "{:>10.4}", column[place]).expect("text can be written to");
+            }
+            table.push('\n');
+        }
+        insta::assert_snapshot!(table);
     }
 
     proptest! {

@@ -109,6 +109,9 @@ mod tests {
             }
             let back = Profile::decode(&profile.encode()).expect("was encoded");
             prop_assert_eq!(back.parts(), profile.parts());
+            prop_assert_eq!((back.first_day(), back.last_seen()), (profile.first_day(), profile.last_seen()));
+            let tomorrow = profile.last_seen().map_or(0, |at| (at.as_second() + 3_600).div_euclid(86_400) as i32 + 1);
+            prop_assert_eq!(back.days_before(tomorrow), profile.days_before(tomorrow));
             prop_assert!(back.stays().iter().eq(profile.stays().iter()));
         }
 

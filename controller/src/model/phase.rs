@@ -293,6 +293,22 @@ mod tests {
     }
 
     #[test]
+    fn arrivals_of_two_are_those_of_both() {
+        let (nine, noon) = (9 * 3_600, 12 * 3_600);
+        let clock = |seconds: &[i64]| {
+            let mut clock = ArrivalClock::default();
+            for at_s in seconds {
+                clock.count(&TimeZone::UTC, Timestamp::from_second(*at_s).expect("in range"));
+            }
+            clock
+        };
+        let mut both = clock(&[nine, noon]);
+        both.add(&clock(&[noon, noon + 1_800]));
+        assert_eq!(both, clock(&[nine, noon, noon, noon + 1_800]));
+        assert!((both.arrivals() - 4.0).abs() < 1e-9);
+    }
+
+    #[test]
     fn arrivals_are_sightings_after_a_pause() {
         let at = |text: &str| text.parse::<Timestamp>().expect("a timestamp");
         let activity: Activity = [

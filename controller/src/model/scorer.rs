@@ -209,3 +209,91 @@ impl Hazards {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn assert_near(value: f64, expected: f64) {
+        assert!((value - expected).abs() < 1e-4, "{value} is not {expected}");
+    }
+
+    #[test]
+    fn a_history_is_enough_from_a_week_with_two_days_of_use_on() {
+        let check = |days: &[i64], today: i64| {
+            let mut profile = Profile::default();
+            for day in days {
+                profile.see_second(day * 86_400 + 32_400, 0, 7_200);
+            }
+            AbstainRule::default().check(&profile, Moment::of_second(today * 86_400 + 61_200, 0))
+        };
+        assert_eq!(check(&[], 100), Err(Abstain::NoHistory));
+        assert_eq!(check(&[100], 100), Err(Abstain::NoHistory), "nothing of today is a history");
+        assert_eq!(check(&[94, 95], 100), Err(Abstain::TooShort { days: 6 }));
+        assert_eq!(check(&[93, 95], 100), Ok(()));
+        assert_eq!(check(&[93], 100), Err(Abstain::TooQuiet { active_days: 1 }));
+        assert_eq!(check(&[10, 69, 99], 100), Err(Abstain::TooQuiet { active_days: 1 }), "of thirty days");
+        assert_eq!(check(&[10, 70, 99], 100), Ok(()));
+    }
+
+    #[test]
+    fn waiting_must_gain_more_than_the_user_who_may_come_meanwhile() {
+        assert!(waits(1.0, 1.31, 0.1) && !waits(1.0, 1.29, 0.1));
+        assert!(!waits(1.0, 1.0, 0.0) && !waits(1.0, 0.5, 0.0));
+    }
+
+    const HAZARDS: Hazards = Hazards { h1: 0.2, h3: 0.5, h24: 2.6 };
+
+    #[test]
+    fn a_hazard_is_that_of_its_hours_and_grows_evenly_between_them() {
+        for (hours, hazard) in [
+            (-1.0, 0.0),
+            (0.0, 0.0),
+            (0.5, 0.1),
+            (1.0, 0.2),
+            (2.0, 0.35),
+            (3.0, 0.5),
+            (10.0, 1.2),
+            (24.0, 2.6),
+            (36.0, 3.9),
+        ] {
+            assert_near(HAZARDS.cumulative(hours * 3_600.0), hazard);
+            assert_near(HAZARDS.probability(hours * 3_600.0), 1.0 - (-hazard).exp());
+        }
+    }
+
+    #[test]
+    fn idle_hours_are_the_sum_of_the_probabilities_that_nobody_has_come_yet() {
+        for hours in [0.0, 0.25, 1.0, 2.5, 3.0, 12.0, 30.0] {
+            let parts = 20_000;
+            let part_h = hours / f64::from(parts);
+            let alone = |part: i32| 1.0 - HAZARDS.probability((f64::from(part) + 0.5) * part_h * 3_600.0);
+            let sum: f64 = (0..parts).map(|part| alone(part) * part_h).sum();
+            assert_near(HAZARDS.idle_h(hours * 3_600.0), sum);
+        }
+        let nobody = Hazards { h1: 0.0, h3: 0.0, h24: 0.0 };
+        assert_near(nobody.idle_h(3.0 * 3_600.0), 3.0);
+    }
+
+    #[test]
+    fn heads_tell_of_hazards_of_which_a_later_one_is_never_less() {
+        let head = |probability: f32| Head {
+            intercept: (probability / (1.0 - probability)).ln(),
+            ..Head::default()
+        };
+        let fitted = Fitted {
+            within_1h: head(0.5),
+            within_3h: head(0.4),
+            within_24h: head(0.9),
+            ..Fitted::embedded().clone()
+        };
+        let features = [0.0; super::super::features::COUNT];
+        let scorer = Scorer::new(fitted);
+        for (hours, probability) in [(1.0, 0.5), (3.0, 0.5), (24.0, 0.9)] {
+            assert_near(scorer.probability(&features, hours * 3_600.0), probability);
+        }
+        // Nobody comes in four quarter hours with probability one half.
+        let quarter = within_a_quarter(&scorer.fitted().within_1h, &features);
+        assert_near(f64::from(quarter), 1.0 - 0.5_f64.powf(0.25));
+    }
+}

@@ -156,7 +156,23 @@ fn count(profile: &Profile, scene: &Scene) -> Glance {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
+    use crate::model::features::tests::known;
+
+    /// The weights of a screen that was fitted are stored, and stand for these.
+    #[test]
+    fn the_first_look_at_known_people_stays_what_it_was() {
+        let mut table = String::new();
+        for (profile, scene) in known() {
+            for number in glance(&profile, &scene) {
+                write!(table, "{number:>8.4}").expect("text can be written to");
+            }
+            table.push('\n');
+        }
+        insta::assert_snapshot!(table);
+    }
 
     #[test]
     fn the_bound_follows_the_line_from_cut_to_cut() {

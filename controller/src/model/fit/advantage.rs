@@ -67,3 +67,39 @@ pub fn play<'a>(sleeps: impl Iterator<Item = &'a Sleep>, clockwork: Clockwork, t
     }
     spent
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A wake serves after five minutes and waits for half an hour.
+    const CLOCKWORK: Clockwork = Clockwork { idle_gap_s: 7_200, lead_s: 300, window_s: 1_800 };
+
+    /// Five quarter hours, of which the second and the last are worth a wake by a threshold of 0; its user comes so many
+    /// seconds after the first began.
+    fn sleep(next_s: i64) -> Sleep {
+        Sleep { from_s: 90_000, next_s: 90_000 + next_s, scores: vec![-1.0, 1.0, -1.0, -1.0, 0.0] }
+    }
+
+    #[test]
+    fn waking_is_set_against_waiting_with_the_wakes_that_follow() {
+        // At 0.2 an idle hour: ten minutes before the user 1 - 1/30, a quarter hour before that 0.05 less; earlier a wake
+        // that nobody comes within costs 0.1, and the next one is made as the scores say.
+        let worth = advantages(&sleep(4_200), CLOCKWORK, 0.2, 0.0);
+        for (value, expected) in worth.iter().zip([0.0, -0.1, -0.1, -0.05, 0.966_667]) {
+            assert!((value - expected).abs() < 1e-5, "{worth:?}");
+        }
+        let too_late = advantages(&sleep(3_899), CLOCKWORK, 0.2, 0.0);
+        assert!((too_late[4] + 0.2 * 299.0 / 3_600.0).abs() < 1e-5, "it does not serve yet: {too_late:?}");
+    }
+
+    #[test]
+    fn what_is_spent_is_the_idle_time_of_each_wake_until_its_user_or_the_end_of_its_window() {
+        let spent = |next_s: i64| play([sleep(next_s)].iter(), CLOCKWORK, 0.0);
+        assert_eq!(spent(4_200), Spent { idle_s: 2_400, wakes: 2, warm: 1 });
+        assert_eq!(spent(3_899), Spent { idle_s: 2_099, wakes: 2, warm: 0 }, "it does not serve yet");
+        assert_eq!(spent(2_700), Spent { idle_s: 1_800, wakes: 1, warm: 1 }, "at the end of the window");
+        assert_eq!(spent(i64::MAX - 90_000), Spent { idle_s: 3_600, wakes: 2, warm: 0 });
+        assert_eq!(play([sleep(4_200)].iter(), CLOCKWORK, 2.0), Spent::default());
+    }
+}
