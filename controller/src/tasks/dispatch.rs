@@ -32,6 +32,9 @@ const BATCH_MAX: usize = 4000;
 /// Commits under way at once. Also where writers take turns: one batch is made ready while another is written.
 const UNDER_WAY_MAX: usize = 2;
 
+/// Between two looks at the queue, at least.
+const PAUSE: Duration = Duration::from_millis(1);
+
 /// A host that could start nothing is asked again after this, changed or not.
 const ASK_AGAIN: SignedDuration = SignedDuration::from_secs(5);
 
@@ -241,10 +244,15 @@ impl Task for Dispatch {
 
     /// Until the next wake's time comes, or the interval is over.
     fn period(&self) -> Duration {
-        let interval = Duration::from_millis(self.shared.config.wake.dispatch_interval_ms.into());
+        let (now, interval) = (self.shared.clock.now(), self.shared.config.wake.dispatch_interval_ms);
+        let interval = Duration::from_millis(interval.into());
+        // Whose time has come waits on the board until it is known what may be started: that is not asked without a pause.
+        if !self.shared.board.is_known() || !self.shared.levers.are_known(now) {
+            return interval;
+        }
         let next = self.shared.board.lock().next_due();
-        let until = next.map(|at| at.duration_since(self.shared.clock.now()));
-        until.map_or(interval, |left| Duration::try_from(left).unwrap_or_default().min(interval))
+        let left = next.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
+        left.map_or(interval, |left| left.max(PAUSE).min(interval))
     }
 
     async fn activate(&mut self) -> Result<String, TaskError> {
