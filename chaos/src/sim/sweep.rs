@@ -1,14 +1,15 @@
 //! Many seeds, on all cores; some twice, to see that a seed is a history.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     ops::Range,
     panic::Location,
     path::PathBuf,
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    thread,
     time::Duration,
 };
 
@@ -21,6 +22,9 @@ use crate::{experiment::Verdict, history::History, oracle::Checked};
 
 /// One seed of so many is played twice.
 const TWICE_EVERY: u64 = 20;
+/// A seed that is played for so long may never end: nobody should have to guess which it is.
+const LONG: Duration = Duration::from_secs(120);
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Clone)]
 pub struct SweepSpec {
@@ -127,6 +131,7 @@ pub fn sweep(spec: &SweepSpec, told: &(dyn Fn(u64) + Sync)) -> anyhow::Result<Sw
         let one = spent.as_secs_f64() * jobs as f64 / done.max(1) as f64;
         done > 0 && spent.as_secs_f64() + one > budget.as_secs_f64() || spent >= budget
     };
+    let under_way = UnderWay::default();
     let work = || {
         loop {
             if is_time_up(next.load(Ordering::Relaxed)) {
@@ -136,12 +141,19 @@ pub fn sweep(spec: &SweepSpec, told: &(dyn Fn(u64) + Sync)) -> anyhow::Result<Sw
             if seed >= spec.seeds.end {
                 return;
             }
+            watched(&under_way).insert(seed, Instant::now());
             let played = play(spec, seed);
+            watched(&under_way).remove(&seed);
             sweep.lock().unwrap_or_else(PoisonError::into_inner).add(seed, spec, played);
             told(done.fetch_add(1, Ordering::Relaxed) + 1);
         }
     };
-    room::side_by_side(jobs, work);
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| tell_of_long_ones(&under_way, &is_over));
+        room::side_by_side(jobs, work);
+        is_over.store(true, Ordering::Relaxed);
+    });
     let mut sweep = sweep.into_inner().unwrap_or_else(PoisonError::into_inner);
     sweep.seeds = sweep.played.len() as u64;
     sweep.left_out = spec.seeds.end.saturating_sub(spec.seeds.start).saturating_sub(sweep.seeds);
@@ -151,6 +163,32 @@ pub fn sweep(spec: &SweepSpec, told: &(dyn Fn(u64) + Sync)) -> anyhow::Result<Sw
     sweep.determinism.seeds.sort_unstable();
     sweep.verdict = sweep.judged();
     Ok(sweep)
+}
+
+/// Seeds that are played now, and since when.
+type UnderWay = Mutex<BTreeMap<u64, Instant>>;
+
+fn watched(under_way: &UnderWay) -> std::sync::MutexGuard<'_, BTreeMap<u64, Instant>> {
+    under_way.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn tell_of_long_ones(under_way: &UnderWay, is_over: &AtomicBool) {
+    let mut told = BTreeSet::new();
+    while !is_over.load(Ordering::Relaxed) {
+        thread::sleep(LOOK_EVERY);
+        let long: Vec<u64> = {
+            let under_way = watched(under_way);
+            under_way.iter().filter(|(_, since)| since.elapsed() >= LONG).map(|(seed, _)| *seed).collect()
+        };
+        for seed in long {
+            if told.insert(seed) {
+                anstream::eprintln!(
+                    "seed {seed} is played for {} s by now, and may never end",
+                    LONG.as_secs()
+                );
+            }
+        }
+    }
 }
 
 /// The command that plays a seed again.
