@@ -7,7 +7,8 @@ use std::{
     path::PathBuf,
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
+        mpsc::{self, RecvTimeoutError},
     },
     thread,
     time::Duration,
@@ -148,11 +149,12 @@ pub fn sweep(spec: &SweepSpec, told: &(dyn Fn(u64) + Sync)) -> anyhow::Result<Sw
             told(done.fetch_add(1, Ordering::Relaxed) + 1);
         }
     };
-    let is_over = AtomicBool::new(false);
+    let (going_on, is_over) = mpsc::channel();
     thread::scope(|scope| {
-        scope.spawn(|| tell_of_long_ones(&under_way, &is_over));
+        let seeds = &under_way;
+        scope.spawn(move || tell_of_long_ones(seeds, &is_over));
         room::side_by_side(jobs, work);
-        is_over.store(true, Ordering::Relaxed);
+        drop(going_on);
     });
     let mut sweep = sweep.into_inner().unwrap_or_else(PoisonError::into_inner);
     sweep.seeds = sweep.played.len() as u64;
@@ -172,10 +174,10 @@ fn watched(under_way: &UnderWay) -> std::sync::MutexGuard<'_, BTreeMap<u64, Inst
     under_way.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn tell_of_long_ones(under_way: &UnderWay, is_over: &AtomicBool) {
+/// Until the other end of `is_over` is dropped.
+fn tell_of_long_ones(under_way: &UnderWay, is_over: &mpsc::Receiver<()>) {
     let mut told = BTreeSet::new();
-    while !is_over.load(Ordering::Relaxed) {
-        thread::sleep(LOOK_EVERY);
+    while is_over.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
         let long: Vec<u64> = {
             let under_way = watched(under_way);
             under_way.iter().filter(|(_, since)| since.elapsed() >= LONG).map(|(seed, _)| *seed).collect()

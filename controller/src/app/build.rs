@@ -21,7 +21,11 @@ use tokio::{
     task::AbortHandle,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tonic::transport::Server;
+use tonic::{
+    codegen::http::{HeaderValue, header::DATE},
+    transport::Server,
+};
+use tower::util::MapResponseLayer;
 use tracing::{info, warn};
 
 use super::Shared;
@@ -276,6 +280,7 @@ impl App {
             .http2_keepalive_interval(Some(Duration::from_secs(30)))
             .http2_keepalive_timeout(Some(Duration::from_secs(20)))
             .http2_adaptive_window(Some(false))
+            .layer(MapResponseLayer::new(dated(self.shared.clock.clone())))
             .add_service(fleet)
             .add_service(api::control_service(control, &self.tokens))
             .add_service(health_service)
@@ -300,6 +305,20 @@ impl App {
         tokio::time::timeout(DRAIN, self.shared.store.close()).await.ok();
         drop(self.lock);
         vital.died.get().map_or(served, |task| Err(AppError::TaskDied { task }))
+    }
+}
+
+type Answer = tonic::codegen::http::Response<tonic::body::Body>;
+
+/// Answers say when they were given, by the controller's own clock: the server would take another one, and where that is not the
+/// same the same answer would not be as long.
+fn dated(clock: Clock) -> impl Fn(Answer) -> Answer + Clone {
+    move |mut answer| {
+        let date = httpdate::fmt_http_date(clock.now().into());
+        if let Ok(date) = HeaderValue::from_str(&date) {
+            answer.headers_mut().insert(DATE, date);
+        }
+        answer
     }
 }
 

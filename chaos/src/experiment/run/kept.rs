@@ -110,7 +110,7 @@ async fn play(
     let Some(harness) = within(&lease, Box::pin(set)).await else { return Ok(None) };
     let mut harness = harness?;
     remains.addresses = harness.addresses();
-    let steps = match serve(experiment, &mut harness, keeping).await? {
+    let steps = match Box::pin(serve(experiment, &mut harness, keeping)).await? {
         Ended::Steps(steps) => steps,
         Ended::LeaseOver => {
             remains.faults = Box::pin(harness.abandoned()).await?;
@@ -151,12 +151,12 @@ async fn serve(
     let mut script = Script::of(experiment);
     let lease = keeping.lease.clone();
     while let Some(activity) = script.next() {
-        let Some(request) = within(&lease, next(harness, &mut keeping.asked)).await else {
+        let Some(request) = Box::pin(within(&lease, next(harness, &mut keeping.asked))).await else {
             return Ok(Ended::LeaseOver);
         };
         let Some(request) = request? else { return Ok(Ended::LeaseOver) };
         let answer = if is_asked_for(activity, &request) {
-            let Some(answer) = within(&lease, script.carry_out(activity, harness)).await else {
+            let Some(answer) = Box::pin(within(&lease, script.carry_out(activity, harness))).await else {
                 return Ok(Ended::LeaseOver);
             };
             answer?

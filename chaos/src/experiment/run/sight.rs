@@ -128,7 +128,7 @@ impl<'a> Story<'a> {
                 show("retry_after_honoured", until_s.is_some_and(|until_s| event.t_s() >= until_s));
             }
             Function::Notified => {
-                show("sink_behind", event.number("behind_s").is_some_and(|by| by > BEHIND_S))
+                show("sink_behind", event.number("behind_s").is_some_and(|by| by > BEHIND_S));
             }
             Function::EndpointEffect => show("token_refreshed", event.flag("new_token") == Some(true)),
             Function::Terminal => {
