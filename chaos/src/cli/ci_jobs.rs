@@ -76,7 +76,12 @@ fn this_repositorys_own_run_plays_both() {
     let joined = read(".ci/run").replace("\\\n", " ");
     let lines = joined.lines().filter(|line| line.contains("\"$chaos\" ")).map(str::to_owned);
     let (packs, others): (Vec<String>, Vec<String>) = lines.partition(|line| line.contains(" run "));
+    let (reports, others): (Vec<String>, Vec<String>) =
+        others.into_iter().partition(|line| line.contains(" report "));
     plays(&others);
+    let report = reports.first().and_then(|line| called(line)).map(|args| args.command);
+    let Some(Command::Report(report)) = report else { panic!("no report: {reports:?}") };
+    assert!(report.html.is_some() && report.markdown.is_some());
     let [pack] = &packs[..] else { panic!("not one pack: {packs:?}") };
     let Some(Command::Run(pack)) = called(pack).map(|args| args.command) else { panic!("{pack}") };
     assert_eq!(
@@ -84,4 +89,5 @@ fn this_repositorys_own_run_plays_both() {
         (vec!["library".to_owned()], vec!["pack:regression".to_owned()])
     );
     assert_eq!((pack.budget_s, pack.junit.is_some()), (Some(90), true));
+    assert_eq!(pack.journals, Some(report.dir), "what it says is of this pack");
 }

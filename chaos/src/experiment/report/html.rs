@@ -33,7 +33,7 @@ impl Report {
                         Verdict::Violated => Some("bad"),
                         _ => Some("doubt"),
                     }] {
-                        td { (line.id) }
+                        td style="white-space: nowrap" { (line.id) }
                         td { (line.quadrant.map(Quadrant::short).unwrap_or_default()) }
                         td { (line.title) }
                         td.number { (line.runs) }

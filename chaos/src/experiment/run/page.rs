@@ -3,7 +3,10 @@
 use maud::{Markup, html};
 
 use super::{Conducted, Graded, journal::SteadyState};
-use crate::page::{self, Struck, Timeline};
+use crate::{
+    experiment::file::Fault,
+    page::{self, Struck, Timeline},
+};
 
 impl Conducted {
     /// Complete with its style; it loads nothing.
@@ -14,7 +17,7 @@ impl Conducted {
         let began_s = Timeline::of(&self.history.events).began_s;
         let struck = ours.faults.iter().map(|proof| Struck {
             kind: proof.kind,
-            what: String::new(),
+            what: whom(&experiment.reveille().faults, proof.kind),
             from_s: proof.from_s as f64 - began_s,
             to_s: proof.until_s as f64 - began_s,
             hits: proof.hits,
@@ -72,6 +75,16 @@ impl Conducted {
             @if !unseen.is_empty() { p { "Never seen: " (unseen.join(", ").replace('_', " ")) "." } }
         }
     }
+}
+
+/// Whom the fault of this kind is about and how strong it is, as the file says.
+fn whom(faults: &[Fault], kind: &str) -> String {
+    let Some(fault) = faults.iter().find(|fault| fault.kind == kind) else { return String::new() };
+    let params = fault.params.iter().map(|(name, value)| match value.as_str() {
+        Some(text) => format!("{name} {text}"),
+        None => format!("{name} {value}"),
+    });
+    std::iter::once(fault.target.clone()).chain(params).collect::<Vec<_>>().join(", ")
 }
 
 fn predicted(one: &Graded) -> Markup {
