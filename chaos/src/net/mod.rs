@@ -3,6 +3,7 @@
 pub mod cable;
 pub mod carrier;
 pub mod exchange;
+mod sky;
 pub mod ways;
 pub mod weather;
 

@@ -12,6 +12,7 @@ use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
 use reveille_agent::app::{Agent, Seams as AgentSeams};
 use reveille_controller::{
+    api::{AGENT_TOKEN_FILE, OPERATOR_TOKEN_FILE},
     app::{App, Doors, Seams},
     config::WakeConfig,
     store::{Database, Store, StoreError},
@@ -274,6 +275,7 @@ impl Stage {
         };
         let (local, started) = match means {
             Means::Simulated(_) => {
+                keep_tokens(&data_dir).context("failed to write the controller's tokens")?;
                 let own = (&waits, &store, &controller_hands, receiver.as_ref());
                 (None, start_controller(&spec, &dir, &live, &exchange, own).await?)
             }
@@ -533,6 +535,14 @@ async fn is_through(address: std::net::SocketAddr, store: StoreGate) {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     store.starting(false);
+}
+
+/// Tokens of this world, which no socket leads to: those the controller draws for itself would not always be as long once they are
+/// packed, and lines count bytes.
+fn keep_tokens(data_dir: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(data_dir)?;
+    std::fs::write(data_dir.join(AGENT_TOKEN_FILE), "token-of-simulated-agents")?;
+    std::fs::write(data_dir.join(OPERATOR_TOKEN_FILE), "token-of-simulated-operators")
 }
 
 async fn start_controller(
