@@ -275,7 +275,6 @@ impl Stage {
         };
         let (local, started) = match means {
             Means::Simulated(_) => {
-                keep_tokens(&data_dir).context("failed to write the controller's tokens")?;
                 let own = (&waits, &store, &controller_hands, receiver.as_ref());
                 (None, start_controller(&spec, &dir, &live, &exchange, own).await?)
             }
@@ -552,6 +551,7 @@ async fn start_controller(
     exchange: &Exchange,
     (waits, store, hands, receiver): (&Waits, &StoreGate, &Hands, Option<&Receiver>),
 ) -> anyhow::Result<Node> {
+    keep_tokens(&dir.join(CONTROLLER)).context("failed to write the controller's tokens")?;
     let mut config = controller::config(spec, &dir.join(CONTROLLER), &dir.join("access.log"));
     // Wakes of a later start have ids of their own.
     let seed = spec.world.seed ^ live.clock().now().as_second() as u64;
