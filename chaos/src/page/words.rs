@@ -10,6 +10,9 @@ pub fn sentence(event: &Event) -> String {
     let node = &event.node;
     let text = |name: &str| event.text(name).unwrap_or_default();
     match event.f {
+        Function::ConfigSet if event.kind == Kind::Fail => {
+            format!("the controller refuses {} for {}", text("value"), text("refused"))
+        }
         Function::ConfigSet => format!(
             "the settings: CPU ceiling {}, at most {} wakes a host, a load older than {} s counts as none",
             percent(event.number("cpu_ceiling_percent")),

@@ -144,6 +144,8 @@ pub(super) async fn slip(play: &mut Play, place: usize, what: Slip) -> Option<u3
         }
         Err(Code::InvalidArgument | Code::FailedPrecondition | Code::OutOfRange) => {
             play.count(place, true);
+            let refused = Entry::new("operator", Kind::Fail, Function::ConfigSet, Key::default());
+            play.stage.recorder.record(refused.value(json!({"refused": key, "value": value})));
             None
         }
         Err(_) => Some(AGAIN_S),
