@@ -3,6 +3,7 @@
 
 pub mod catalogue;
 pub mod file;
+pub mod journals;
 pub mod plan;
 pub mod report;
 pub mod run;

@@ -2,32 +2,18 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs, io,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use serde::Deserialize;
 use serde_json::Value;
-use thiserror::Error;
 
 use super::Evidence;
-use crate::experiment::{Verdict, file::Experiment};
-
-#[derive(Debug, Error)]
-pub enum EvidenceError {
-    #[error("failed to read {path}", path = path.display())]
-    Io {
-        path: PathBuf,
-        #[source]
-        source: io::Error,
-    },
-    #[error("{path} is no journal of a run", path = path.display())]
-    NoJournal {
-        path: PathBuf,
-        #[source]
-        source: serde_json::Error,
-    },
-}
+use crate::experiment::{
+    Verdict,
+    file::Experiment,
+    journals::{Unreadable, read_all},
+};
 
 /// Of a journal, what counts.
 #[derive(Deserialize)]
@@ -51,24 +37,13 @@ impl Evidence {
     ///
     /// # Errors
     /// When the directory or a journal cannot be read.
-    pub fn of_journals(experiment: &Experiment, dir: &Path) -> Result<Self, EvidenceError> {
-        let io = |path: &Path| {
-            let path = path.to_owned();
-            move |source| EvidenceError::Io { path, source }
-        };
+    pub fn of_journals(experiment: &Experiment, dir: &Path) -> Result<Self, Unreadable> {
         let this = serde_json::to_value(experiment)
-            .map_err(|source| EvidenceError::NoJournal { path: dir.to_owned(), source })?;
+            .map_err(|source| Unreadable::NoJournal { path: dir.to_owned(), source })?;
         let id = &experiment.reveille().id;
         let mut held: BTreeMap<u64, BTreeSet<u64>> = BTreeMap::new();
         let mut not: BTreeSet<(u64, u64)> = BTreeSet::new();
-        for entry in fs::read_dir(dir).map_err(io(dir))? {
-            let path = entry.map_err(io(dir))?.path();
-            if path.extension().is_none_or(|extension| extension != "json") {
-                continue;
-            }
-            let text = fs::read_to_string(&path).map_err(io(&path))?;
-            let told: Told = serde_json::from_str(&text)
-                .map_err(|source| EvidenceError::NoJournal { path: path.clone(), source })?;
+        for told in read_all::<Told>(dir)? {
             let Ours { seed, rung, verdict, .. } = told.reveille;
             if told.reveille.id != *id || told.experiment != this {
                 continue;
@@ -88,6 +63,8 @@ impl Evidence {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use serde_json::json;
     use tempfile::TempDir;
 

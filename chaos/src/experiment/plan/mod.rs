@@ -8,7 +8,6 @@ mod resolve;
 mod rung;
 mod table;
 
-pub use evidence::EvidenceError;
 pub use freeze::{FORMAT, FrozenFault, FrozenTarget, Plan, freeze};
 pub use reach::{Reach, widest};
 pub use resolve::{PlanError, Resolved, resolve};

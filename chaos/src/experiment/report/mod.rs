@@ -4,5 +4,5 @@ mod html;
 mod read;
 mod score;
 
-pub use read::{Journals, Kept, Unreadable};
+pub use read::{Journals, Kept};
 pub use score::{Line, Report, Score};

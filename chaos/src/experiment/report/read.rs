@@ -1,36 +1,14 @@
 //! Journals, of which a report needs a few fields.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::path::Path;
 
 use serde::Deserialize;
-use thiserror::Error;
 
 use crate::experiment::{
     Verdict,
     file::{Layer, Quadrant},
+    journals::{Unreadable, read_all},
 };
-
-/// Why a report cannot be made.
-#[derive(Debug, Error)]
-pub enum Unreadable {
-    #[error("failed to read {path}", path = path.display())]
-    Io {
-        path: PathBuf,
-        #[source]
-        source: io::Error,
-    },
-    #[error("{path} is no journal of a run", path = path.display())]
-    NoJournal {
-        path: PathBuf,
-        #[source]
-        source: serde_json::Error,
-    },
-    #[error("there is no journal (*.json) in {path}; `run --journals` writes them", path = path.display())]
-    Empty { path: PathBuf },
-}
 
 /// One run.
 #[derive(Debug, Clone, Deserialize)]
@@ -90,21 +68,7 @@ impl Journals {
     /// # Errors
     /// When there is none, or one cannot be read.
     pub fn read(dir: &Path) -> Result<Self, Unreadable> {
-        let io = |path: &Path| {
-            let path = path.to_owned();
-            move |source| Unreadable::Io { path, source }
-        };
-        let mut kept = Vec::new();
-        for entry in fs::read_dir(dir).map_err(io(dir))? {
-            let path = entry.map_err(io(dir))?.path();
-            if path.extension().is_none_or(|extension| extension != "json") {
-                continue;
-            }
-            let text = fs::read_to_string(&path).map_err(io(&path))?;
-            let one: Kept =
-                serde_json::from_str(&text).map_err(|source| Unreadable::NoJournal { path, source })?;
-            kept.push(one);
-        }
+        let mut kept: Vec<Kept> = read_all(dir)?;
         if kept.is_empty() {
             return Err(Unreadable::Empty { path: dir.to_owned() });
         }
