@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use tokio::{
     sync::Semaphore,
     task::{JoinSet, LocalSet},
-    time::{Instant, sleep},
+    time::Instant,
 };
 
 use crate::harness::{Process, Stage, programs, until};
@@ -442,8 +442,14 @@ async fn outlived_by_nothing(stage: &Stage, plan: &Plan) -> Vec<String> {
     let began = Instant::now();
     run.all_are_met(plan).await;
     let met_s = began.elapsed().as_secs();
-    // Renewed beyond the first lease, and in the middle of it.
-    sleep(Duration::from_secs(LEASE_S + 1)).await;
+    // Renewed beyond the first lease, and in the middle of it: it lives all the while.
+    let met = Instant::now();
+    until(&format!("{} outlives a lease", run.name), LEASE_S + LEFT_S_MAX, async || {
+        assert!(!processes(&run.mark).is_empty(), "{}: it ended although its runner lives", run.name);
+        let lived = met.elapsed();
+        if lived > Duration::from_secs(LEASE_S + 1) { Ok(()) } else { Err(format!("{lived:?}")) }
+    })
+    .await;
     let seen = processes(&run.mark);
     assert!(seen.len() >= 2, "{}: a keeper and its processes: {seen:?}", run.name);
     run.keeper = keeper_of(&run.temporary).expect("a world has a directory");
