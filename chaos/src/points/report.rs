@@ -77,6 +77,8 @@ pub struct Sweep {
     pub not_passed: Vec<String>,
     /// Points that were not passed each time the course was walked as it is, and are left out.
     pub unsteady: u64,
+    /// What was to happen once more and did not in any of the tries: passed every time by luck, and left out as well.
+    pub not_again: Vec<String>,
     pub skipped: Vec<String>,
     /// Stopped by whoever ran it, before every point was walked up to.
     pub aborted: bool,
@@ -94,6 +96,7 @@ impl Sweep {
             not_reached: Vec::new(),
             not_passed: Vec::new(),
             unsteady: 0,
+            not_again: Vec::new(),
             skipped: Vec::new(),
             aborted: false,
             verdict: Verdict::Inconclusive,
@@ -109,6 +112,10 @@ impl Sweep {
     pub fn add(&mut self, result: &PointResult) {
         self.count(&result.checked);
         let PointResult { database, point, reached, .. } = result;
+        if !reached && point.nth > 1 && !result.is_broken() {
+            self.not_again.push(format!("{database} {point}"));
+            return self.keep(database, Some(point), &result.checked, &result.problems);
+        }
         let process = if point.node == CONTROLLER { CONTROLLER } else { "agent" };
         let tally = self.by_kind.entry(format!("{database} {process} {}", point.step)).or_default();
         tally.points += 1;
@@ -185,6 +192,9 @@ impl Sweep {
         }
         for point in &self.not_reached {
             writeln!(text, "not reached: {point}").expect("text can be written to");
+        }
+        for point in &self.not_again {
+            writeln!(text, "left out, it does not happen again every time: {point}").expect("text can be written to");
         }
         for what in &self.not_passed {
             writeln!(text, "the course did not pass: {what}").expect("text can be written to");
@@ -281,6 +291,25 @@ mod tests {
         partial.aborted = true;
         partial.judge();
         assert_eq!(partial.verdict, Verdict::Aborted);
+    }
+
+    #[test]
+    fn what_does_not_happen_again_is_left_out_and_named() {
+        let point: PointKey = "agent-1/told/ack/forecast/2".parse().expect("a point");
+        let mut sweep = swept(outcome(true, checked(3, false), &[]));
+        sweep.add(&PointResult::new("sqlite", point.clone(), outcome(false, checked(3, false), &[])));
+        sweep.judge();
+        assert_eq!((sweep.verdict, sweep.by_kind.len()), (Verdict::Held, 1));
+        let text = sweep.render();
+        assert!(text.contains("left out, it does not happen again every time: sqlite agent-1/told/ack"), "{text}");
+        sweep.add(&PointResult::new("sqlite", point, outcome(false, checked(3, true), &[])));
+        sweep.judge();
+        assert_eq!(sweep.verdict, Verdict::Violated, "what was broken on the way counts");
+        let mut only = Sweep::new(1);
+        let point = "agent-1/told/ack/forecast/2".parse().expect("a point");
+        only.add(&PointResult::new("sqlite", point, outcome(false, checked(3, false), &[])));
+        only.judge();
+        assert_eq!(only.verdict, Verdict::Inconclusive, "a sweep of nothing proves nothing");
     }
 
     #[test]
