@@ -181,6 +181,11 @@ impl Installation {
         *self.controller_at.borrow()
     }
 
+    /// Where its pages are.
+    pub(crate) fn pages_at(&self) -> SocketAddr {
+        SocketAddr::new(self.controller_at().ip(), self.told.http.port())
+    }
+
     /// Removes what the kernel does not remove with this process.
     ///
     /// # Errors

@@ -194,7 +194,8 @@ impl Sweep {
             writeln!(text, "not reached: {point}").expect("text can be written to");
         }
         for point in &self.not_again {
-            writeln!(text, "left out, it does not happen again every time: {point}").expect("text can be written to");
+            writeln!(text, "left out, it does not happen again every time: {point}")
+                .expect("text can be written to");
         }
         for what in &self.not_passed {
             writeln!(text, "the course did not pass: {what}").expect("text can be written to");
@@ -301,7 +302,10 @@ mod tests {
         sweep.judge();
         assert_eq!((sweep.verdict, sweep.by_kind.len()), (Verdict::Held, 1));
         let text = sweep.render();
-        assert!(text.contains("left out, it does not happen again every time: sqlite agent-1/told/ack"), "{text}");
+        assert!(
+            text.contains("left out, it does not happen again every time: sqlite agent-1/told/ack"),
+            "{text}"
+        );
         sweep.add(&PointResult::new("sqlite", point, outcome(false, checked(3, true), &[])));
         sweep.judge();
         assert_eq!(sweep.verdict, Verdict::Violated, "what was broken on the way counts");

@@ -5,6 +5,8 @@ pub mod corpus;
 mod draw;
 pub mod fault;
 mod inject;
+mod life;
+mod looks;
 mod night;
 pub mod node;
 pub mod outcome;

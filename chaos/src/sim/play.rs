@@ -9,12 +9,13 @@ use std::{
 
 use rand::rngs::StdRng;
 use reveille_proto::v1::{Reason, WakeView};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::{
     Plan, Planned,
     inject::{self, Hits},
+    looks::Looks,
     plan::Ask,
     stage::{LOOK_EVERY, Means, Stage},
 };
@@ -23,7 +24,6 @@ use crate::{
     fault::{FaultProof, Span},
     history::{Entry, Function, Key, Kind, Recorder},
     local::Installation,
-    play::audit,
     world::{host_id, stream},
 };
 
@@ -33,10 +33,6 @@ const SETTLE: Duration = Duration::from_secs(1_800);
 const STREAM: u64 = 920;
 /// As long as whoever looks waits for an answer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
-/// Between two looks at the model, in seconds.
-const MODEL_EVERY_S: u32 = 300;
-/// What a gate says that could not be looked at.
-const UNSEEN: &str = "it could not be looked at";
 
 pub(crate) struct Play {
     pub(super) stage: Stage,
@@ -58,14 +54,8 @@ pub(crate) struct Play {
     active: BTreeSet<usize>,
     /// Of what has begun, by place.
     proofs: BTreeMap<usize, FaultProof>,
-    /// What the gates of the hosts said when they were last looked at.
-    gates: BTreeMap<String, String>,
-    /// When the model in service is looked at next; `None` where nobody does.
-    model_at_s: Option<u32>,
-    /// What was last seen of it.
-    model: Option<Value>,
-    /// Wakes that were over when their rows were last looked at.
-    audited: BTreeSet<String>,
+    /// What whoever looks has seen.
+    pub(super) looks: Looks,
 }
 
 /// What is due at a second of the play.
@@ -102,10 +92,7 @@ impl Play {
             agenda: BTreeSet::from([(LOOK_EVERY.as_secs() as u32, Due::Look)]),
             active: BTreeSet::new(),
             proofs: BTreeMap::new(),
-            gates: BTreeMap::new(),
-            model_at_s: None,
-            model: None,
-            audited: BTreeSet::new(),
+            looks: Looks::default(),
         };
         for planned in &plan.faults {
             play.expect(planned.clone());
@@ -316,107 +303,6 @@ impl Play {
         }
     }
 
-    /// Says whether the controller was seen: one that is down cannot be looked at.
-    async fn look(&mut self) -> bool {
-        if inject::is_blind(self) {
-            // Judges hear of wakes all the same; nobody else reads anything.
-            drop(tokio::time::timeout(PATIENCE, self.stage.watch.look()).await);
-            self.gates_are_unknown();
-            return false;
-        }
-        let looked = async {
-            self.stage.watch.look().await?;
-            self.stage.watch.control().hosts().await
-        };
-        let began = tokio::time::Instant::now();
-        let looked = tokio::time::timeout(PATIENCE, looked).await;
-        // Of virtual time: what the controller computes takes none, what it waits for does.
-        let (kind, ms) = if matches!(looked, Ok(Ok(_))) {
-            (Kind::Ok, began.elapsed().as_millis() as u64)
-        } else {
-            (Kind::Fail, PATIENCE.as_millis() as u64)
-        };
-        let called = Entry::new("operator", kind, Function::ApiCall, Key::default());
-        self.stage.recorder.record(called.value(json!({"ms": ms})));
-        let hosts = match looked {
-            Ok(Ok(hosts)) => hosts,
-            unanswered => {
-                tracing::debug!(?unanswered, "the controller could not be looked at");
-                self.gates_are_unknown();
-                return false;
-            }
-        };
-        for host in hosts {
-            self.gate(host.host_id, &host.gate);
-        }
-        true
-    }
-
-    /// Whoever runs an experiment wants to know of the model in service too.
-    pub(crate) fn follow_model(&mut self) {
-        self.model_at_s = Some(self.now_s());
-    }
-
-    /// Which model serves, and how many of the instances that the hosts list it knows.
-    async fn look_at_model(&mut self, at_s: u32) {
-        if self.model_at_s.is_none_or(|due_s| at_s < due_s) || inject::is_blind(self) {
-            return;
-        }
-        let mut control = self.stage.watch.control().clone();
-        let looked = async {
-            let (version, known) = control.model().await?;
-            Ok::<_, tonic::Status>((version, known, control.hosts().await?))
-        };
-        self.audit().await;
-        // Who cannot be asked, or has no model yet, is asked at the next look.
-        let Ok(Ok((version, known, hosts))) = tokio::time::timeout(PATIENCE, looked).await else { return };
-        self.model_at_s = Some(at_s + MODEL_EVERY_S);
-        let listed: u32 = hosts.iter().map(|host| host.instances).sum();
-        let seen = json!({"version": version, "known": known, "listed": listed});
-        if self.model.as_ref() != Some(&seen) {
-            let entry = Entry::new("controller", Kind::Ok, Function::ModelPublish, Key::default());
-            self.stage.recorder.record(entry.value(seen.clone()));
-            self.model = Some(seen);
-        }
-    }
-
-    /// Whether each move of the wakes that have ended has its row. Where the database cannot be read, nobody knows, and the next
-    /// look tells.
-    async fn audit(&mut self) {
-        let over = self.stage.watch.seen.all.iter().filter(|wake| !wake.end.is_empty());
-        let new: Vec<String> =
-            over.map(|wake| wake.wake_id.clone()).filter(|wake| !self.audited.contains(wake)).collect();
-        let Ok(store) = self.stage.auditor().await else { return };
-        let (mut wakes, mut gaps) = (0_u64, 0);
-        for id in new {
-            let Ok(wake) = id.parse() else { continue };
-            let Ok(Some(missing)) = audit::gaps(&store, wake).await else { return };
-            self.audited.insert(id);
-            (wakes, gaps) = (wakes + 1, gaps + missing);
-        }
-        let entry = Entry::new("auditor", Kind::Ok, Function::StoreCommit, Key::default());
-        self.stage.recorder.record(entry.value(json!({"audited": wakes, "gaps": gaps})));
-    }
-
-    /// Nobody can be blamed for what nobody can see: a gate that cannot be looked at counts as closed.
-    fn gates_are_unknown(&mut self) {
-        for host in self.gates.keys().cloned().collect::<Vec<_>>() {
-            self.gate(host, UNSEEN);
-        }
-    }
-
-    fn gate(&mut self, host: String, gate: &str) {
-        // A figure in the reason may be another at every look.
-        let reason: String = gate.chars().filter(|c| !c.is_ascii_digit()).collect();
-        if self.gates.get(&host) == Some(&reason) {
-            return;
-        }
-        let key = Key { host: Some(host.clone()), ..Key::default() };
-        let value = json!({"free": gate == "open", "gate": gate});
-        self.stage.recorder.record(Entry::new("controller", Kind::Ok, Function::Gate, key).value(value));
-        self.gates.insert(host, reason);
-    }
-
     /// The judges give a host that is cut off the time it is: until the last fault that does it is over. What the world does,
     /// it tells itself.
     fn note(&self, function: Function, place: usize) {
@@ -524,15 +410,5 @@ impl Play {
         };
         let all = &self.stage.watch.seen.all;
         all.iter().filter(|wake| wake.end.is_empty() && is_waited_for(wake)).count()
-    }
-
-    /// The hosts as they are in the end.
-    async fn last_look(&mut self) {
-        let hosts = self.stage.watch.control().hosts().await.unwrap_or_default();
-        for host in hosts {
-            let key = Key { host: Some(host.host_id), ..Key::default() };
-            let value = json!({"last": true, "active_wakes": host.active_wakes, "connected": host.connected});
-            self.stage.recorder.record(Entry::new("controller", Kind::Ok, Function::Gate, key).value(value));
-        }
     }
 }

@@ -20,7 +20,7 @@ use crate::history::History;
 pub fn run(plan: &Plan, dir: &Path) -> anyhow::Result<SimOutcome> {
     rustls::crypto::ring::default_provider().install_default().ok();
     let began = Instant::now();
-    let ended = room::within(|waits| play(plan, dir, Means::Simulated(waits), false))
+    let ended = room::within(plan.seed, |waits| play(plan, dir, Means::Simulated(waits), false))
         .context("failed to make a runtime")??;
     let history = dir.join("history.jsonl");
     let bytes = std::fs::read(&history).with_context(|| format!("failed to read {}", history.display()))?;
@@ -30,7 +30,7 @@ pub fn run(plan: &Plan, dir: &Path) -> anyhow::Result<SimOutcome> {
 
 /// The history of `plan` with looks at the model in service, unjudged: what an experiment is compared with.
 pub(crate) fn recorded(plan: &Plan, dir: &Path) -> anyhow::Result<History> {
-    room::within(|waits| play(plan, dir, Means::Simulated(waits), true))
+    room::within(plan.seed, |waits| play(plan, dir, Means::Simulated(waits), true))
         .context("failed to make a runtime")??;
     Ok(History::read(&dir.join("history.jsonl"))?)
 }

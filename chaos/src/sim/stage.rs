@@ -4,16 +4,12 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::Arc,
     time::Duration,
 };
 
 use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
-use reveille_agent::app::{Agent, Seams as AgentSeams};
 use reveille_controller::{
-    api::{AGENT_TOKEN_FILE, OPERATOR_TOKEN_FILE},
-    app::{App, Doors, Seams},
     config::WakeConfig,
     store::{Database, Store, StoreError},
     throttle::ThrottleRule,
@@ -22,41 +18,29 @@ use reveille_proto::{
     clock::{Clock, Hands},
     waits::Waits,
 };
-use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{Plan, inject::StoreGate, night::Night, node::Node, receiver::Receiver};
+use super::{Plan, inject::StoreGate, life, night::Night, node::Node, receiver::Receiver};
 use crate::{
     experiment::{
         catalogue::FaultKind,
         file::{Length, RunMode},
     },
-    history::{Entry, Function, Header, Key, Kind, Recorder},
-    local::{COPY, Installation, LocalSpec, Names, Setting},
-    net::{Exchange, Flow, InProcess, Ways},
+    history::{Header, Recorder},
+    local::{Installation, LocalSpec, Names, Setting},
+    net::{Exchange, Ways},
     oracle::Settings,
-    play::{
-        PlaySpec,
-        agents::{self, Reach},
-        control::Control,
-        controller,
-        load::HostLoad,
-        pulse::Pulse,
-        watch::Watch,
-    },
-    world::{
-        AccessLog, BackgroundSpec, Live, Switch, Tap, World, WorldSpec, boot::BootSpec, host_id, router,
-        stream,
-    },
+    play::{PlaySpec, agents::Reach, control::Control, pulse::Pulse, watch::Watch},
+    world::{AccessLog, BackgroundSpec, Live, Switch, Tap, World, WorldSpec, boot::BootSpec, stream},
 };
 
 /// What the controller is called.
 pub(super) const CONTROLLER: &str = "controller";
 /// Between two looks at the controller's wakes and gates.
 pub(super) const LOOK_EVERY: Duration = Duration::from_secs(20);
-/// Where nobody calls, as its pages are not looked at.
-const PAGES: &str = "controller-pages";
+/// Where its pages are.
+pub(super) const PAGES: &str = "controller-pages";
 /// Who looks.
 pub(super) const WATCH: &str = "watch";
 /// Who stands between agents and controller.
@@ -147,11 +131,11 @@ pub(super) struct Stage {
     /// Somebody else's look into the controller's database; none before it was opened.
     auditor: Option<Store>,
     /// Second agents of hosts.
-    copies: BTreeMap<usize, Node>,
+    pub(super) copies: BTreeMap<usize, Node>,
     /// Where controller and agents are processes.
     pub(super) local: Option<Installation>,
-    waits: Waits,
-    reach: Reach,
+    pub(super) waits: Waits,
+    pub(super) reach: Reach,
     log: JoinHandle<std::io::Result<()>>,
     world_stop: CancellationToken,
 }
@@ -276,7 +260,7 @@ impl Stage {
         let (local, started) = match means {
             Means::Simulated(_) => {
                 let own = (&waits, &store, &controller_hands, receiver.as_ref());
-                (None, start_controller(&spec, &dir, &live, &exchange, own).await?)
+                (None, life::start_controller(&spec, &dir, &live, &exchange, own).await?)
             }
             Means::Local(local) => {
                 let (local, started) = opened(local, &dir, setting, &store, &recorder).await?;
@@ -317,139 +301,6 @@ impl Stage {
         Ok(stage)
     }
 
-    /// The controller dies.
-    pub(super) async fn controller_dies(&mut self) {
-        let Some(controller) = self.controller.take() else { return };
-        controller.crash().await;
-        // Even where it stood still: who is started again does not.
-        self.controller_is_held(false);
-        for caller in [TAP, WATCH] {
-            self.exchange.cut(caller);
-        }
-        self.note_node(Function::Crash, CONTROLLER);
-    }
-
-    /// The controller is started again.
-    pub(super) async fn controller_starts(&mut self) -> anyhow::Result<()> {
-        if self.controller.is_none() {
-            self.note_node(Function::Restart, CONTROLLER);
-            if let Some(local) = &self.local {
-                self.store.starting(true);
-                self.controller = Some(local.start_controller(self.live.clock().now()).await?.into());
-                // Nobody who is started again is waited for.
-                tokio::spawn(is_through(local.controller_at(), self.store.clone()));
-                return Ok(());
-            }
-            let own = (&self.waits, &self.store, &self.controller_hands, self.receiver.as_ref());
-            let started = start_controller(&self.spec, &self.dir, &self.live, &self.exchange, own);
-            self.controller = Some(started.await?);
-        }
-        Ok(())
-    }
-
-    /// The controller stops in the middle of what it does, or goes on as if nothing had been.
-    pub(super) async fn controller_stands_still(&self, stands_still: bool) -> anyhow::Result<()> {
-        match self.controller.as_ref().and_then(Node::running) {
-            Some(running) if stands_still => running.stop().await,
-            Some(running) => running.go_on().await,
-            None => {
-                self.controller_is_held(stands_still);
-                Ok(())
-            }
-        }
-    }
-
-    /// A process is held by the kernel.
-    fn controller_is_held(&self, stands_still: bool) {
-        if self.local.is_some() {
-            return;
-        }
-        if stands_still {
-            self.controller_hands.hold();
-        } else {
-            self.controller_hands.release();
-        }
-        self.store.stand_still(stands_still);
-        let flow = if stands_still { Flow::HELD } else { Flow::default() };
-        for caller in [TAP, WATCH] {
-            self.exchange.change(caller, |weather| (weather.there, weather.back) = (flow, flow));
-        }
-    }
-
-    /// An agent stops in the middle of what it does, or goes on as if nothing had been.
-    pub(super) async fn agent_stands_still(&self, host: usize, stands_still: bool) -> anyhow::Result<()> {
-        match self.agents[host].as_ref().and_then(Node::running) {
-            Some(running) if stands_still => running.stop().await?,
-            Some(running) => running.go_on().await?,
-            None if stands_still => self.agent_hands[host].hold(),
-            None => self.agent_hands[host].release(),
-        }
-        Ok(())
-    }
-
-    /// The agent of a host dies.
-    pub(super) async fn agent_dies(&mut self, host: usize) {
-        let Some(agent) = self.agents[host].take() else { return };
-        agent.crash().await;
-        self.agent_hands[host].release();
-        self.exchange.cut(host_id(host).as_str());
-        self.note_node(Function::Crash, &format!("agent-{}", host + 1));
-    }
-
-    /// The agent of a host is started again.
-    pub(super) async fn agent_starts(&mut self, host: usize) -> anyhow::Result<()> {
-        if self.agents[host].is_none() {
-            self.note_node(Function::Restart, &format!("agent-{}", host + 1));
-            self.agents[host] = Some(self.agent(host, false).await?);
-        }
-        Ok(())
-    }
-
-    /// A second agent says it is this host's.
-    pub(super) async fn copy_starts(&mut self, host: usize) -> anyhow::Result<()> {
-        if !self.copies.contains_key(&host) {
-            let copy = self.agent(host, true).await?;
-            self.copies.insert(host, copy);
-        }
-        Ok(())
-    }
-
-    pub(super) async fn copy_dies(&mut self, host: usize) {
-        let Some(copy) = self.copies.remove(&host) else { return };
-        copy.crash().await;
-        self.exchange.cut(&format!("{}{COPY}", host_id(host)));
-    }
-
-    /// How often the second agent of a host has called the controller.
-    pub(super) fn copy_calls(&self, host: usize) -> u64 {
-        self.exchange.laid(&format!("{}{COPY}", host_id(host)))
-    }
-
-    /// What a second agent of a host keeps, and who it is on the exchange, has a name of its own.
-    async fn agent(&self, host: usize, is_copy: bool) -> anyhow::Result<Node> {
-        if let Some(local) = &self.local {
-            return Ok(local.start_agent(host, is_copy, self.live.clock().now()).await?.into());
-        }
-        let suffix = if is_copy { COPY } else { "" };
-        let mut config = agents::config(&self.spec, &self.dir, &self.reach, host);
-        config.state_dir = Some(self.dir.join(format!("agent-{}{suffix}", host + 1)));
-        let load = Box::new(HostLoad::new(self.live.clone(), host));
-        // A new start draws anew: the time is in it.
-        let seed = self.spec.world.seed ^ self.live.clock().now().as_second() as u64 ^ (host as u64) << 48;
-        // A copy runs on a machine of its own.
-        let hands = if suffix.is_empty() { self.agent_hands[host].clone() } else { Hands::default() };
-        let clock = self.live.clock().with(hands);
-        let endpoints = InProcess::new(router(self.live.clone())).called_by(clock.clone());
-        let seams = AgentSeams {
-            waits: self.waits.clone(),
-            dial: Ways::Within(self.exchange.clone()).dial(&format!("{}{suffix}", host_id(host))),
-            carrier: Some(Arc::new(endpoints)),
-            ..AgentSeams::new(clock, load, seed)
-        };
-        let agent = Agent::build(config, seams).await.context("failed to start an agent")?;
-        Ok(Node::start(|stop| async move { agent.run(stop).await.context("an agent failed") }))
-    }
-
     /// Where the controller keeps its rows.
     pub(super) fn database(&self) -> PathBuf {
         self.dir.join(CONTROLLER).join("reveille.db")
@@ -470,13 +321,6 @@ impl Stage {
         Ok(self.auditor.insert(opened).clone())
     }
 
-    fn note_node(&self, function: Function, node: &str) {
-        let entry = Entry::new("world", Kind::Ok, function, Key::default());
-        self.recorder.record(entry.value(json!({"node": node})));
-    }
-
-    /// Ends the history and takes everything down in order. What happens meanwhile is not part of it: who goes first of those
-    /// who are told at the same time is left to chance.
     /// Takes everything down at once: nobody is asked, and the history ends where it is.
     pub(super) async fn abandoned(mut self) -> anyhow::Result<()> {
         self.recorder.finish().context("failed to write the history")?;
@@ -490,6 +334,8 @@ impl Stage {
         }
     }
 
+    /// Ends the history and takes everything down in order. What happens meanwhile is not part of it: who goes first of those
+    /// who are told at the same time is left to chance.
     pub(super) async fn struck(mut self) -> anyhow::Result<()> {
         self.recorder.finish().context("failed to write the history")?;
         if let Some(auditor) = self.auditor.take() {
@@ -526,45 +372,4 @@ async fn opened(
     local.controller_answers(&mut running).await?;
     store.starting(false);
     Ok((local, running.into()))
-}
-
-/// A controller that was started again has started once it listens, and meets its database as it is from then on.
-async fn is_through(address: std::net::SocketAddr, store: StoreGate) {
-    while tokio::net::TcpStream::connect(address).await.is_err() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    store.starting(false);
-}
-
-/// Tokens of this world, which no socket leads to: those the controller draws for itself would not always be as long once they are
-/// packed, and lines count bytes.
-fn keep_tokens(data_dir: &Path) -> std::io::Result<()> {
-    std::fs::create_dir_all(data_dir)?;
-    std::fs::write(data_dir.join(AGENT_TOKEN_FILE), "token-of-simulated-agents")?;
-    std::fs::write(data_dir.join(OPERATOR_TOKEN_FILE), "token-of-simulated-operators")
-}
-
-async fn start_controller(
-    spec: &PlaySpec,
-    dir: &Path,
-    live: &Live,
-    exchange: &Exchange,
-    (waits, store, hands, receiver): (&Waits, &StoreGate, &Hands, Option<&Receiver>),
-) -> anyhow::Result<Node> {
-    keep_tokens(&dir.join(CONTROLLER)).context("failed to write the controller's tokens")?;
-    let mut config = controller::config(spec, &dir.join(CONTROLLER), &dir.join("access.log"));
-    // Wakes of a later start have ids of their own.
-    let seed = spec.world.seed ^ live.clock().now().as_second() as u64;
-    let clock = live.clock().with(hands.clone());
-    let doors = Doors { http: exchange.listen(PAGES), grpc: exchange.listen(CONTROLLER) };
-    let waits = waits.clone().behind(store.gate());
-    let mut seams = Seams { waits, doors: Some(doors), ..Seams::new(clock, seed) };
-    if let Some(receiver) = receiver {
-        config.notify.webhooks = vec![Receiver::webhook(dir).context("failed to write a secret")?];
-        seams.carrier = Some(Arc::new(receiver.clone()));
-    }
-    store.starting(true);
-    let app = App::build(config, seams).await.context("failed to start the controller")?;
-    store.starting(false);
-    Ok(Node::start(|stop| async move { app.run(stop).await.context("the controller failed") }))
 }

@@ -339,7 +339,8 @@ impl Watch {
             }
             Some(controller_message::Kind::Welcome(welcome)) => {
                 self.welcomed.set(()).ok();
-                self.note_at(welcome.epoch, Kind::Ok, Function::LeaseAcquire, self.key(), json!(null));
+                let value = json!({"journal": self.journal.get()});
+                self.note_at(welcome.epoch, Kind::Ok, Function::LeaseAcquire, self.key(), value);
             }
             Some(controller_message::Kind::ResultAck(ack)) => {
                 let key = self.wake_key(&ack.wake_id, ack.attempt);

@@ -4,9 +4,10 @@
 pub type Sight = (&'static str, &'static str);
 
 /// Each can be told from a recorded history alone.
-pub const SIGHTS: [Sight; 48] = [
+pub const SIGHTS: [Sight; 50] = [
     ("slot_queue_nonempty", "a wake waited because its host had no free place"),
     ("cpu_gate_closed", "a host's gate was closed by its CPU"),
+    ("pressure_gate_closed", "a host's gate was closed because much waits there for memory or disks"),
     ("stale_gate_closed", "a host's gate was closed because its load was stale or absurd"),
     ("deadline_expired_while_booting", "a wake timed out while its instance booted"),
     ("late_up_after_timeout", "an instance served after its wake had timed out"),
@@ -25,6 +26,7 @@ pub const SIGHTS: [Sight; 48] = [
     ("command_expired", "a command was too old when it arrived"),
     ("session_rebuilt", "a session was opened again"),
     ("session_refused", "a session was refused"),
+    ("session_taken_over", "an agent with another journal took over the session of a host"),
     ("duplicate_dropped", "a message that came twice was taken once"),
     ("host_cut_with_queue", "a host was out of reach while wakes of it were queued"),
     ("controller_restarted_in_flight", "a controller was started again while wakes were in flight"),

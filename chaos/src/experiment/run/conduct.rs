@@ -55,7 +55,7 @@ pub(super) fn conduct_by(
     direct: impl AsyncFnOnce(&mut Harness) -> anyhow::Result<Steps>,
 ) -> anyhow::Result<Conducted> {
     let run = Begun::new(experiment, seed, dir, RunMode::Sim, replay)?;
-    let played = room::within(|waits| async {
+    let played = room::within(seed, |waits| async {
         let means = Means::Simulated(waits);
         let mut harness = Harness::set(experiment, &run.frozen, &run.run_dir, &means).await?;
         let steps = direct(&mut harness).await?;

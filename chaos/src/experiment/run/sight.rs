@@ -19,6 +19,8 @@ struct Story<'a> {
     /// Wakes that wait for their start.
     waiting: BTreeSet<&'a str>,
     lost: BTreeSet<&'a str>,
+    /// Which of the journals of a host had its last session.
+    journals: BTreeMap<&'a str, f64>,
     timed_out: BTreeSet<&'a str>,
     limit: Option<f64>,
     /// Commands that were acknowledged: wake, attempt and epoch.
@@ -52,7 +54,7 @@ const BEHIND_S: f64 = 60.0;
 const FORECAST: &str = "REASON_FORECAST";
 
 /// Those that can be told.
-const TOLD: [&str; 33] = [
+const TOLD: [&str; 36] = [
     "slot_queue_nonempty",
     "cpu_gate_closed",
     "stale_gate_closed",
@@ -86,6 +88,9 @@ const TOLD: [&str; 33] = [
     "clock_went_back",
     "token_refreshed",
     "window_in_switch_hour",
+    "session_taken_over",
+    "pressure_gate_closed",
+    "lines_dropped",
 ];
 
 impl<'a> Story<'a> {
@@ -149,7 +154,14 @@ impl<'a> Story<'a> {
             Function::FaultOn | Function::FaultOff | Function::FaultHit => return self.shows_of_fault(event),
             Function::Restart => return self.shows_of_restart(event),
             Function::LeaseLost => drop(self.lost.insert(host)),
-            Function::LeaseAcquire => show("session_rebuilt", self.lost.remove(host)),
+            Function::LeaseAcquire => {
+                show("session_rebuilt", self.lost.remove(host));
+                let other = event.number("journal").and_then(|journal| self.journals.insert(host, journal));
+                show("session_taken_over", other.is_some_and(|other| event.number("journal") != Some(other)));
+            }
+            Function::Ingest => {
+                show("lines_dropped", event.number("left_out").is_some_and(|lines| lines > 0.0))
+            }
             Function::ManualWake if event.kind == Kind::Ok && !wake.is_empty() => {
                 show("request_joined", !self.asked.insert(wake));
                 if !self.running.contains_key(wake) {
@@ -179,6 +191,7 @@ impl<'a> Story<'a> {
         shown([
             ("slot_queue_nonempty", gate.contains("in progress")),
             ("cpu_gate_closed", gate.contains("CPU")),
+            ("pressure_gate_closed", gate.contains("pressure is")),
             ("stale_gate_closed", is_stale),
             ("host_cut_with_queue", is_cut),
         ])
