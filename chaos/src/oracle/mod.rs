@@ -7,6 +7,7 @@ pub mod l3_streams;
 pub mod l4_nothing_left;
 pub mod s10_books;
 pub mod s12_kept;
+pub mod s13_addressed;
 pub mod s14_waiting;
 pub mod s15_attempts;
 pub mod s1_slots;
@@ -23,7 +24,7 @@ mod sessions;
 mod settings;
 pub mod snapshot;
 #[cfg(test)]
-mod told;
+pub(crate) mod told;
 mod verdict;
 
 pub use exactness::Exactness;

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::{
     l1_ends, l2_looked_at, l3_streams, l4_nothing_left, s1_slots, s2_fail_closed, s3_preflight,
-    s4_one_effect, s5_one_end, s6_epochs, s7_lever, s8_schedule, s10_books, s12_kept, s14_waiting,
-    s15_attempts,
+    s4_one_effect, s5_one_end, s6_epochs, s7_lever, s8_schedule, s10_books, s12_kept, s13_addressed,
+    s14_waiting, s15_attempts,
 };
 use crate::history::{Event, History};
 
@@ -73,10 +73,11 @@ pub fn check_linked(history: &History) -> Vec<Checked> {
     checked
 }
 
-/// Those, S7, and S14 for those who asked: what a run tells in which somebody looks at the gates now and then.
+/// Those, S7, S13, and S14 for those who asked: what a run tells in which somebody looks at the gates now and then.
 pub fn check_simulated(history: &History) -> Vec<Checked> {
     let mut checked = check_linked(history);
-    checked.extend([s7_lever::check(&history.events), s14_waiting::check(&history.events)]);
+    let events = &history.events;
+    checked.extend([s7_lever::check(events), s13_addressed::check(events), s14_waiting::check(events)]);
     checked
 }
 

@@ -171,6 +171,12 @@ fn host_lane(top: f64, host: &str, lane: &Lane, (rows, ceiling): (&[usize], f64)
             polyline.cpu points=(heard.iter().map(point).collect::<Vec<_>>().join(" ")) {}
         }
         (stretches(&lane.closed, "shut", (gate, GATE_HEIGHT), scale))
+        @for due in lane.due.iter().filter(|due| due.at_s <= scale.end_s) {
+            @let x = px(scale.x(due.at_s));
+            line.due x1=(x) x2=(x) y1=(px(gate - 7.0)) y2=(px(gate)) {
+                title { (format!("{} at {}", due.text, clock(due.at_s))) }
+            }
+        }
         @for ask in &lane.asks {
             circle.ask cx=(px(scale.x(ask.at_s))) cy=(px(gate - 3.0)) r="2.2" {
                 title { (format!("{} at {}", ask.text, clock(ask.at_s))) }

@@ -11,6 +11,8 @@ pub struct Timeline {
     /// When the run began, in seconds since 1970.
     pub began_s: f64,
     pub cpu_ceiling_percent: f64,
+    /// So long between two looks at the gates, in seconds; 0 where every change is told.
+    pub gates_every_s: f64,
     /// By name.
     pub hosts: BTreeMap<String, Lane>,
     /// Deaths and restarts.
@@ -29,6 +31,8 @@ pub struct Lane {
     pub cut: Vec<Stretch>,
     /// Somebody asked for an instance, or found one asleep.
     pub asks: Vec<Mark>,
+    /// A forecast is due.
+    pub due: Vec<Mark>,
 }
 
 /// One attempt of a wake, from its command to its result.
@@ -69,6 +73,7 @@ impl Timeline {
         for event in events {
             timeline.follow(event);
         }
+        timeline.due(events);
         timeline
     }
 
@@ -78,6 +83,9 @@ impl Timeline {
             Function::ConfigSet => {
                 if let Some(ceiling) = event.number("cpu_ceiling_percent") {
                     self.cpu_ceiling_percent = ceiling;
+                }
+                if let Some(every_s) = event.number("gates_every_s") {
+                    self.gates_every_s = every_s;
                 }
                 if let Some(began_ms) = event.number("began_ms") {
                     self.began_s = began_ms / 1e3;
@@ -99,6 +107,24 @@ impl Timeline {
                 self.marks.push(Mark { at_s, text });
             }
             _ => {}
+        }
+    }
+
+    /// Who looks at a wake that is due is not told its host: another event of the instance tells.
+    fn due(&mut self, events: &[Event]) {
+        let home = |event: &Event| Some((event.k.instance.clone()?, event.k.host.clone()?));
+        let homes: BTreeMap<String, String> = events.iter().filter_map(home).collect();
+        for event in events.iter().filter(|event| event.f == Function::Due) {
+            if event.text("reason") != Some("REASON_FORECAST") {
+                continue;
+            }
+            let instance = event.k.instance.as_deref().unwrap_or_default();
+            let host = event.k.host.as_ref().or_else(|| homes.get(instance));
+            let lane = host.and_then(|host| self.hosts.get_mut(host));
+            if let (Some(lane), Some(due_ms)) = (lane, event.number("due_at_ms")) {
+                let text = format!("a forecast is due: start {instance}");
+                lane.due.push(Mark { at_s: due_ms / 1e3 - self.began_s, text });
+            }
         }
     }
 
@@ -225,6 +251,25 @@ mod tests {
             lane.wakes.iter().map(|bar| (bar.from_s, bar.to_s, bar.outcome.as_str())).collect();
         assert_eq!(spans, [(3.0, Some(7.0), "woken"), (8.0, None, "")]);
         assert_eq!(timeline.marks[0].text, "controller dies");
+    }
+
+    #[test]
+    fn what_is_due_is_laid_out_on_the_host_of_its_instance() {
+        let mut due =
+            event(2, Function::Due, Some(1), json!({"reason": "REASON_FORECAST", "due_at_ms": 95_000}));
+        due.k.host = None;
+        let mut of_person =
+            event(3, Function::Due, Some(1), json!({"reason": "REASON_DEMAND", "due_at_ms": 96_000}));
+        of_person.k.host = None;
+        let timeline = Timeline::of(&[
+            event(0, Function::ConfigSet, None, json!({"began_ms": 90_000, "gates_every_s": 20.0})),
+            due,
+            of_person,
+            event(5, Function::SlotGrant, Some(1), json!({})),
+        ]);
+        let text = "a forecast is due: start dev001".to_owned();
+        assert_eq!(timeline.hosts["host-1"].due, [Mark { at_s: 5.0, text }]);
+        assert!((timeline.gates_every_s - 20.0).abs() < 1e-9);
     }
 
     #[test]

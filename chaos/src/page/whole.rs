@@ -17,6 +17,21 @@ use crate::{
 /// Violations of one invariant that are marked in the picture.
 const MARKED_MAX: usize = 100;
 
+/// What this page calls things, for who does not live in this house.
+const WORDS: [(&str, &str); 11] = [
+    ("instance", "what belongs to one user and sleeps while nobody uses it; it runs on a host"),
+    ("wake", "starting one instance, from the first wish to its end; an attempt is one command for it"),
+    ("forecast", "a wake that nobody asked for: its user is expected. One who asks is a person (demand)"),
+    ("controller, agent", "the controller decides what is started; an agent on each host does it"),
+    ("session, epoch", "the link of an agent to the controller; each new one has a higher number, its epoch"),
+    ("gate", "whether anything may be started on a host now: its CPU, its places, how old its figures are"),
+    ("permit", "the right to be one of the few wakes in progress on a host, given back at the end"),
+    ("effect", "an endpoint was called and the instance really began to start"),
+    ("lever", "what an operator pulls to have nothing more started"),
+    ("hit, chance", "a fault met what it was to meet; a chance is each time it could have"),
+    ("invariant", "what must hold in every run, whatever fails; judged over the whole history afterwards"),
+];
+
 /// A fault of the run: whom it was about, when it was on, and whether it bit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Struck {
@@ -59,6 +74,8 @@ pub struct Told<'a> {
     pub invariants: &'a [Checked],
     /// Those that must have had something to judge.
     pub required: &'a [&'a str],
+    /// Those that are asked for and that no judge of such a run looks at.
+    pub not_judged: &'a [String],
     pub faults: &'a [Struck],
     pub not_recovered: &'a [String],
     /// The command that plays it again.
@@ -87,7 +104,7 @@ pub fn render(history: &History, told: &Told<'_>) -> String {
         (verdict(events, told))
         @if let Some(claim) = told.claim { (claim) }
         h2 { "What happened when" }
-        (legend())
+        (legend(timeline.gates_every_s))
         div.wide { (draw(&timeline, told.faults, &marks)) }
         @if is_broken {
             h2 { "What broke, and the events that show it" }
@@ -155,13 +172,14 @@ fn verdict(events: &[Event], told: &Told<'_>) -> Markup {
     }
 }
 
-fn legend() -> Markup {
+fn legend(gates_every_s: f64) -> Markup {
     let kinds = [
         ("fault", "fault (dashed: it hit nobody)"),
         ("cpu", "CPU of the host as it reports it"),
         ("limit", "its ceiling"),
         ("cut", "no session with the controller"),
         ("shut", "gate closed: nothing may start"),
+        ("due", "a forecast is due"),
         ("ask", "a person asks, or finds an instance asleep"),
         ("good", "attempt that woke"),
         ("awake", "found it awake"),
@@ -172,7 +190,11 @@ fn legend() -> Markup {
     ];
     html! {
         div.legend { @for (class, what) in kinds { span { i class=(class) {} (what) } } }
-        p.soft { "Hours, minutes and seconds since the run began. Point at anything to read it." }
+        p.soft { "Hours, minutes and seconds since the run began. Point at anything to read it."
+            @if gates_every_s > 0.0 { " Gates are looked at every " (gates_every_s) " s: one that was open for a moment in "
+                "between is drawn as closed, and something may have started then." } }
+        details { summary { "The words of this page" }
+            dl { @for (word, meaning) in WORDS { dt { (word) } dd { (meaning) } } } }
     }
 }
 
@@ -216,6 +238,9 @@ fn invariants(told: &Told<'_>) -> Markup {
                 }
             }
         } }
+        @if !told.not_judged.is_empty() {
+            p { "Not judged in such a run, although the file names them: " (told.not_judged.join(", ")) "." }
+        }
     }
 }
 
@@ -270,6 +295,7 @@ mod tests {
             verdict,
             invariants: &[checked],
             required: &["S4", "S9"],
+            not_judged: &["S8".to_owned()],
             faults: &[struck("host-1", 2.0), struck("host-2", 0.0)],
             not_recovered: &[],
             replay: "reveille-chaos replay --seed 7",
@@ -293,6 +319,7 @@ mod tests {
             "it met nobody",
             "replay --seed 7",
             "shrink --seed 7",
+            "although the file names them: S8.",
         ] {
             assert!(page.contains(text), "no {text} in {page}");
         }

@@ -151,6 +151,7 @@ impl SimOutcome {
             verdict: self.verdict,
             invariants: &self.invariants,
             required: &REQUIRED,
+            not_judged: &[],
             faults: &self.struck(history),
             not_recovered: &self.not_recovered,
             replay,

@@ -31,6 +31,7 @@ impl Conducted {
             verdict: ours.verdict,
             invariants: &ours.invariants,
             required: &super::conduct::REQUIRED,
+            not_judged: &ours.not_judged,
             faults: &faults,
             // What speaks against it is in the section of the claim.
             not_recovered: &[],

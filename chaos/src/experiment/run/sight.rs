@@ -13,6 +13,8 @@ pub(super) fn seen(names: &[String], events: &[Event]) -> BTreeMap<String, Optio
 /// What is known of the run up to an event.
 #[derive(Default)]
 struct Story<'a> {
+    /// The hosts of instances.
+    homes: BTreeMap<&'a str, &'a str>,
     /// Wakes in flight, and their hosts.
     running: BTreeMap<&'a str, &'a str>,
     asked: BTreeSet<&'a str>,
@@ -27,6 +29,8 @@ struct Story<'a> {
     acked: BTreeSet<(&'a str, Option<u32>, u64)>,
     /// Instances that an endpoint told to wait, by the endpoint, and until when.
     told_to_wait: BTreeMap<(&'a str, &'a str), f64>,
+    /// Instances that were called, and nobody knows whether to any effect.
+    unknown: BTreeSet<&'a str>,
     /// Forecasts that wait for their start: their hosts, and when they are due.
     forecast: BTreeMap<&'a str, (&'a str, f64)>,
     began_ms: f64,
@@ -38,7 +42,10 @@ struct Story<'a> {
 
 fn all(events: &[Event]) -> BTreeMap<&'static str, u64> {
     let mut seen: BTreeMap<&'static str, u64> = TOLD.iter().map(|name| (*name, 0)).collect();
-    let mut story = Story::default();
+    // Who looks at a wake that is due is not told its host.
+    let homes =
+        events.iter().filter_map(|event| Some((event.k.instance.as_deref()?, event.k.host.as_deref()?)));
+    let mut story = Story { homes: homes.collect(), ..Story::default() };
     for event in events {
         for name in story.shows(event) {
             *seen.entry(name).or_default() += 1;
@@ -129,6 +136,7 @@ impl<'a> Story<'a> {
                 show("duplicate_dropped", !is_new);
             }
             Function::CallEndpoint => {
+                self.unknown.remove(instance);
                 let until_s = self.told_to_wait.remove(&(instance, event.node.as_str()));
                 show("retry_after_honoured", until_s.is_some_and(|until_s| event.t_s() >= until_s));
             }
@@ -148,6 +156,7 @@ impl<'a> Story<'a> {
                 }
             }
             Function::Poll => {
+                show("looked_instead_of_called", self.unknown.remove(instance));
                 let is_up = event.flag("serving") == Some(true);
                 show("late_up_after_timeout", is_up && self.timed_out.remove(instance));
             }
@@ -175,6 +184,7 @@ impl<'a> Story<'a> {
                 self.waiting.insert(wake);
                 if event.text("reason") == Some(FORECAST) {
                     let due_ms = event.number("due_at_ms").unwrap_or(f64::INFINITY);
+                    let host = self.homes.get(instance).copied().unwrap_or(host);
                     self.forecast.insert(wake, (host, (due_ms - self.began_ms) / 1_000.0));
                 }
             }
@@ -221,6 +231,9 @@ impl<'a> Story<'a> {
                     self.told_to_wait.insert((instance, event.node.as_str()), event.t_s() + wait_s);
                 }
                 let is_unknown = matches!(kind, "endpoint.lost_response" | "endpoint.half_open");
+                if let Some(instance) = event.k.instance.as_deref().filter(|_| is_unknown) {
+                    self.unknown.insert(instance);
+                }
                 shown([("call_failed", event.number("status").is_some()), ("outcome_unknown", is_unknown)])
             }
         }
@@ -274,8 +287,67 @@ fn shown<const N: usize>(all: [(&'static str, bool); N]) -> Vec<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
-    use crate::experiment::file::SIGHTS;
+    use crate::{experiment::file::SIGHTS, history::Key, oracle::told::Told};
+
+    fn shows(told: &Told) -> Vec<&'static str> {
+        all(&told.0).into_iter().filter_map(|(name, times)| (times > 0).then_some(name)).collect()
+    }
+
+    fn key(instance: &str, wake: &str, host: Option<&str>) -> Key {
+        let (instance, wake) = (Some(instance.to_owned()), Some(wake.to_owned()));
+        Key { instance, wake, host: host.map(str::to_owned), attempt: Some(1), ..Key::default() }
+    }
+
+    #[test]
+    fn a_person_goes_before_an_older_forecast_of_the_same_host() {
+        let told = |forecast_on: &str| {
+            let mut told = Told::default();
+            let due = json!({"reason": FORECAST, "due_at_ms": 10_000.0});
+            told.add(5.0, Function::Due, key("a", "1", None), due);
+            let sent = json!({"reason": "REASON_DEMAND"});
+            told.add(20.0, Function::CommandSend, key("b", "2", Some("h1")), sent);
+            told.add(
+                30.0,
+                Function::CommandSend,
+                key("a", "1", Some(forecast_on)),
+                json!({"reason": FORECAST}),
+            );
+            told
+        };
+        assert_eq!(shows(&told("h1")), ["manual_overtook_forecast"]);
+        assert_eq!(shows(&told("h2")), [""; 0]);
+    }
+
+    #[test]
+    fn who_looks_after_a_lost_answer_is_told_from_who_calls_again() {
+        let told = |next: Function| {
+            let (mut told, instance) = (Told::default(), || key("a", "1", Some("h1")));
+            told.add(1.0, Function::CallEndpoint, instance(), json!(null));
+            told.add(1.1, Function::FaultHit, instance(), json!({"kind": "endpoint.lost_response"}));
+            told.add(2.0, next, instance(), json!(null));
+            told.add(3.0, Function::Poll, instance(), json!(null));
+            told
+        };
+        assert_eq!(shows(&told(Function::Poll)), ["looked_instead_of_called", "outcome_unknown"]);
+        assert_eq!(shows(&told(Function::CallEndpoint)), ["outcome_unknown"]);
+    }
+
+    #[test]
+    fn another_journal_has_taken_the_session_over() {
+        let told = |second: u64| {
+            let mut told = Told::default();
+            for (t_s, journal) in [(1.0, 1), (2.0, second)] {
+                let host = Key { host: Some("h1".to_owned()), ..Key::default() };
+                told.add(t_s, Function::LeaseAcquire, host, json!({"journal": journal}));
+            }
+            told
+        };
+        assert_eq!(shows(&told(2)), ["session_taken_over"]);
+        assert_eq!(shows(&told(1)), [""; 0]);
+    }
 
     #[test]
     fn what_can_be_told_is_in_the_list_of_all_sights() {
