@@ -30,15 +30,30 @@ pub fn check(events: &[Event]) -> Checked {
         }
     }
     in_hand(&mut checked, events);
+    let to_come = to_come(events);
     for snapshot in Snapshot::last(events) {
         checked.checked += 1;
-        if snapshot.end().is_none() {
+        if snapshot.end().is_none() && !to_come.contains(snapshot.wake) {
             let state = snapshot.event.text("state").unwrap_or_default();
             let text = format!("wake {} of {} is {state} at the end", snapshot.wake, snapshot.instance);
             checked.violated(snapshot.event, [], text);
         }
     }
     checked
+}
+
+/// Forecasts that the controller showed as due, that were never sent, and that nobody asked for: they expire in their own time.
+fn to_come(events: &[Event]) -> BTreeSet<&str> {
+    let mut to_come = BTreeSet::new();
+    for event in events {
+        let Some(wake) = event.k.wake.as_deref() else { continue };
+        match event.f {
+            Function::Due if event.text("reason") == Some("REASON_FORECAST") => drop(to_come.insert(wake)),
+            Function::CommandSend | Function::ManualWake => drop(to_come.remove(wake)),
+            _ => {}
+        }
+    }
+    to_come
 }
 
 /// Whatever an agent says to have in hand when nothing of its host was sent or told since, where somebody looked at the end.
@@ -68,6 +83,22 @@ mod tests {
 
     use super::{super::told::Told, *};
     use crate::history::Key;
+
+    #[test]
+    fn a_forecast_that_was_never_sent_may_wait_for_its_time() {
+        let mut told = Told::default();
+        for (wake, reason) in [("a", "REASON_FORECAST"), ("b", "REASON_FORECAST"), ("c", "REASON_DEMAND")] {
+            let key = Key { wake: Some(wake.into()), instance: Some(wake.into()), ..Key::default() };
+            told.add(1.0, Function::Due, key, json!({"reason": reason}));
+        }
+        told.send(2.0, "h1", "b");
+        for wake in ["a", "b", "c"] {
+            told.last(9.0, wake, wake, "x");
+            (told.0.last_mut().expect("just told")).v = json!({"last": true, "moves": [], "state": "queued"});
+        }
+        let texts: Vec<String> = check(&told.0).violations.into_iter().map(|broken| broken.text).collect();
+        assert_eq!(texts, ["wake b of b is queued at the end", "wake c of c is queued at the end"]);
+    }
 
     fn texts(active: u32, connected: bool, left: &[&str], end: Option<&str>) -> Vec<String> {
         let mut told = Told::default();

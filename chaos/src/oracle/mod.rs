@@ -29,4 +29,6 @@ mod verdict;
 
 pub use exactness::Exactness;
 pub use settings::Settings;
-pub use verdict::{Checked, Violation, check_all, check_course, check_linked, check_simulated};
+pub use verdict::{
+    Checked, Violation, check_all, check_course, check_experiment, check_linked, check_simulated,
+};

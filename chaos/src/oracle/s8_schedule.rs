@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Checked, snapshot::Snapshot};
 use crate::history::{Event, Function, Kind};
 
-/// What was due: an instance whose user comes at an hour (`due`), and every yes to somebody who asked (`manual_wake`). What
-/// was done: the wakes the controller shows at the end. A reason: the instance among those the plan left out by name.
+/// What was due: an instance whose user comes at an hour (`due`), and every yes to somebody who asked (`manual_wake`). Where
+/// nobody but the controller knows who comes when, a wake that it once showed as due is there in the end. What was done: the wakes the controller shows at the end. A reason: the instance among those the plan left out by name.
 ///
 /// Somebody who asked and does not know what became of it may have been heard: one more wake is then not too many.
 pub fn check(events: &[Event]) -> Checked {
@@ -33,11 +33,18 @@ fn forecasts_due(
     forecasts: &BTreeMap<&str, Vec<Snapshot<'_>>>,
     omitted: &BTreeSet<&str>,
 ) {
+    let there: BTreeSet<&str> = Snapshot::last(events).map(|snapshot| snapshot.wake).collect();
     let mut due = BTreeSet::new();
     for event in events.iter().filter(|event| event.f == Function::Due) {
         let Some(instance) = event.k.instance.as_deref() else { continue };
         due.insert(instance);
         checked.checked += 1;
+        if let Some(wake) = event.k.wake.as_deref() {
+            if !there.contains(wake) {
+                checked.violated(event, [], format!("wake {wake} of {instance} was due and is gone"));
+            }
+            continue;
+        }
         let made = forecasts.get(instance).map_or(&[][..], Vec::as_slice);
         let chain = made.iter().map(|snapshot| snapshot.event.i);
         let text = match (made.len(), omitted.contains(instance)) {
@@ -48,7 +55,10 @@ fn forecasts_due(
         };
         checked.violated(event, chain.collect::<Vec<_>>(), text);
     }
-    for (instance, made) in forecasts.iter().filter(|(instance, _)| !due.contains(*instance)) {
+    // The controller shows what is due only until it is sent.
+    let is_told_by_users = !events.iter().any(|event| event.f == Function::Due && event.k.wake.is_some());
+    let not_due = forecasts.iter().filter(|(instance, _)| is_told_by_users && !due.contains(*instance));
+    for (instance, made) in not_due {
         checked.violated(made[0].event, [], format!("{instance} was woken by forecast and was not due"));
     }
 }
@@ -144,6 +154,16 @@ mod tests {
                 "idle was woken by forecast and was not due",
             ]
         );
+    }
+
+    #[test]
+    fn a_wake_that_was_due_and_is_gone_is_caught() {
+        let mut told = Told::default();
+        for (instance, wake) in [("a", "w1"), ("b", "w2")] {
+            told.add(0.0, Function::Due, key(instance, Some(wake)), json!({"reason": "REASON_FORECAST"}));
+        }
+        told.last(9.0, "a", "w1", "forecast");
+        assert_eq!(texts(&told), ["wake w2 of b was due and is gone"]);
     }
 
     #[test]

@@ -42,7 +42,8 @@ pub(super) async fn note(
         recorder.record(entry.value(json!({"omitted": omitted.reason})));
     }
     watch.last_look().await?;
-    let books = json!({"metrics": ended(&whole_metrics(desk).await?), "report": desk.report().await?});
+    let books =
+        json!({"metrics": ends_in_metrics(&whole_metrics(desk).await?), "report": desk.report().await?});
     let entry = Entry::new("controller", Kind::Ok, Function::StoreCommit, Key::default());
     recorder.record(entry.value(json!({"books": books})));
     Ok(())
@@ -74,7 +75,7 @@ async fn whole_metrics(desk: &Desk) -> Result<String, DeskError> {
 }
 
 /// Wakes by end, as `/metrics` counts them in the database.
-fn ended(metrics: &str) -> Value {
+pub(crate) fn ends_in_metrics(metrics: &str) -> Value {
     let of = |line: &str| {
         let (end, count) = line.strip_prefix("reveille_wakes_ended_last_day{end=\"")?.split_once("\"} ")?;
         Some((end.to_owned(), count.trim().parse::<u64>().ok()?))
@@ -91,6 +92,6 @@ mod tests {
         let text = "# TYPE reveille_wakes_ended_last_day gauge\n\
                     reveille_wakes_ended_last_day{end=\"woken\"} 3\n\
                     reveille_wakes_ended_total{end=\"woken\"} 9\n";
-        assert_eq!(ended(text), json!({"woken": 3}));
+        assert_eq!(ends_in_metrics(text), json!({"woken": 3}));
     }
 }

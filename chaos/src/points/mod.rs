@@ -24,6 +24,7 @@ pub mod watch;
 pub mod witness;
 
 pub use key::PointKey;
+pub(crate) use last_look::ends_in_metrics;
 pub use plant::Plant;
 pub use report::Sweep;
 pub use roles::Role;

@@ -3,19 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
-use tokio::{
-    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
-    net::TcpStream,
-};
 
 use super::{
     inject,
     play::{PATIENCE, Play},
-    stage::{PAGES, WATCH},
 };
 use crate::{
     history::{Entry, Function, Key, Kind},
+    oracle::snapshot,
     play::audit,
+    points::ends_in_metrics,
 };
 
 /// Between two looks at the model, in seconds.
@@ -134,20 +131,14 @@ impl Play {
 
     /// How many lines of the log the controller has left out since it was started.
     async fn look_at_log(&mut self) {
-        let Ok(Ok(figures)) = tokio::time::timeout(PATIENCE, self.figures()).await else { return };
+        let Ok(Ok(figures)) = tokio::time::timeout(PATIENCE, self.stage.page("/metrics")).await else {
+            return;
+        };
         let left_out = lines_left_out(&figures);
         if left_out != self.looks.left_out {
             let entry = Entry::new("controller", Kind::Ok, Function::Ingest, Key::default());
             self.stage.recorder.record(entry.value(json!({"left_out": left_out})));
             self.looks.left_out = left_out;
-        }
-    }
-
-    /// The controller's `/metrics`.
-    async fn figures(&self) -> std::io::Result<String> {
-        match &self.stage.local {
-            Some(local) => read_figures(TcpStream::connect(local.pages_at()).await?).await,
-            None => read_figures(self.stage.exchange.call(WATCH, PAGES).await?).await,
         }
     }
 
@@ -179,14 +170,44 @@ impl Play {
             self.stage.recorder.record(Entry::new("controller", Kind::Ok, Function::Gate, key).value(value));
         }
     }
-}
 
-/// One page, over a line of its own.
-async fn read_figures(mut line: impl AsyncRead + AsyncWrite + Unpin) -> std::io::Result<String> {
-    line.write_all(b"GET /metrics HTTP/1.1\r\nhost: controller\r\nconnection: close\r\n\r\n").await?;
-    let mut answer = String::new();
-    line.read_to_string(&mut answer).await?;
-    Ok(answer)
+    /// How every wake stands in the end, with its moves, and what the controller's books say; for who runs an experiment, and
+    /// where nothing happens meanwhile. A controller that does not answer tells nothing.
+    pub(super) async fn last_books(&mut self) {
+        if self.looks.model_at_s.is_none() || self.stage.local.is_some() {
+            return;
+        }
+        match self.books().await {
+            Ok(entries) => {
+                for entry in entries {
+                    self.stage.recorder.record(entry);
+                }
+            }
+            Err(error) => tracing::debug!(%error, "the controller's books could not be read"),
+        }
+    }
+
+    async fn books(&mut self) -> anyhow::Result<Vec<Entry>> {
+        self.stage.watch.look().await?;
+        let mut entries = Vec::new();
+        for wake in &self.stage.watch.seen.all {
+            let key = Key {
+                instance: Some(wake.instance_id.clone()),
+                wake: Some(wake.wake_id.clone()),
+                attempt: Some(wake.attempt),
+                ..Key::default()
+            };
+            let story: Value =
+                serde_json::from_str(&self.stage.page(&format!("/v1/wakes/{}", wake.wake_id)).await?)?;
+            let entry = Entry::new("controller", Kind::Ok, Function::StoreCommit, key);
+            entries.push(entry.value(snapshot::wake(&story, true)));
+        }
+        let report: Value = serde_json::from_str(&self.stage.page("/v1/report").await?)?;
+        let metrics = ends_in_metrics(&self.stage.page("/metrics").await?);
+        let entry = Entry::new("controller", Kind::Ok, Function::StoreCommit, Key::default());
+        entries.push(entry.value(json!({"books": {"metrics": metrics, "report": report}})));
+        Ok(entries)
+    }
 }
 
 fn lines_left_out(figures: &str) -> u64 {

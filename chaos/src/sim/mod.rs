@@ -10,6 +10,7 @@ mod looks;
 mod night;
 pub mod node;
 pub mod outcome;
+mod pages;
 mod person;
 pub mod plan;
 pub(crate) mod play;

@@ -353,6 +353,7 @@ impl Play {
         let mut not_recovered = std::mem::take(&mut self.found);
         not_recovered.extend(self.settled().await);
         self.last_look().await;
+        self.last_books().await;
         let is_over = match &mut self.stage.controller {
             Some(controller) => controller.is_over().await,
             None => false,

@@ -143,7 +143,7 @@ impl<'a> Begun<'a> {
             experiment,
             steps,
             spans,
-            invariants: oracle::check_simulated(&history),
+            invariants: oracle::check_experiment(&history),
             unproven: unproven(experiment, proofs),
             guard: guard::tripped(experiment, events, spans),
             predictions: grade::grade(experiment, events, control, spans),
