@@ -41,7 +41,8 @@ fn draw_lots_by(_: u64, _: &mut Builder) {}
 /// Does `work` on so many threads at once, and waits for all.
 ///
 /// Where there are enough cores each thread stays on one of its own, and so do the threads that its databases answer from: who
-/// asks stands still until the answer is there, and to wake another core for it takes longer than most answers do.
+/// asks stands still until the answer is there, and to wake another core for it takes longer than most answers do. And who is
+/// woken waits until who answers has said all of it: otherwise each row of an answer would change the thread twice.
 pub fn side_by_side(jobs: usize, work: impl Fn() + Sync) {
     // Its thread is everybody's: it is made before any stays anywhere.
     LazyLock::force(&ELSEWHERE);
@@ -52,6 +53,7 @@ pub fn side_by_side(jobs: usize, work: impl Fn() + Sync) {
             scope.spawn(move || {
                 if let Some(own) = own {
                     pinned::stay_on(own);
+                    pinned::take_turns();
                 }
                 work();
             });
@@ -82,6 +84,15 @@ mod pinned {
             sched_setaffinity(SELF, &set).ok();
         }
     }
+
+    /// From now on this thread, and those it starts, take no other's place because they were woken (`SCHED_BATCH`). Where that is
+    /// not allowed nothing is lost but speed.
+    #[expect(unsafe_code, reason = "no safe binding of sched_setscheduler")]
+    pub(super) fn take_turns() {
+        let none = nix::libc::sched_param { sched_priority: 0 };
+        // SAFETY: the pointer is to a value that lives until the call has returned, and the kernel only reads it.
+        unsafe { nix::libc::sched_setscheduler(SELF.as_raw(), nix::libc::SCHED_BATCH, &raw const none) };
+    }
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -91,6 +102,8 @@ mod pinned {
     }
 
     pub(super) fn stay_on(_: usize) {}
+
+    pub(super) fn take_turns() {}
 }
 
 /// A directory that is gone when it is dropped.

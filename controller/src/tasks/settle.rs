@@ -20,15 +20,21 @@ const OTHERS_HAVE_S: i64 = 15;
 /// Ended wakes judged in one activation.
 const JUDGED_AT_ONCE_MAX: u32 = 1000;
 
+/// Between two looks for verdicts, on the clock of what was read: every wake of the last hours is read for one, and nobody waits
+/// for it.
+const JUDGED_EVERY: SignedDuration = SignedDuration::from_secs(60);
+
 /// Deadlines, expiries, verdicts, load by the hour.
 #[derive(Debug)]
 pub struct Settle {
     shared: Shared,
+    /// What was read when verdicts were last looked for; none where some were left over.
+    judged_at: Option<Timestamp>,
 }
 
 impl Settle {
     pub fn new(shared: Shared) -> Self {
-        Self { shared }
+        Self { shared, judged_at: None }
     }
 
     /// Ends what is past its time.
@@ -99,10 +105,14 @@ impl Settle {
     }
 
     /// Looks for the visit each ended wake was for.
-    async fn judge(&self) -> Result<usize, StoreError> {
-        let window = SignedDuration::from_secs(self.shared.config.plan.window_s.into());
+    async fn judge(&mut self) -> Result<usize, StoreError> {
         // Later visits may still stand in logs nobody has read: a verdict waits for them.
         let now = self.shared.logs_read_until();
+        // Either way: a clock may have been put back.
+        if self.judged_at.is_some_and(|judged_at| now.duration_since(judged_at).abs() < JUDGED_EVERY) {
+            return Ok(0);
+        }
+        let window = SignedDuration::from_secs(self.shared.config.plan.window_s.into());
         let unjudged = self.shared.store.wakes_unjudged(JUDGED_AT_ONCE_MAX).await?;
         let (mut facts, mut spans) = (Vec::new(), Vec::new());
         for wake in &unjudged {
@@ -122,6 +132,7 @@ impl Settle {
                 judged += 1;
             }
         }
+        self.judged_at = (unjudged.len() < JUDGED_AT_ONCE_MAX as usize).then_some(now);
         Ok(judged)
     }
 
