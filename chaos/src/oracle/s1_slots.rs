@@ -7,12 +7,16 @@ use crate::history::{Event, Function};
 
 /// Sweeps over grants and releases per host. A command sent again for a wake that holds a permit takes no second one; a
 /// wake that has its end holds none, and an attempt whose result was told is over, even where its command is sent once more.
+/// What nobody was heard of by its deadline is over then, however much later somebody sees that it is.
 pub fn check(events: &[Event]) -> Checked {
     let mut checked = Checked::new("S1", "active(h) <= limit(h) in force at the grant");
     let mut settings = Settings::default();
     // host -> wake -> index of the grant
     let mut active: BTreeMap<&str, BTreeMap<&str, u64>> = BTreeMap::new();
     let mut over: BTreeSet<(&str, u32)> = BTreeSet::new();
+    let unheard = unheard(events);
+    // wake -> when the time of its newest command is up
+    let mut deadlines: BTreeMap<&str, f64> = BTreeMap::new();
     for event in events {
         settings.follow(event);
         let wake = event.k.wake.as_deref().unwrap_or_default();
@@ -23,6 +27,11 @@ pub fn check(events: &[Event]) -> Checked {
             Function::SlotGrant => {
                 let held = active.entry(host).or_default();
                 checked.checked += 1;
+                let is_up = |wake: &str| deadlines.get(wake).is_some_and(|at_s| *at_s <= event.t_s());
+                held.retain(|wake, _| !(unheard.contains(wake) && is_up(wake)));
+                if let Some(deadline_ms) = event.number("deadline_ms") {
+                    deadlines.insert(wake, (deadline_ms - settings.began_ms as f64) / 1000.0);
+                }
                 // A limit that was lowered binds those who come, not one that runs and is told of again.
                 let is_new = !held.contains_key(wake);
                 held.entry(wake).or_insert(event.i);
@@ -49,6 +58,13 @@ pub fn check(events: &[Event]) -> Checked {
         }
     }
     checked
+}
+
+/// Wakes that ended because their deadline had come.
+fn unheard(events: &[Event]) -> BTreeSet<&str> {
+    let ends = events.iter().filter(|event| event.f == Function::Terminal);
+    let at_deadline = |event: &&Event| matches!(event.text("end"), Some("host_lost" | "timed_out"));
+    ends.filter(at_deadline).filter_map(|event| event.k.wake.as_deref()).collect()
 }
 
 #[cfg(test)]
@@ -95,6 +111,20 @@ mod tests {
         assert!(check(&told.0).violations.is_empty());
         say(&mut told, 6.0, Function::SlotGrant, "a", 2);
         assert_eq!(check(&told.0).violations.len(), 1);
+    }
+
+    #[test]
+    fn a_wake_that_ended_at_its_deadline_holds_no_place_until_somebody_sees_it() {
+        let told = |end: &str, at_s: f64| {
+            let mut told = limit_two();
+            told.grant(1.0, "h1", "a");
+            told.0.last_mut().expect("just told").v = serde_json::json!({"deadline_ms": 60_000});
+            told.grant(1.0, "h1", "b").grant(at_s, "h1", "c").terminal(90.0, "a", end);
+            check(&told.0).violations.len()
+        };
+        assert_eq!((told("host_lost", 61.0), told("timed_out", 61.0)), (0, 0));
+        assert_eq!(told("host_lost", 59.0), 1, "it was not up yet");
+        assert_eq!(told("woken", 61.0), 1, "it was heard of later, so it went on");
     }
 
     #[test]
