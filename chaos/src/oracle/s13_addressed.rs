@@ -25,7 +25,7 @@ pub fn check(events: &[Event]) -> Checked {
                 let host = host.unwrap_or_default();
                 match sent.get(wake) {
                     None => {
-                        checked.violated(event, [], format!("{host} took wake {wake}, which nobody sent"))
+                        checked.violated(event, [], format!("{host} took wake {wake}, which nobody sent"));
                     }
                     Some(command) if !command.hosts.contains(host) => {
                         let text = format!("{host} took wake {wake}, which was sent to another host");

@@ -162,36 +162,51 @@ impl<'a> Story<'a> {
             }
             Function::FaultOn | Function::FaultOff | Function::FaultHit => return self.shows_of_fault(event),
             Function::Restart => return self.shows_of_restart(event),
-            Function::LeaseLost => drop(self.lost.insert(host)),
-            Function::LeaseAcquire => {
-                show("session_rebuilt", self.lost.remove(host));
-                let other = event.number("journal").and_then(|journal| self.journals.insert(host, journal));
-                show("session_taken_over", other.is_some_and(|other| event.number("journal") != Some(other)));
-            }
+            Function::LeaseLost | Function::LeaseAcquire => return self.shows_of_session(event),
+            Function::Due | Function::ManualWake => return self.shows_of_wishes(event),
             Function::Ingest => {
-                show("lines_dropped", event.number("left_out").is_some_and(|lines| lines > 0.0))
-            }
-            Function::ManualWake if event.kind == Kind::Ok && !wake.is_empty() => {
-                show("request_joined", !self.asked.insert(wake));
-                if !self.running.contains_key(wake) {
-                    self.waiting.insert(wake);
-                }
-            }
-            Function::Due => {
-                let away_ms = event.number("due_at_ms").zip(self.changes_at_ms).map(|(due, at)| due - at);
-                show("window_in_switch_hour", away_ms.is_some_and(|away_ms| away_ms.abs() <= HOUR_MS));
-                self.asked.insert(wake);
-                self.waiting.insert(wake);
-                if event.text("reason") == Some(FORECAST) {
-                    let due_ms = event.number("due_at_ms").unwrap_or(f64::INFINITY);
-                    let host = self.homes.get(instance).copied().unwrap_or(host);
-                    self.forecast.insert(wake, (host, (due_ms - self.began_ms) / 1_000.0));
-                }
+                show("lines_dropped", event.number("left_out").is_some_and(|lines| lines > 0.0));
             }
             Function::ConfigSet | Function::Lever => return self.shows_of_settings(event),
             _ => {}
         }
         shown
+    }
+
+    fn shows_of_session(&mut self, event: &'a Event) -> Vec<&'static str> {
+        let host = event.k.host.as_deref().unwrap_or_default();
+        if event.f == Function::LeaseLost {
+            self.lost.insert(host);
+            return Vec::new();
+        }
+        let other = event.number("journal").and_then(|journal| self.journals.insert(host, journal));
+        let is_others = other.is_some_and(|other| event.number("journal") != Some(other));
+        shown([("session_rebuilt", self.lost.remove(host)), ("session_taken_over", is_others)])
+    }
+
+    fn shows_of_wishes(&mut self, event: &'a Event) -> Vec<&'static str> {
+        let wake = event.k.wake.as_deref().unwrap_or_default();
+        if event.f == Function::ManualWake {
+            if event.kind != Kind::Ok || wake.is_empty() {
+                return Vec::new();
+            }
+            let is_new = self.asked.insert(wake);
+            if !self.running.contains_key(wake) {
+                self.waiting.insert(wake);
+            }
+            return shown([("request_joined", !is_new)]);
+        }
+        let due_ms = event.number("due_at_ms");
+        let away_ms = due_ms.zip(self.changes_at_ms).map(|(due, at)| due - at);
+        self.asked.insert(wake);
+        self.waiting.insert(wake);
+        if event.text("reason") == Some(FORECAST) {
+            let instance = event.k.instance.as_deref().unwrap_or_default();
+            let host = self.homes.get(instance).copied().or(event.k.host.as_deref()).unwrap_or_default();
+            let due_ms = due_ms.unwrap_or(f64::INFINITY);
+            self.forecast.insert(wake, (host, (due_ms - self.began_ms) / 1_000.0));
+        }
+        shown([("window_in_switch_hour", away_ms.is_some_and(|away_ms| away_ms.abs() <= HOUR_MS))])
     }
 
     fn shows_of_gate(&self, event: &Event) -> Vec<&'static str> {
