@@ -120,4 +120,36 @@ mod tests {
         let coming = Coming { first: 0, quarters: Vec::new(), hours: vec![0.0, 0.2, 0.2] };
         assert_eq!(coming.likeliest(5), [Slot { quarter: 1, probability: 0.2 }]);
     }
+
+    #[test]
+    fn likely_times_are_three_hours_apart_at_least() {
+        let mut hours = vec![0.0; 40];
+        (hours[5], hours[16], hours[17], hours[30]) = (0.9, 0.8, 0.7, 0.6);
+        let coming = Coming { first: 1_000, quarters: Vec::new(), hours };
+        let found: Vec<_> =
+            coming.likeliest(9).iter().map(|slot| (slot.quarter - 1_000, slot.probability)).collect();
+        assert_eq!(found, [(5, 0.9), (17, 0.7), (30, 0.6)]);
+        let found: Vec<_> = coming.likeliest(2).iter().map(|slot| slot.quarter - 1_000).collect();
+        assert_eq!(found, [5, 17], "the likeliest");
+        assert!(coming.likeliest(0).is_empty());
+    }
+
+    #[test]
+    fn a_quarter_hour_is_likely_by_what_is_said_of_it() {
+        let mut profile = Profile::default();
+        for back in (1..60).rev() {
+            profile.see_second(NOW_S - back * 86_400 + 4 * 3_600, 0, 7_200);
+        }
+        let from = Moment::of_second(NOW_S, 0);
+        let (scorer, coming) = (scorer(), coming(&scorer(), &profile, from));
+        for ahead in [0, 3, 100] {
+            let scene = scorer.scene(Moment { quarter: from.quarter + ahead });
+            let features = scorer.features(&profile, &scene);
+            let place = from.slot() + ahead as usize;
+            let said = coming.quarters[place].expect("not over");
+            assert!((said - scorer.probability(&features, 900.0)).abs() < 1e-12);
+            assert!((coming.hours[place] - scorer.probability(&features, 3_600.0)).abs() < 1e-12);
+        }
+        assert!(coming.hours[..from.slot()].iter().all(|hour| hour.abs() < 1e-12));
+    }
 }

@@ -224,4 +224,119 @@ mod tests {
         assert!((at_nine("few") - at_nine("many")).abs() < 0.2 * at_nine("many"));
         assert!(at_nine("few") > 0.3);
     }
+
+    /// Sightings at these hours of days, counted back from Monday.
+    fn seen(hours_back: &[(i32, i32)]) -> Profile {
+        let mut profile = Profile::default();
+        for (days_back, hour) in hours_back {
+            profile.see_second(i64::from(MONDAY - days_back) * 86_400 + i64::from(*hour) * 3_600, 0, 7_200);
+        }
+        profile
+    }
+
+    fn count(profile: &Profile, now: Moment) -> Counts {
+        let mut counts = Counts::default();
+        counts.count(profile, now);
+        counts
+    }
+
+    #[test]
+    fn whoever_comes_is_counted_by_the_days_and_arrivals_of_eight_weeks() {
+        let regular = [
+            (71, 9),
+            (70, 9),
+            (57, 9),
+            (56, 9),
+            (5, 9),
+            (4, 9),
+            (3, 9),
+            (2, 9),
+            (2, 15),
+            (1, 9),
+            (0, 9),
+            (0, 13),
+        ];
+        let counts = count(&seen(&regular), moment(MONDAY, 12));
+        let counted = counts.census.population(&Population::default());
+        let near = |value: f32, expected: f64| (f64::from(value) - expected).abs() < 1e-6;
+        // Eight of each day of the week, on one of which it was used, but for Tuesdays.
+        let prior_days = 200.0 / 7.0;
+        for (day_of_week, share) in counted.day_share.iter().enumerate() {
+            let active = if day_of_week == 1 { 0.0 } else { 1.0 };
+            assert!(
+                near(*share, (active + 0.3 * prior_days) / (8.0 + prior_days)),
+                "{:?}",
+                counted.day_share
+            );
+        }
+        // At each time of day it slept on 56 days; on six it came within three hours of nine, and on one of three.
+        for (slot, came) in [(24, 0.0), (25, 6.0), (36, 6.0), (37, 0.0), (49, 1.0), (60, 1.0), (61, 0.0)] {
+            let rate = counted.working[slot];
+            assert!(near(rate, (came + 0.05 * 200.0) / 256.0), "{slot}: {rate}");
+        }
+        // Each day from ten weeks back on counts once, today as far as it has gone.
+        let active = |days_back: i32| counts.turnout.active(MONDAY - days_back);
+        let turnout: Vec<_> = (-1..=71).filter(|back| active(*back) == 1).collect();
+        assert_eq!(turnout, [0, 1, 2, 3, 4, 5, 56, 57, 70]);
+        assert!((0..=71).all(|back| active(back) <= 1));
+        assert_eq!(counts.turnout.active_by(MONDAY - 2, 37), 1, "when it first came");
+        assert_eq!((counts.today, counts.known_until), (MONDAY, Some(moment(MONDAY, 12))));
+    }
+
+    #[test]
+    fn whoever_hardly_comes_says_who_is_there_but_not_when_people_come() {
+        let rare = seen(&[(29, 9), (20, 9), (10, 9), (1, 9)]);
+        let counts = count(&rare, moment(MONDAY, 12));
+        assert_eq!(counts.census.population(&Population::default()), Population::default());
+        assert_eq!(counts.turnout.active(MONDAY - 10), 1);
+        let enough = seen(&[(29, 9), (20, 9), (15, 9), (10, 9), (1, 9)]);
+        let counts = count(&enough, moment(MONDAY, 12));
+        assert_ne!(counts.census.population(&Population::default()), Population::default());
+    }
+
+    #[test]
+    fn what_begins_just_now_is_there_and_what_comes_later_is_not() {
+        let profile = seen(&[(0, 12)]);
+        assert_eq!(count(&profile, moment(MONDAY, 12)).turnout.active(MONDAY), 1);
+        assert_eq!(count(&profile, moment(MONDAY, 11)).turnout.active(MONDAY), 0);
+    }
+
+    #[test]
+    fn a_day_is_known_as_far_as_the_clock_farthest_west_has_come() {
+        let mut counts = count(&Profile::default(), moment(MONDAY, 12));
+        counts.count(&Profile::default(), moment(MONDAY - 1, 20));
+        counts.count(&Profile::default(), moment(MONDAY, 15));
+        assert_eq!((counts.today, counts.known_until), (MONDAY, Some(moment(MONDAY - 1, 20))));
+    }
+
+    #[test]
+    fn a_crowd_rests_when_its_turnout_does_whoever_else_does_not() {
+        // Seven of each week, from Monday to Thursday of that week alone: none of them comes often.
+        let people: Vec<_> = (0..70)
+            .map(|n| {
+                let week = MONDAY - 70 + n % 10 * 7;
+                ("shifts", worker(|day| (week..week + 4).contains(&day)))
+            })
+            .collect();
+        let crowds = learn(&people, moment(MONDAY, 0));
+        let rest = |crowd: &Crowd| {
+            let population = crowd.population(moment(MONDAY, 0), false);
+            (0..7).filter(|dow| population.rest[*dow]).collect::<Vec<_>>()
+        };
+        assert_eq!(rest(crowds.of("shifts")), [4, 5, 6]);
+        assert_eq!(rest(crowds.fleet()), [4, 5, 6]);
+        let named: Vec<_> =
+            crowds.cohorts().map(|(name, crowd)| (name, crowd.week().is_rest_day(MONDAY + 4))).collect();
+        assert_eq!(named, [("shifts", true)]);
+        let judged = crowds.fleet().detection().day(MONDAY - 3).expect("a day that is over");
+        assert_eq!((judged.active, judged.expected), (0, Some(0.0)));
+    }
+
+    #[test]
+    fn of_nobody_nothing_is_known() {
+        let crowds = learn(&[], moment(MONDAY, 12));
+        assert_eq!(crowds.of("any").day_flag(moment(MONDAY, 12)), DayFlag::Unknown);
+        assert_eq!(crowds.cohorts().count(), 0);
+        assert_eq!(crowds.fleet().population(moment(MONDAY, 12), false).rest, [false; 7]);
+    }
 }

@@ -113,4 +113,46 @@ mod tests {
             prop_assert!(after.days.iter().all(|day| (cut.cut..cut.end).contains(day)));
         }
     }
+
+    fn daily(days: std::ops::Range<i64>) -> History {
+        History { sightings: days.map(|day| (day * 86_400 + 30_000, 0)).collect(), days: Vec::new() }
+    }
+
+    #[test]
+    fn what_is_fitted_ends_a_day_before_what_is_judged() {
+        let cut = Cut::of(100, 156).expect("enough");
+        let history = daily(100..156);
+        let (before, after) =
+            (cut.before(&history, AbstainRule::default()), cut.after(&history, AbstainRule::default()));
+        // From a week after the first sighting on.
+        assert_eq!(before.days, (107..140).collect::<Vec<_>>());
+        assert_eq!(before.sightings, history.sightings[..41]);
+        assert_eq!(after.days, (141..155).collect::<Vec<_>>());
+        assert_eq!(after.sightings, history.sightings);
+        // What comes just as the first day kept back begins is not known yet.
+        let mut midnight = daily(100..141);
+        midnight.sightings.push((141 * 86_400, 0));
+        assert_eq!(cut.before(&midnight, AbstainRule::default()).sightings.len(), 41);
+    }
+
+    #[test]
+    fn a_fifth_of_the_days_is_judged_and_two_weeks_at_least() {
+        assert_eq!(Cut::of(0, 69), Some(Cut { first: 0, cut: 54, end: 68 }));
+        assert_eq!(Cut::of(0, 101), Some(Cut { first: 0, cut: 80, end: 100 }));
+        assert_eq!(Cut::of(0, 121), Some(Cut { first: 0, cut: 96, end: 120 }));
+    }
+
+    #[test]
+    fn days_are_spoken_of_by_those_before_them_on_the_local_clock() {
+        // Half an hour before midnight, which is the next day there.
+        let sightings: Vec<(i64, i32)> = [10, 11, 12].map(|day| (day * 86_400 - 1_800, 3_600)).to_vec();
+        let days = |history: u16, active: u16| {
+            let abstain = AbstainRule { min_history_days: history, min_active_days: active };
+            spoken_days(&sightings, abstain, 0, 60)
+        };
+        assert_eq!(days(0, 0), (11..60).collect::<Vec<_>>(), "not on the first day itself");
+        assert_eq!(days(5, 0), (15..60).collect::<Vec<_>>());
+        assert_eq!(days(1, 2), (12..42).collect::<Vec<_>>(), "two of the thirty days before");
+        assert_eq!(days(1, 3), (13..41).collect::<Vec<_>>());
+    }
 }

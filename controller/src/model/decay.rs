@@ -55,3 +55,50 @@ impl Decay {
         &self.gaps
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn assert_near(value: f32, expected: f64) {
+        assert!((f64::from(value) - expected).abs() < 1e-6, "{value} is not {expected}");
+    }
+
+    #[test]
+    fn a_day_counts_half_after_a_half_life_and_today_not_at_all() {
+        let decay = Decay::default();
+        let weights = decay.weights();
+        assert_eq!(weights.len(), AGE_DAYS_MAX + 1);
+        assert_eq!(weights[0].map(f32::to_bits), [0; LANES]);
+        for (lane, half_life) in [5, 15, 45, 150].into_iter().enumerate() {
+            assert_near(weights[1 + half_life][lane], f64::from(weights[1][lane]) / 2.0);
+            assert_near(decay.sum(half_life as i32)[lane], 0.5);
+            let sum: f64 = weights.iter().map(|weight| f64::from(weight[lane])).sum();
+            assert!((0.95..=1.0 + 1e-6).contains(&sum), "{sum}");
+            let first: f64 = weights[..=20].iter().map(|weight| f64::from(weight[lane])).sum();
+            assert_near(decay.sum(20)[lane], first);
+        }
+        assert_near(weights[1][0], 1.0 - 0.5f64.powf(0.2));
+    }
+
+    #[test]
+    fn what_lies_too_far_back_or_counts_next_to_nothing_does_not_count() {
+        let decay = Decay::default();
+        let counts = |age: usize| decay.weights()[age].map(|weight| weight > 0.0);
+        assert_eq!(counts(678), [false, false, true, true]);
+        assert_eq!(counts(679), [false; LANES]);
+        // 0.129 * 2^(-(age - 1) / 5) falls below 1e-12 after 184 days.
+        assert_eq!((counts(185)[0], counts(186)[0]), (true, false));
+        assert_eq!(decay.sum(-1).map(f32::to_bits), [0; LANES]);
+        assert_eq!(decay.sum(i32::MAX).map(f32::to_bits), decay.sum(AGE_DAYS_MAX as i32).map(f32::to_bits));
+    }
+
+    #[test]
+    fn the_newest_gap_counts_whole_and_each_before_it_a_little_less() {
+        let decay = Decay::default();
+        let gaps = decay.gaps();
+        assert_eq!(gaps.len(), super::super::stays::STAYS_MAX);
+        assert_near(gaps[gaps.len() - 1], 1.0);
+        assert_near(gaps[gaps.len() - 3], 0.985 * 0.985);
+    }
+}

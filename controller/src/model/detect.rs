@@ -361,4 +361,82 @@ mod tests {
         let flags = flags(&fleet((0..84).map(|i| u32::from(i % 7 < 5 && i != 63))), 84);
         assert!(flags.iter().all(|flag| *flag == DayFlag::Unknown));
     }
+
+    fn detection() -> Detection {
+        detect(&Turnout::default(), START, &DetectRule::default())
+    }
+
+    fn judged(active: u32, past: &[f64]) -> DayFlag {
+        detection().judge(active, past.to_vec()).flag
+    }
+
+    #[test]
+    fn a_day_is_unusual_from_three_spreads_and_a_share_of_what_is_expected_on() {
+        use DayFlag::{UnusuallyBusy, UnusuallyQuiet, Usual};
+        // Of 16 chance alone spreads 4, three of which are more than the share asks for.
+        for (active, flag) in [(3, UnusuallyQuiet), (4, Usual), (28, Usual), (29, UnusuallyBusy)] {
+            assert_eq!(judged(active, &[16.0; 4]), flag, "{active} of 16");
+        }
+        // Of 100 it spreads 10, and the share asks for more.
+        for (active, flag) in [(60, UnusuallyQuiet), (61, Usual), (149, Usual), (150, UnusuallyBusy)] {
+            assert_eq!(judged(active, &[100.0; 4]), flag, "{active} of 100");
+        }
+        // The middle distance from the middle is 10, which stands for a spread of 14.8.
+        for (active, flag) in [(65, UnusuallyQuiet), (66, Usual), (165, UnusuallyBusy), (164, Usual)] {
+            assert_eq!(judged(active, &[100.0, 130.0, 110.0, 80.0, 120.0]), flag, "{active} of about 110");
+        }
+        // Where three spreads are more than there are, nobody is few.
+        assert_eq!((judged(0, &[4.0; 4]), judged(1, &[4.0; 4])), (UnusuallyQuiet, Usual));
+        // A spread is 1 at least.
+        let few = DetectRule { expected_min: 0.0, ..DetectRule::default() };
+        let few = Detection { rule: few, ..detection() };
+        assert_eq!(
+            (few.judge(3, vec![0.25; 4]).flag, few.judge(4, vec![0.25; 4]).flag),
+            (Usual, UnusuallyBusy)
+        );
+    }
+
+    #[test]
+    fn where_little_is_expected_or_known_nothing_is_told() {
+        assert_eq!(judged(0, &[3.0, 4.0, 4.0, 3.0]), DayFlag::Unknown, "three and a half are expected");
+        assert_eq!(judged(9, &[9.0; 3]), DayFlag::Unknown, "three weeks are too few");
+        let mut moved = detection();
+        moved.level.since_day = Some(START);
+        assert_eq!(moved.judge(9, vec![9.0; 2]).flag, DayFlag::Usual, "two weeks of another level do");
+        assert_eq!(moved.judge(9, vec![9.0]).flag, DayFlag::Unknown);
+        let found = detection().judge(9, vec![10.0, 4.0, 6.0, 9.0]);
+        assert_eq!((found.expected, found.ratio()), (Some(7.5), 1.2));
+        assert_eq!(detection().judge(9, Vec::new()).ratio().to_bits(), 1f64.to_bits());
+        let nobody = DayFinding { active: 3, expected: Some(0.0), flag: DayFlag::Unknown };
+        assert_eq!(nobody.ratio().to_bits(), 1f64.to_bits());
+    }
+
+    #[test]
+    fn a_day_is_compared_with_the_same_day_of_eight_weeks_of_its_time() {
+        let turnout = fleet((0..98).map(|i| 10 + i as u32));
+        let compared = |level: Level| {
+            let found = Detection { level, ..detection() };
+            found
+                .compared(&turnout, START + 91, |day| turnout.active(day))
+                .iter()
+                .map(|count| *count as u32 - 10)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(compared(Level::default()), [84, 77, 70, 63, 56, 49, 42, 35]);
+        assert_eq!(compared(Level { since_day: Some(START + 70), ..Level::default() }), [84, 77, 70]);
+        let absences = vec![(START + 63, START + 77)];
+        assert_eq!(compared(Level { absences, ..Level::default() }), [84, 77, 56, 49, 42, 35, 28, 21]);
+        let gone_since = Some(START + 77);
+        assert_eq!(compared(Level { gone_since, ..Level::default() }), [70, 63, 56, 49, 42, 35, 28, 21]);
+    }
+
+    #[test]
+    fn while_everybody_is_gone_a_running_day_without_anybody_is_one_of_absence() {
+        let turnout = fleet((0..100).map(|i| if i >= 70 { 0 } else { usual(i) }));
+        let found = detect(&turnout, START + 98, &DetectRule::default());
+        assert_eq!(found.running(&turnout, START + 98, 96).flag, DayFlag::Vanished);
+        assert_eq!(found.running(&turnout, START + 103, 96).flag, DayFlag::Unknown, "a weekend");
+        let known = detect(&turnout, START + 70, &DetectRule::default());
+        assert_eq!(known.running(&turnout, START + 70, 96).flag, DayFlag::UnusuallyQuiet);
+    }
 }

@@ -132,4 +132,39 @@ mod tests {
         let enough = usual(&scorer, &scene, std::iter::repeat_n(&one, OTHERS_MIN));
         assert_eq!(enough.map(f32::to_bits), scorer.features(&one, &scene).map(f32::to_bits));
     }
+
+    #[test]
+    fn the_strongest_of_a_group_is_the_one_that_adds_most_in_its_direction() {
+        let mut fitted = Fitted::default();
+        let place = |name: &str| NAMES.iter().position(|other| *other == name).expect("a feature");
+        for (name, weight) in
+            [("ahead_5d", 1.0), ("ahead_15d", -3.0), ("present_5d", -1.5), ("days_3", 0.5), ("days_7", 2.0)]
+        {
+            fitted.wake.weights[place(name)] = weight;
+        }
+        let found = contributions(&fitted, &[1.0; COUNT], &[0.0; COUNT]);
+        let found: Vec<_> = found.iter().map(|found| (found.group, found.adds, found.strongest)).collect();
+        assert_eq!(found[..2], [(Group::Rates, -3.5, "ahead_15d"), (Group::Days, 2.5, "days_7")]);
+        assert!(found.len() == 6 && found[2..].iter().all(|(_, adds, _)| *adds == 0.0), "{found:?}");
+    }
+
+    #[test]
+    fn what_is_usual_is_the_mean_of_the_others() {
+        let scorer = scorer();
+        let scene = scorer.scene(Moment::of_second(NOW_S, 0));
+        let (daily, rare) = (came(1, 1), came(7, 3));
+        let others = std::iter::repeat_n(&daily, 9).chain(std::iter::repeat_n(&rare, 3));
+        let found = usual(&scorer, &scene, others);
+        let (daily, rare) = (scorer.features(&daily, &scene), scorer.features(&rare, &scene));
+        for (i, usual) in found.iter().enumerate() {
+            assert!((usual - (0.75 * daily[i] + 0.25 * rare[i])).abs() < 1e-5, "{}", NAMES[i]);
+        }
+    }
+
+    #[test]
+    fn every_group_says_what_it_looks_at() {
+        let words: std::collections::BTreeSet<_> = GROUPS.iter().map(|group| group.words()).collect();
+        assert_eq!(words.len(), 6);
+        assert!(words.contains("how long it has slept"));
+    }
 }

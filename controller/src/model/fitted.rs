@@ -127,6 +127,7 @@ impl Fitted {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::features::COUNT;
 
     #[test]
     fn a_model_that_was_changed_by_hand_says_what_is_wrong() {
@@ -156,5 +157,74 @@ mod tests {
         };
         assert!(model.frontier.windows(2).all(climbs));
         assert!(model.threshold(1.0) > model.threshold(4.0));
+    }
+
+    fn point(threshold: f32, idle_h_per_day: f64) -> FrontierPoint {
+        FrontierPoint { threshold, idle_h_per_day, recall: 0.5, wakes_per_day: 1.0 }
+    }
+
+    #[test]
+    fn a_threshold_lies_between_two_points_by_the_logarithm_of_their_cost() {
+        let fitted = Fitted {
+            frontier: vec![point(2.0, 1.0), point(1.0, 4.0), point(-1.0, 8.0)],
+            ..Fitted::default()
+        };
+        for (idle_h, threshold) in [
+            (0.5, 2.0),
+            (1.0, 2.0),
+            (2.0, 1.5),
+            (4.0, 1.0),
+            (4.0 * 2f64.powf(0.25), 0.5),
+            (8.0, -1.0),
+            (9.0, -1.0),
+        ] {
+            assert!(
+                (fitted.threshold(idle_h) - threshold).abs() < 1e-5,
+                "{idle_h}: {}",
+                fitted.threshold(idle_h)
+            );
+        }
+        assert!(Fitted::default().threshold(1.0).is_infinite(), "without a frontier nobody is woken");
+    }
+
+    #[test]
+    fn what_a_straight_score_gains_is_each_weight_times_how_far_its_feature_is_from_usual() {
+        let mut fitted = Fitted::default();
+        fitted.wake.intercept = 0.25;
+        (fitted.wake.weights[1], fitted.wake.weights[3]) = (2.0, -1.0);
+        let (mut features, mut usual) = ([1.0; COUNT], [1.0; COUNT]);
+        (features[1], usual[1], features[3]) = (3.5, 0.5, 5.0);
+        let mut expected = [0.0; COUNT];
+        (expected[1], expected[3]) = (6.0, -4.0);
+        let gains = fitted.contributions(&features, &usual);
+        assert_eq!(gains.map(f32::to_bits), expected.map(f32::to_bits));
+        assert!((fitted.score(&features) - (0.25 + 7.0 - 5.0)).abs() < 1e-6);
+    }
+
+    #[test]
+    fn the_bounds_of_a_model_are_within_it() {
+        let with = |change: &dyn Fn(&mut Fitted)| {
+            let mut fitted = Fitted::embedded().clone();
+            change(&mut fitted);
+            fitted.check()
+        };
+        let same = |fitted: &mut Fitted| fitted.frontier = vec![point(1.0, 2.0), point(1.0, 2.0)];
+        assert_eq!(with(&same), Ok(()), "as high and as dear");
+        let free = with(&|fitted| fitted.frontier = vec![point(1.0, 0.0)]).expect_err("for nothing");
+        assert!(free.starts_with("frontier[0]"), "{free}");
+        let sure = with(&|fitted| fitted.frontier[0].recall = 1.5).expect_err("more than all");
+        assert!(sure.starts_with("frontier[0]"), "{sure}");
+        let dear = |fitted: &mut Fitted| fitted.frontier = vec![point(1.0, 2.0), point(2.0, 3.0)];
+        assert!(
+            with(&dear).expect_err("a higher threshold that costs more").starts_with("frontier must begin")
+        );
+        let cheap = |fitted: &mut Fitted| fitted.frontier = vec![point(2.0, 3.0), point(1.0, 2.0)];
+        assert!(
+            with(&cheap).expect_err("a lower threshold that costs less").starts_with("frontier must begin")
+        );
+        let blind = Network::line(0.0, [0.0; COUNT], [0.0; COUNT], [0.0; COUNT]);
+        let blind = with(&|fitted| fitted.network = Some(blind.clone())).expect_err("sees nothing");
+        assert!(blind.starts_with("network.per_spread"), "{blind}");
+        assert_eq!(with(&|fitted| fitted.network = None), Ok(()));
     }
 }

@@ -235,4 +235,38 @@ mod tests {
             "what lies beyond the profile's age is left out"
         );
     }
+
+    #[test]
+    fn a_span_looks_a_week_ahead() {
+        let profile = profile(&[1, 2, 5, 6, 7]);
+        // From Saturday on: nine on Monday is 47 hours ahead.
+        let monday = forecast_span(
+            &profile,
+            &Rule::default(),
+            at("2026-04-04T10:00:00Z"),
+            SignedDuration::from_hours(240),
+        );
+        assert_eq!(monday.expect("speaks").why.active_days, 5);
+        let earlier = forecast_span(
+            &profile,
+            &Rule::default(),
+            at("2026-04-04T10:00:00Z"),
+            SignedDuration::from_hours(47),
+        );
+        assert_eq!(earlier.expect("speaks").why.active_days, 0);
+    }
+
+    #[test]
+    fn why_nothing_is_said_has_a_code_and_words() {
+        let all = [
+            Abstain::NoHistory,
+            Abstain::TooShort { days: 3 },
+            Abstain::TooQuiet { active_days: 2 },
+            Abstain::Stale { days: 15 },
+            Abstain::Past,
+        ];
+        assert_eq!(all.map(Abstain::code), ["no_history", "too_short", "too_quiet", "stale", "past"]);
+        assert_eq!(all[1].to_string(), "first seen only 3 days ago");
+        assert_eq!(all[3].to_string(), "the profile is 15 days old");
+    }
 }

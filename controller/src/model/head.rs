@@ -66,3 +66,42 @@ impl<'de> Deserialize<'de> for Head {
         Ok(Self { intercept, weights: read })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::features::NAMES;
+
+    /// Looks at the first feature and at the last two, which are summed apart from the others.
+    fn head() -> Head {
+        let mut head = Head { intercept: 0.5, ..Head::default() };
+        (head.weights[0], head.weights[COUNT - 2], head.weights[COUNT - 1]) = (2.0, 3.0, -1.0);
+        head
+    }
+
+    #[test]
+    fn a_score_is_the_log_odds_of_the_probability() {
+        let mut features = [0.0; COUNT];
+        assert!((head().score(&features) - 0.5).abs() < 1e-6);
+        (features[0], features[COUNT - 2], features[COUNT - 1]) = (0.25, 0.5, 4.0);
+        assert!((head().score(&features) + 1.5).abs() < 1e-6, "{}", head().score(&features));
+        // 1 / (1 + e^1.5)
+        assert!((head().probability(&features) - 0.182_425_5).abs() < 1e-6);
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_other_features_are_refused() {
+        let json = serde_json::to_string(&head()).expect("plain data");
+        assert_eq!(serde_json::from_str::<Head>(&json).expect("the same"), head());
+        let refused = |json: &str| serde_json::from_str::<Head>(json).expect_err("refused").to_string();
+        let name = format!("\"{}\":", NAMES[COUNT - 1]);
+        let missing = refused(&json.replacen(&name, "\"mood\":", 1));
+        assert!(missing.contains(&format!("`{}` is missing", NAMES[COUNT - 1])), "{missing}");
+        let more = refused(&json.replacen(&name, &format!("\"mood\":1.0,{name}"), 1));
+        assert!(more.contains("`mood` is of no feature"), "{more}");
+        assert!(refused(&json.replacen("0.5", "1e39", 1)).contains("finite"), "the intercept");
+        assert!(
+            refused(&json.replacen(&format!("{name}-1.0"), &format!("{name}1e39"), 1)).contains("finite")
+        );
+    }
+}

@@ -112,4 +112,12 @@ mod tests {
         assert_eq!(learn(&[("m5", 5_000..=5_020)]).lead_time("m5", secs(300)), secs(3_600));
         assert_eq!(learn(&[("m5", -20..=-1)]).lead_time("m5", secs(300)), secs(300));
     }
+
+    #[test]
+    fn the_fleet_has_the_lead_time_of_all() {
+        let times = learn(&[("m5", 101..=110), ("c5", 401..=409)]);
+        assert_eq!(times.fleet(), Some(Learned { p90: secs(408), samples: 19 }));
+        assert_eq!(times.classes().collect::<Vec<_>>(), [("m5", Learned { p90: secs(109), samples: 10 })]);
+        assert_eq!(learn(&[("m5", 101..=109)]).fleet(), None);
+    }
 }

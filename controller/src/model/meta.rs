@@ -252,4 +252,29 @@ mod tests {
         let expected = Metrics { instances: 2, instances_forecast: 1, active_days: 33, ..Metrics::default() };
         assert_eq!(counted, expected);
     }
+
+    #[test]
+    fn weights_may_be_as_bad_as_a_hundredth_worse_and_a_twentieth_off() {
+        let bound = Quality {
+            log_loss: 0.25 * 1.01,
+            log_loss_in_service: 0.25,
+            log_loss_constant: 0.3,
+            calibration_error: 0.05,
+            ..Quality::default()
+        };
+        assert_eq!(validate_weights(&bound), Ok(()));
+        let same = Quality { log_loss: 0.3, log_loss_in_service: 0.3, ..bound };
+        assert!(matches!(validate_weights(&same), Err(Rejection::NoBetterThanConstant { .. })));
+        let far_better = Quality { log_loss: 0.1, calibration_error: 0.0, ..bound };
+        assert_eq!(validate_weights(&far_better), Ok(()));
+    }
+
+    #[test]
+    fn where_weights_come_from_and_what_decides_are_told() {
+        let told = [Origin::Training, Origin::Version { version: 7 }, Origin::Embedded]
+            .map(|origin| origin.to_string());
+        assert_eq!(told, ["fitted in this training", "those of version 7", "those Reveille comes with"]);
+        assert_eq!((ModelKind::Fitted.as_str(), ModelKind::Rule.as_str()), ("fitted", "rule"));
+        assert!(Rejection::NoData.to_string().contains("no instance was seen"));
+    }
 }

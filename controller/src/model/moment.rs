@@ -38,3 +38,29 @@ impl Moment {
         (self.day() + 3).rem_euclid(7) as usize
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_a_quarter_hour_of_the_local_clock() {
+        // 2026-03-02, a Monday, 23:50 UTC: the day after in Kolkata, and still the evening in New York.
+        let at: Timestamp = "2026-03-02T23:50:00Z".parse().expect("a timestamp");
+        let shown = |zone: &str| {
+            let moment = Moment::new(at, &TimeZone::get(zone).expect("a known zone"));
+            (moment.day(), moment.slot(), moment.day_of_week())
+        };
+        assert_eq!(shown("UTC"), (20_514, 95, 0));
+        assert_eq!(shown("Asia/Kolkata"), (20_515, 21, 1));
+        assert_eq!(shown("America/New_York"), (20_514, 75, 0));
+    }
+
+    #[test]
+    fn days_before_1970_are_counted_down_and_no_time_is_too_far() {
+        let moment = Moment::of_second(-1, 0);
+        assert_eq!((moment.quarter, moment.day(), moment.slot(), moment.day_of_week()), (-1, -1, 95, 2));
+        assert_eq!(Moment::of_second(i64::MAX / 2, 0).quarter, i32::MAX / 2);
+        assert_eq!(Moment::of_second(i64::MIN / 2, 0).quarter, i32::MIN / 2);
+    }
+}

@@ -311,4 +311,102 @@ mod tests {
         let short = json.replacen("[0.5,", "[", 1);
         assert!(serde_json::from_str::<Network>(&short).is_err());
     }
+
+    /// As many hinges as make a panel and one more, each of another weight.
+    fn many() -> (Vec<Hinge>, Network) {
+        let hinge = |n: usize| {
+            let mut hinge =
+                Hinge { intercept: n as f32 / 10.0 - 1.0, weights: [0.0; COUNT], adds: 1.0 + n as f32 };
+            (hinge.weights[n], hinge.weights[COUNT - 1]) = (0.5, 0.25);
+            hinge
+        };
+        let hinges: Vec<_> = (0..=PANEL).map(hinge).collect();
+        let mut linear = [0.0; COUNT];
+        (linear[2], linear[COUNT - 1]) = (0.5, -2.0);
+        let line = Network::line(0.25, [1.0; COUNT], [0.5; COUNT], linear);
+        (hinges.clone(), line.with_hinges(hinges))
+    }
+
+    #[test]
+    fn every_hinge_of_every_panel_adds_what_it_is_open() {
+        let (hinges, network) = many();
+        assert_eq!(network.hinges(), hinges);
+        let seen: Features = std::array::from_fn(|i| (i % 7) as f32);
+        let z = |i: usize| (seen[i] - 1.0) * 0.5;
+        let sum =
+            |weights: &Features| -> f32 { weights.iter().enumerate().map(|(i, weight)| weight * z(i)).sum() };
+        let adds = |hinge: &Hinge| hinge.adds * (hinge.intercept + sum(&hinge.weights)).max(0.0);
+        let expected = 0.25 + sum(&network.linear) + hinges.iter().map(adds).sum::<f32>();
+        assert!((network.score(&seen) - expected).abs() < 1e-3, "{} is not {expected}", network.score(&seen));
+        assert!(expected > 100.0, "many are open: {expected}");
+    }
+
+    #[test]
+    fn a_hinge_that_cannot_add_anything_is_left_out() {
+        let hinge = |intercept: f32, weight: f32, adds: f32| {
+            let mut hinge = Hinge { intercept, weights: [0.0; COUNT], adds };
+            (hinge.weights[0], hinge.weights[1]) = (weight, -weight);
+            hinge
+        };
+        let kept = |hinge: Hinge| network().with_hinges(vec![hinge]).hinges().len();
+        // Five spreads from the mean both add five halves each.
+        assert_eq!(kept(hinge(-4.9, 0.5, 1.0)), 1);
+        assert_eq!(kept(hinge(-5.1, 0.5, 1.0)), 0, "it never opens");
+        assert_eq!(kept(hinge(1.0, 0.5, 1e-5)), 0, "it adds too little");
+        assert_eq!(kept(hinge(1.0, 0.5, -2e-5)), 1, "six times that takes away just enough");
+    }
+
+    #[test]
+    fn a_sum_is_of_all_products() {
+        let (weights, numbers): (Features, Features) =
+            (std::array::from_fn(|i| (i + 1) as f32), std::array::from_fn(|i| (i % 3) as f32));
+        let expected: usize = (0..COUNT).map(|i| (i + 1) * (i % 3)).sum();
+        assert!((dot(&weights, &numbers) - expected as f32).abs() < 1e-3);
+    }
+
+    #[test]
+    fn a_feature_adds_by_the_share_of_the_way_on_which_its_hinges_are_open() {
+        // The hinge opens half way between 1 and 5, where the feature is one spread from the mean: it adds 2 for each.
+        let adds = network().contributions(&features(5.0, 1.0), &features(1.0, 1.0));
+        assert!((adds[0] - 2.0).abs() < 1e-5, "{}", adds[0]);
+        // And for the last quarter of the way from 0 to 4.
+        let adds = network().contributions(&features(4.0, 1.0), &features(0.0, 1.0));
+        assert!((adds[0] - 2.0 * 0.25 * 2.0).abs() < 1e-5, "{}", adds[0]);
+    }
+
+    #[test]
+    fn a_number_that_is_none_is_refused_wherever_it_stands() {
+        let json = serde_json::to_string(&network()).expect("plain data");
+        let number = |name: &str| format!("\"{name}\":[");
+        let broken = [
+            json.replacen("\"intercept\":0.25", "\"intercept\":1e39", 1),
+            json.replacen("\"intercept\":-1.0", "\"intercept\":1e39", 1),
+            json.replacen("\"adds\":2.0", "\"adds\":1e39", 1),
+            json.replacen(&(number("linear") + "0.0"), &(number("linear") + "1e39"), 1),
+            json.replacen(&(number("weights") + "1.0"), &(number("weights") + "1e39"), 1),
+        ];
+        for broken in broken {
+            assert_ne!(broken, json);
+            let error = serde_json::from_str::<Network>(&broken).expect_err("refused").to_string();
+            assert!(error.contains("finite"), "{error}");
+        }
+        let more = json.replacen("\"features\":[", "\"features\":[\"ahead_5d\",", 1);
+        assert!(serde_json::from_str::<Network>(&more).is_err());
+        let last = json.replacen(
+            &format!("\"{}\"]", NAMES[COUNT - 1]),
+            &format!("\"{}\",\"mood\"]", NAMES[COUNT - 1]),
+            1,
+        );
+        let error = serde_json::from_str::<Network>(&last).expect_err("one more").to_string();
+        assert!(error.contains("91 features where 90"), "{error}");
+    }
+
+    #[test]
+    fn it_sees_something_if_one_feature_makes_a_difference() {
+        assert!(network().sees_something());
+        let mut one = [0.0; COUNT];
+        assert!(!Network::line(1.0, [1.0; COUNT], one, [1.0; COUNT]).sees_something());
+        one[7] = 0.5;
+        assert!(Network::line(1.0, [1.0; COUNT], one, [1.0; COUNT]).sees_something());
+    }
 }

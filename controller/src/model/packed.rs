@@ -130,4 +130,49 @@ mod tests {
         assert_eq!(Profile::decode(&[&good[..], &[0]].concat()), Err(BadBytes::Long(1)));
         assert_eq!(Profile::decode(&[9]), Err(BadBytes::Layout(9)));
     }
+
+    #[test]
+    fn numbers_that_no_profile_has_are_refused_wherever_they_stand() {
+        let mut profile = Profile::default();
+        profile.see_second(1_700_000_000, 0, 7_200);
+        let with = |from: usize, number: i32| {
+            let mut bytes = profile.encode();
+            bytes[from..from + 4].copy_from_slice(&number.to_le_bytes());
+            Profile::decode(&bytes)
+        };
+        // Newest day, first day, and the beginning of the stay.
+        for (from, per_day) in [(25, 1), (29, 1), (35, 96)] {
+            for day in [DAY_MAX + 1, -DAY_MAX - 1] {
+                assert_eq!(with(from, day * per_day), Err(BadBytes::Day(day)), "at {from}");
+            }
+            assert!(with(from, DAY_MAX * per_day).is_ok() && with(from, -DAY_MAX * per_day).is_ok());
+        }
+    }
+
+    #[test]
+    fn as_many_stays_as_are_kept_are_read_and_no_more() {
+        let mut profile = Profile::default();
+        for n in 0..200 {
+            profile.see_second(1_700_000_000 + n * 90_000, 0, 7_200);
+        }
+        assert_eq!(profile.stays().len(), STAYS_MAX);
+        let mut bytes = profile.encode();
+        let back = Profile::decode(&bytes).expect("was encoded");
+        assert!(back.stays().iter().eq(profile.stays().iter()) && back.stays().dropped());
+        bytes[34] += 1;
+        assert_eq!(Profile::decode(&bytes), Err(BadBytes::Stays(STAYS_MAX + 1)));
+        bytes.truncate(35);
+        bytes[34] = 0;
+        assert_eq!(Profile::decode(&bytes), Ok(Profile::default()), "what was never seen has no days");
+    }
+
+    #[test]
+    fn whether_stays_were_dropped_is_kept() {
+        let mut profile = Profile::default();
+        profile.see_second(1_700_000_000, 0, 7_200);
+        let mut bytes = profile.encode();
+        assert!(!Profile::decode(&bytes).expect("was encoded").stays().dropped());
+        bytes[33] = 1;
+        assert!(Profile::decode(&bytes).expect("was encoded").stays().dropped());
+    }
 }

@@ -335,4 +335,76 @@ mod tests {
             assert_eq!(offset_s(i), seconds);
         }
     }
+
+    #[test]
+    fn an_offset_is_as_likely_as_the_arrivals_under_it() {
+        // Worked out apart from this: what two arrivals tell of an offset of two and a half hours.
+        let rule = PhaseRule { arrivals_worth_max: 2.0, ..PhaseRule::default() };
+        let found = phase(&member(5), &team(), &OffsetPrior::default(), &rule).expect("clear enough");
+        assert!(found.offset_s == 9_000 && (found.confidence - 0.798_554_25).abs() < 1e-6, "{found:?}");
+        // Where two hours are as common, and a quarter keep hours of their own, it is those.
+        let prior = OffsetPrior::of([0, 0, 0, 7_200, 5_400]);
+        let rule = PhaseRule { odd_share: 0.25, ..rule };
+        let found = phase(&member(5), &team(), &prior, &rule).expect("clear enough");
+        assert!(found.offset_s == 7_200 && (found.confidence - 0.817_388_28).abs() < 1e-6, "{found:?}");
+        // With all that is seen only those of odd hours are in doubt: half an hour around is 3 of 48.
+        let found = learn(&member(-7), &OffsetPrior::default()).expect("clear");
+        assert!(found.offset_s == -12_600 && (found.confidence - 0.906_25).abs() < 1e-6, "{found:?}");
+    }
+
+    #[test]
+    fn just_enough_arrivals_are_enough() {
+        let mut arrivals = ArrivalClock::default();
+        (arrivals.0[13], arrivals.0[14]) = (6.0, 4.0);
+        let mut others = ArrivalClock(team().0.map(|count| count * 200.0 / 450.0));
+        assert!(learn(&arrivals, &OffsetPrior::default()).is_ok());
+        others.0[17] += 200.0 - others.arrivals();
+        let rule = PhaseRule { template_arrivals_min: others.arrivals(), ..PhaseRule::default() };
+        assert!(phase(&arrivals, &others, &OffsetPrior::default(), &rule).is_ok());
+        let none = PhaseRule { arrivals_min: 0.0, ..PhaseRule::default() };
+        let found = phase(&ArrivalClock::default(), &team(), &OffsetPrior::default(), &none);
+        assert_eq!(found, Err(Unclear::TooFewArrivals { arrivals: 0.0 }));
+    }
+
+    #[test]
+    fn known_offsets_are_common_and_no_other_is_impossible() {
+        // Three known, and as many as four and a tenth of theirs over all 48.
+        let prior = OffsetPrior::of([0, 0, 3_600]);
+        for (offset_s, known) in [(0, 2.0), (3_600, 1.0), (-28_800, 0.0), (46_800, 0.0)] {
+            let expected = (known + 4.3 / 48.0) / 7.3;
+            assert!((prior.0[place(offset_s)] - expected).abs() < 1e-9, "{offset_s}");
+        }
+        assert!((prior.0.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+        assert!(OffsetPrior::default().0.iter().all(|share| (share - 1.0 / 48.0).abs() < 1e-12));
+    }
+
+    #[test]
+    fn an_arrival_is_smeared_over_its_neighbours_around_the_clock() {
+        let mut last = ArrivalClock::default();
+        last.0[47] = 4.0;
+        let shares = last.shares();
+        let even = 0.1 / 48.0;
+        for (half, expected) in [(45, 0.0), (46, 0.225), (47, 0.45), (0, 0.225), (1, 0.0), (20, 0.0)] {
+            assert!((shares[half] - even - expected).abs() < 1e-12, "{half}: {}", shares[half]);
+        }
+        assert!(ArrivalClock::default().shares().iter().all(|share| (share - 1.0 / 48.0).abs() < 1e-12));
+    }
+
+    #[test]
+    fn an_arrival_comes_after_more_than_two_hours_and_no_earlier_than_asked_for() {
+        let from = "2026-03-02T00:00:00Z".parse::<Timestamp>().expect("a timestamp");
+        let hours = |quarters: &[i64]| {
+            let ats =
+                quarters.iter().map(|quarter| from + jiff::SignedDuration::from_secs(quarter * QUARTER_S));
+            let clock = ArrivalClock::of(&ats.collect(), &TimeZone::UTC, from);
+            (0..HALF_HOURS).filter(|half| clock.0[*half] > 0.5).collect::<Vec<_>>()
+        };
+        assert_eq!(hours(&[40, 48]), [20], "two hours later");
+        assert_eq!(hours(&[40, 49]), [20, 24]);
+        assert_eq!(hours(&[0]), [0]);
+        assert_eq!(hours(&[-8, 0]), [0; 0], "stayed on since the day before");
+        assert_eq!(hours(&[-9, 0]), [0]);
+        assert_eq!(hours(&[-96, -5, 30]), [15], "what was before does not count");
+        assert_eq!(hours(&[95, 96, 96 + 95]), [47], "over midnight, and once more a day later");
+    }
 }

@@ -124,3 +124,95 @@ impl Population {
         rates.get(moment.slot()).copied().unwrap_or(0.05)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A Friday.
+    const FRIDAY: i32 = 1;
+
+    fn at(day: i32, slot: i32) -> Moment {
+        Moment { quarter: day * QUARTERS_PER_DAY + slot }
+    }
+
+    fn assert_near(value: f32, expected: f64) {
+        assert!((f64::from(value) - expected).abs() < 1e-6, "{value} is not {expected}");
+    }
+
+    #[test]
+    fn what_was_counted_is_mixed_with_two_hundred_days_of_before() {
+        let mut census = Census::default();
+        for (slot, came) in [(32, true), (32, true), (32, false), (40, false)] {
+            census.count(at(FRIDAY, slot), came);
+        }
+        // On another day of the week, and in the week after.
+        census.count(at(FRIDAY + 2, 32), true);
+        census.count(at(FRIDAY + 7, 32), true);
+        let counted = census.population(&Population::default());
+        assert_eq!(counted.rest, [false; 7]);
+        assert_near(counted.working[32], (4.0 + 0.05 * 200.0) / 205.0);
+        assert_near(counted.working[40], (0.05 * 200.0) / 201.0);
+        assert_near(counted.working[41], 0.05);
+        assert_near(counted.resting[32], 0.05);
+    }
+
+    #[test]
+    fn an_arrival_was_one_within_the_window_of_twelve_quarter_hours_before_it() {
+        let mut census = Census::default();
+        // At half past one on a Saturday: the window reaches into Friday.
+        census.count_arrival(at(FRIDAY + 1, 6).quarter);
+        census.count_day_asleep(4);
+        let came: Vec<_> = (0..7)
+            .flat_map(|dow| (0..SLOTS).map(move |slot| (dow, slot)))
+            .filter(|(dow, slot)| census.came[*dow][*slot] > 0.5)
+            .collect();
+        let expected = (0..=6).map(|slot| (5, slot)).chain((91..96).map(|slot| (4, slot)));
+        let mut expected: Vec<_> = expected.collect();
+        expected.sort_unstable();
+        assert_eq!(came, expected);
+        let asleep: Vec<_> =
+            census.asleep.iter().map(|slots| slots.iter().sum::<f64>().round() as u32).collect();
+        assert_eq!(asleep, [0, 0, 0, 0, 96, 0, 0]);
+    }
+
+    #[test]
+    fn a_day_of_the_week_with_far_fewer_people_is_one_of_rest() {
+        let mut census = Census::default();
+        for instance in 0..100 {
+            for day_of_week in 0..7 {
+                // The eighth day of a week is the first of the next.
+                census.count_day(day_of_week + 7, instance < [80, 80, 80, 80, 80, 50, 20][day_of_week]);
+            }
+        }
+        for (day, came) in [(FRIDAY, true), (FRIDAY + 2, true), (FRIDAY + 2, true)] {
+            census.count(at(day, 50), came);
+        }
+        let prior = Population { resting: vec![0.01; SLOTS], ..Population::default() };
+        let counted = census.population(&prior);
+        let prior_days = 200.0 / 7.0;
+        for (share, active) in counted.day_share.iter().zip([80.0, 80.0, 80.0, 80.0, 80.0, 50.0, 20.0]) {
+            assert_near(*share, (active + 0.3 * prior_days) / (100.0 + prior_days));
+        }
+        // A Saturday has 0.46 of the people, more than 0.6 of the 0.69 of the busiest; a Sunday has 0.22.
+        assert_eq!(counted.rest, [false, false, false, false, false, false, true]);
+        assert_near(counted.working[50], 11.0 / 201.0);
+        assert_near(counted.resting[50], 4.0 / 202.0);
+    }
+
+    #[test]
+    fn rates_are_those_of_the_kind_of_day_and_their_mean_is_that_of_a_week() {
+        let mut population = Population {
+            rest: [false, false, false, false, false, true, true],
+            working: (0..96).map(|slot| slot as f32 / 100.0).collect(),
+            resting: vec![0.02; SLOTS],
+            ..Population::default()
+        };
+        assert_near(population.rate(at(FRIDAY, 40)), 0.4);
+        assert_near(population.rate(at(FRIDAY + 1, 40)), 0.02);
+        // Five days of 0.475 and two of 0.02.
+        assert_near(population.mean_rate(), (5.0 * 0.475 + 2.0 * 0.02) / 7.0);
+        population.working.truncate(30);
+        assert_near(population.rate(at(FRIDAY, 40)), 0.05);
+    }
+}

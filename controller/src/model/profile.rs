@@ -134,3 +134,99 @@ impl Profile {
 pub(super) fn day_of_quarter(quarter: i32) -> i32 {
     quarter.div_euclid(QUARTERS_PER_DAY)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GAP_S: i64 = 7_200;
+    const DAY_S: i64 = 86_400;
+
+    fn seen(ats_s: &[i64]) -> Profile {
+        let mut profile = Profile::default();
+        for at_s in ats_s {
+            profile.see_second(*at_s, 0, GAP_S);
+        }
+        profile
+    }
+
+    fn stays(profile: &Profile) -> Vec<(i32, i32)> {
+        profile.stays().iter().map(|stay| (stay.start, stay.end)).collect()
+    }
+
+    fn at(day: i64, hour: i64) -> Moment {
+        Moment::of_second(day * DAY_S + hour * 3_600, 0)
+    }
+
+    #[test]
+    fn within_the_gap_of_the_one_before_it_is_the_same_stay() {
+        let day = 96 * 100;
+        let from_s = 100 * DAY_S;
+        assert_eq!(stays(&seen(&[from_s, from_s + GAP_S - 1])), [(day, day + 7)]);
+        assert_eq!(stays(&seen(&[from_s, from_s + GAP_S])), [(day, day), (day + 8, day + 8)]);
+    }
+
+    #[test]
+    fn what_is_told_late_finds_its_place_and_does_not_move_the_last_one() {
+        let day = 96 * 100;
+        let from_s = 100 * DAY_S;
+        let mut profile = seen(&[from_s, from_s + 40_000]);
+        profile.see_second(from_s + 6_000, 0, GAP_S);
+        profile.see_second(from_s + 20_000, 0, GAP_S);
+        assert_eq!(stays(&profile), [(day, day + 6), (day + 22, day + 22), (day + 44, day + 44)]);
+        assert_eq!(profile.last_seen().map(Timestamp::as_second), Some(from_s + 40_000));
+        // By the last one it is a stay that goes on.
+        profile.see_second(from_s + 47_000, 0, GAP_S);
+        assert_eq!(stays(&profile)[2], (day + 44, day + 52));
+    }
+
+    #[test]
+    fn a_profile_of_nothing_has_no_days() {
+        let empty = Profile::default();
+        assert!(empty.is_empty());
+        assert_eq!((empty.first_day(), empty.last_seen()), (None, None));
+        assert_eq!(
+            (empty.days_before(100), empty.history_days(at(100, 0)), empty.active_days(at(100, 0), 30)),
+            (0, 0, 0)
+        );
+        assert_eq!(empty.stay_before(at(100, 0)), None);
+    }
+
+    #[test]
+    fn days_of_use_are_counted_back_from_any_day() {
+        let profile = seen(&[100, 101, 103].map(|day| day * DAY_S + 43_200));
+        for (day, days) in [(105, 0b11010), (104, 0b1101), (103, 0b110), (101, 0b1), (100, 0), (99, 0)] {
+            assert_eq!(profile.days_before(day), days, "day {day}");
+        }
+        assert_eq!(profile.days_before(104 + 127), 1 << 127);
+        assert_eq!((profile.days_before(104 + 128), profile.days_before(i32::MAX)), (0, 0));
+        let active = |day: i64, days: u32| profile.active_days(at(day, 9), days);
+        assert_eq!((active(104, 1), active(104, 2), active(104, 4), active(104, 200)), (1, 1, 3, 3));
+        let history = |day: i64| profile.history_days(at(day, 9));
+        assert_eq!((history(99), history(100), history(104)), (0, 0, 4));
+        assert_eq!(profile.first_day(), Some(100));
+    }
+
+    #[test]
+    fn a_day_told_late_is_marked_unless_it_is_too_long_ago() {
+        let noon_s = |day: i64| day * DAY_S + 43_200;
+        let mut profile = seen(&[noon_s(300)]);
+        profile.see_second(noon_s(300 - 127), 0, GAP_S);
+        profile.see_second(noon_s(300 - 128), 0, GAP_S);
+        assert_eq!(profile.days_before(301), 1 | 1 << 127);
+        assert_eq!(profile.first_day(), Some(300 - 128), "but it is known to have been there");
+        // Long after, only the new is left.
+        profile.see_second(noon_s(300 + 128), 0, GAP_S);
+        assert_eq!(profile.days_before(300 + 129), 1);
+    }
+
+    #[test]
+    fn the_stay_before_a_moment_began_at_or_before_it() {
+        let profile = seen(&[100 * DAY_S + 3_600, 100 * DAY_S + 36_000]);
+        let start = |hour: i64| profile.stay_before(at(100, hour)).map(|stay| stay.start - 9_600);
+        assert_eq!(
+            (start(0), start(1), start(9), start(10), start(23)),
+            (None, Some(4), Some(4), Some(40), Some(40))
+        );
+    }
+}

@@ -149,4 +149,38 @@ mod tests {
         assert_eq!(after, ["dev2", "dev3"]);
         assert_eq!(profiles.after(None).count(), 3);
     }
+
+    #[test]
+    fn a_profile_that_is_put_in_takes_the_place_of_the_one_there_was() {
+        let mut profiles = Profiles::default();
+        profiles.insert(dev(1), Profile::default(), TimeZone::UTC);
+        profiles.insert(dev(2), Profile::default(), TimeZone::UTC);
+        let mut seen = Profile::default();
+        seen.see_second(1_772_528_400, 0, 7_200);
+        let berlin = TimeZone::get("Europe/Berlin").expect("a known zone");
+        profiles.insert(dev(1), seen.clone(), berlin.clone());
+        assert_eq!(profiles.get(&dev(1)), Some((&seen, &berlin)));
+        assert_eq!((profiles.len(), profiles.is_empty()), (2, false));
+        assert_eq!(profiles.get(&dev(3)), None);
+    }
+
+    #[test]
+    fn a_clock_may_be_ahead_by_five_minutes() {
+        let mut profiles = Profiles::default();
+        let now = at("2026-03-02T08:00:00Z");
+        assert!(profiles.see(&dev(1), at("2026-03-02T08:05:00Z"), now, 7_200, || TimeZone::UTC));
+        assert!(!profiles.see(&dev(1), at("2026-03-02T08:05:01Z"), now, 7_200, || TimeZone::UTC));
+        let (profile, _) = profiles.get(&dev(1)).expect("is known");
+        assert_eq!(profile.last_seen(), Some(at("2026-03-02T08:05:00Z")));
+        // Of a visit that is not over, what has been is known.
+        let visit = Visit {
+            instance: dev(2),
+            arrived_at: at("2026-03-02T06:00:00Z"),
+            departed_at: at("2026-03-02T09:00:00Z"),
+            asked_at: None,
+        };
+        profiles.relive(&visit, now, 7_200, || TimeZone::UTC);
+        let (profile, _) = profiles.get(&dev(2)).expect("is known");
+        assert_eq!(profile.last_seen(), Some(at("2026-03-02T08:00:00Z")));
+    }
 }

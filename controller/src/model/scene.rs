@@ -78,3 +78,92 @@ impl Scene {
 fn later(moment: Moment) -> Moment {
     Moment { quarter: moment.quarter.saturating_add(1) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A Monday.
+    const MONDAY: i32 = 20_514;
+
+    /// Rests on weekends; half of its people come on a Monday, and none on a Sunday.
+    fn population() -> Population {
+        Population {
+            rest: [false, false, false, false, false, true, true],
+            day_share: [0.5, 0.4, 0.4, 0.4, 0.4, 0.1, 0.0],
+            working: (0..96).map(|slot| slot as f32 / 1_000.0).collect(),
+            resting: vec![0.005; 96],
+        }
+    }
+
+    fn scene(day: i32, slot: i32) -> Scene {
+        Scene::new(Moment { quarter: day * 96 + slot }, &population())
+    }
+
+    fn assert_near(value: f32, expected: f32) {
+        assert!((value - expected).abs() < 1e-6, "{value} is not {expected}");
+    }
+
+    #[test]
+    fn days_are_alike_that_are_both_of_work_or_both_of_rest() {
+        let alike = |day: i32| (0..9u16).filter(|back| scene(day, 0).alike(*back)).collect::<Vec<_>>();
+        assert_eq!(
+            alike(MONDAY),
+            [0, 3, 4, 5, 6, 7],
+            "not Sunday and Saturday, one and two days before, or eight"
+        );
+        assert_eq!(alike(MONDAY + 5), [0, 6, 7], "a Saturday: the Sunday six days before");
+        // The same as bits, from yesterday on.
+        let days = scene(MONDAY + 5, 0).alike_days;
+        let expected =
+            (0..128u32).filter(|bit| matches!((bit + 1) % 7, 0 | 6)).fold(0u128, |days, bit| days | 1 << bit);
+        assert_eq!(days, expected);
+    }
+
+    #[test]
+    fn yesterday_and_tomorrow_are_of_rest_only_if_today_is_not() {
+        let calendar = |day: i32| scene(day, 0).calendar.map(|flag| flag > 0.5);
+        assert_eq!(calendar(MONDAY), [false, true, false]);
+        assert_eq!(calendar(MONDAY + 1), [false, false, false]);
+        assert_eq!(calendar(MONDAY + 4), [false, false, true]);
+        assert_eq!(calendar(MONDAY + 5), [true, false, false]);
+        assert_eq!(calendar(MONDAY + 6), [true, false, false]);
+    }
+
+    #[test]
+    fn the_clock_turns_once_and_twice_a_day() {
+        // At three in the morning an eighth of a turn is done.
+        let half = 0.5f32.sqrt();
+        for (value, expected) in scene(MONDAY, 12).clock.iter().zip([half, half, 1.0, 0.0]) {
+            assert_near(*value, expected);
+        }
+        for (value, expected) in scene(MONDAY, 72).clock.iter().zip([-1.0, 0.0, 0.0, -1.0]) {
+            assert_near(*value, expected);
+        }
+    }
+
+    #[test]
+    fn the_population_is_seen_by_its_rate_now_over_its_mean() {
+        // Five days of 0.0475 on average, and two of 0.005.
+        let mean = (5.0 * 0.0475 + 2.0 * 0.005) / 7.0;
+        let noon = scene(MONDAY, 48);
+        assert_near(noon.population_rate(), 0.048);
+        assert_near(noon.population_shape, (0.048 + 0.01) / (mean + 0.01));
+        assert_near(noon.day_share, 0.5);
+        let sunday = scene(MONDAY + 6, 48);
+        assert_near(sunday.population_rate(), 0.01);
+        assert_near(sunday.population_shape, (0.005 + 0.01) / (mean + 0.01));
+        assert_near(sunday.day_share, 0.02);
+    }
+
+    #[test]
+    fn the_next_scene_is_a_quarter_hour_later_wherever_it_is_moved_to() {
+        let mut evening = scene(MONDAY + 4, 95);
+        assert_eq!(evening.next().moment().quarter, (MONDAY + 5) * 96);
+        assert!(evening.next().calendar[0] > 0.5, "a Saturday");
+        assert_eq!(evening.next().next().moment(), evening.next().moment(), "it has none itself");
+        evening.move_to(Moment { quarter: (MONDAY + 11) * 96 + 95 });
+        assert_eq!(evening.moment().quarter, (MONDAY + 11) * 96 + 95);
+        assert_eq!(evening.next().moment().quarter, (MONDAY + 12) * 96);
+    }
+}

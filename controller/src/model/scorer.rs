@@ -296,4 +296,70 @@ mod tests {
         let quarter = within_a_quarter(&scorer.fitted().within_1h, &features);
         assert_near(f64::from(quarter), 1.0 - 0.5_f64.powf(0.25));
     }
+
+    /// Wakes by how recently it came, and by nothing else.
+    fn scorer(screen: Option<crate::model::screen::Screen>) -> Scorer {
+        let head = |intercept: f32| Head { intercept, ..Head::default() };
+        let mut wake = head(1.0);
+        wake.weights[0] = 0.5;
+        Scorer::new(Fitted {
+            wake,
+            network: None,
+            screen,
+            within_1h: head(-2.0),
+            within_3h: head(-1.0),
+            within_24h: head(0.0),
+            ..Fitted::default()
+        })
+    }
+
+    fn daily() -> Profile {
+        let mut profile = Profile::default();
+        for day in 0..30 {
+            profile.see_second(day * 86_400 + 32_400, 0, 7_200);
+        }
+        profile
+    }
+
+    #[test]
+    fn from_a_threshold_on_it_is_told_what_a_score_means() {
+        let scorer = scorer(None);
+        let scene = scorer.scene(Moment::of_second(30 * 86_400 + 25_200, 0));
+        let features = scorer.features(&daily(), &scene);
+        let score = scorer.score(&daily(), &scene);
+        assert!((score - 1.0 - 0.5 * features[0]).abs() < 1e-6 && features[0].abs() > 0.01, "{score}");
+        let scored = scorer.scored(&daily(), &scene, 10_800);
+        assert_eq!(scorer.judged(&daily(), &scene, 10_800, score), scored);
+        // Within 3 h it comes with the odds of 1 to e.
+        assert_near(scored.probability, 1.0 / (1.0 + 1f64.exp()));
+        assert_near(scored.probability, scorer.probability(&features, 10_800.0));
+        assert!(scored.idle_h > 2.0 && scored.idle_h < 3.0, "{scored:?}");
+        assert!(!scored.waits);
+        let below = scorer.judged(&daily(), &scene, 10_800, score + 0.01);
+        assert_eq!(below, Scored { score, probability: 0.0, idle_h: 0.0, waits: false });
+    }
+
+    #[test]
+    fn it_waits_for_a_score_that_is_much_higher_a_quarter_hour_later() {
+        let mut fitted = scorer(None).fitted().clone();
+        (fitted.wake.weights[0], fitted.within_1h.intercept) = (9.0, -9.0);
+        let scorer = Scorer::new(fitted);
+        // At six the window just does not reach the nine o'clock at which it comes on each day.
+        let waits = |second: i64| {
+            let scene = scorer.scene(Moment::of_second(30 * 86_400 + second, 0));
+            scorer.scored(&daily(), &scene, 10_800).waits
+        };
+        assert_eq!((waits(20_700), waits(21_600), waits(22_500)), (false, true, false));
+    }
+
+    #[test]
+    fn a_first_look_bounds_the_score_if_there_is_one() {
+        use crate::model::screen::{COUNT, Cut, Screen};
+        let scene = scorer(None).scene(Moment::of_second(30 * 86_400 + 25_200, 0));
+        assert!(scorer(None).bound(&daily(), &scene).is_infinite());
+        let cut = |threshold, line| Cut { threshold, line };
+        let screen = Screen { weights: [0.0; COUNT], cuts: vec![cut(-2.0, -1.0), cut(2.0, 1.0)] };
+        let bound = scorer(Some(screen)).bound(&daily(), &scene);
+        assert!(bound.abs() < 1e-6, "{bound}");
+    }
 }

@@ -158,8 +158,10 @@ fn count(profile: &Profile, scene: &Scene) -> Glance {
 mod tests {
     use std::fmt::Write as _;
 
+    use proptest::prelude::*;
+
     use super::*;
-    use crate::model::features::tests::known;
+    use crate::model::{features::tests::known, moment::Moment, population::Population};
 
     /// The weights of a screen that was fitted are stored, and stand for these.
     #[test]
@@ -193,5 +195,62 @@ mod tests {
             Screen { weights, cuts: Vec::new() }.bound(&[-9.0; COUNT]).is_infinite(),
             "no cuts, no telling"
         );
+    }
+
+    proptest! {
+        #[test]
+        fn a_first_look_counts_what_there_is(
+            first in 1_900_000..1_900_700i32,
+            gaps in proptest::collection::vec(8..300i32, 1..100),
+            since in 8..2_000i32,
+        ) {
+            let mut profile = Profile::default();
+            let (mut at, mut starts) = (first, vec![first]);
+            for gap in gaps {
+                at += gap;
+                starts.push(at);
+            }
+            for start in &starts {
+                profile.see_second(i64::from(*start) * 900, 0, 7_200);
+            }
+            let now = at + since;
+            let population = Population { rest: [false, true, false, false, false, true, true], ..Population::default() };
+            let scene = Scene::new(Moment { quarter: now }, &population);
+            let found = glance(&profile, &scene);
+            // How far the time of day it came at is ahead of now's.
+            let came = |days: i32, so: &dyn Fn(i32) -> bool| {
+                let counts = |start: &&i32| now - **start < days * 96 && so((**start - now).rem_euclid(96));
+                starts.iter().filter(counts).count()
+            };
+            let near = |ahead: i32| ahead <= 16 || ahead >= 89;
+            let in_window = |ahead: i32| ahead < 12;
+            let today = now.div_euclid(96);
+            let used = |so: &dyn Fn(i32) -> bool| {
+                let days: std::collections::BTreeSet<_> = starts.iter().map(|start| today - start.div_euclid(96)).collect();
+                days.into_iter().filter(|back| *back > 0 && so(*back)).count()
+            };
+            let counts = [
+                came(14, &near), came(63, &near), came(10_000, &near),
+                came(7, &in_window), came(28, &in_window), came(84, &in_window),
+                used(&|back| back <= 7), used(&|back| back <= 28), used(&|back| back % 7 == 0 && back <= 56),
+            ];
+            for (place, (found, count)) in found.iter().zip(counts).enumerate() {
+                prop_assert!((found - (1.0 + count as f32).ln()).abs() < 1e-4, "{}: {} of {}", place, found, count);
+            }
+            let idle = (1.0 + (since as f32 / 4.0)).ln();
+            prop_assert!((found[9] - idle).abs() < 1e-4 && (found[10] - idle * idle).abs() < 1e-3);
+            let flags = [at.div_euclid(96) == today, used(&|back| back == 1) == 1].map(|yes| f32::from(u8::from(yes)));
+            prop_assert_eq!(found[11..13].to_vec(), flags.to_vec());
+            prop_assert!((found[13] - scene.population_shape.ln()).abs() < 1e-4);
+            prop_assert_eq!(found[14].to_bits(), scene.calendar[0].to_bits());
+        }
+    }
+
+    #[test]
+    fn of_nobody_nothing_is_counted_and_the_sleep_is_long() {
+        let scene = Scene::new(Moment { quarter: 1_900_000 }, &Population::default());
+        let found = glance(&Profile::default(), &scene);
+        assert!(found[..9].iter().all(|number| number.abs() < 1e-4));
+        assert!((found[9] - 2_001f32.ln()).abs() < 1e-4 && found[11].abs() < 1e-6 && found[12].abs() < 1e-6);
     }
 }

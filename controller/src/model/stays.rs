@@ -264,4 +264,121 @@ mod tests {
             prop_assert!(starts.iter().all(|start| ats.contains(start)));
         }
     }
+
+    fn with(stays: &[(i32, i32)]) -> Stays {
+        Stays::restore(stays.iter().map(|(start, end)| Stay { start: *start, end: *end }), false)
+    }
+
+    #[test]
+    fn a_sighting_just_within_the_gap_lengthens_a_stay_and_one_just_beyond_does_not() {
+        let told = |at: i32| {
+            let mut stays = with(&[(100, 104), (200, 203)]);
+            stays.late(at, 8);
+            of(&stays)
+        };
+        assert_eq!(told(111), [(100, 111), (200, 203)]);
+        assert_eq!(told(112), [(100, 104), (112, 112), (200, 203)]);
+        assert_eq!(told(192), [(100, 104), (192, 192), (200, 203)]);
+        assert_eq!(told(193), [(100, 104), (193, 203)]);
+        assert_eq!(told(102), [(100, 104), (200, 203)], "known already");
+        assert_eq!(told(200), [(100, 104), (200, 203)]);
+        assert_eq!(told(215), [(100, 104), (200, 203), (215, 215)]);
+        // Nearer than the gap to both, it goes on from the one before.
+        let mut near = with(&[(100, 100), (110, 110)]);
+        near.late(105, 8);
+        assert_eq!(of(&near), [(100, 105), (110, 110)]);
+    }
+
+    #[test]
+    fn a_stay_lasts_255_quarter_hours_at_most() {
+        let mut stays = with(&[(100, 104)]);
+        stays.prolong(100 + 255);
+        assert_eq!(of(&stays), [(100, 355)]);
+        stays.prolong(100 + 300);
+        assert_eq!(of(&stays), [(100, 355)]);
+        stays.prolong(200);
+        assert_eq!(of(&stays), [(100, 355)], "never shorter");
+        let mut long = Stays::default();
+        long.begin(100);
+        long.prolong(350);
+        long.late(93, 8);
+        assert_eq!(of(&long), [(93, 348)]);
+    }
+
+    #[test]
+    fn a_late_one_before_what_is_counted_from_is_forgotten() {
+        let mut stays = with(&[(100, 104), (200, 203)]);
+        assert!(!stays.dropped());
+        stays.late(98, 8);
+        assert_eq!(of(&stays), [(100, 104), (200, 203)]);
+        assert!(stays.dropped());
+        assert_eq!(stays.base(), 100);
+    }
+
+    #[test]
+    fn the_first_stay_leaves_room_on_both_sides_and_the_last_one_takes_it() {
+        let mut stays = Stays::default();
+        stays.begin(1_000_000);
+        assert_eq!(stays.base(), 1_000_000 - 32_767);
+        stays.begin(1_000_000 + 32_768);
+        assert_eq!((stays.len(), stays.base(), stays.dropped()), (2, 1_000_000 - 32_767, false));
+        // One more quarter hour, and room is made for a quarter of all there is.
+        stays.begin(1_000_000 + 32_769);
+        assert_eq!((stays.len(), stays.base(), stays.dropped()), (3, 1_000_000 + 32_769 - 49_151, false));
+        assert_eq!(of(&stays).iter().map(|stay| stay.0 - 1_000_000).collect::<Vec<_>>(), [0, 32_768, 32_769]);
+        stays.begin(1_000_000 + 60_000);
+        assert_eq!((stays.len(), stays.dropped()), (3, true), "the first was too long ago");
+        assert_eq!(
+            of(&stays).iter().map(|stay| stay.0 - 1_000_000).collect::<Vec<_>>(),
+            [32_768, 32_769, 60_000]
+        );
+    }
+
+    #[test]
+    fn where_there_is_no_room_a_late_one_takes_that_of_the_oldest() {
+        let mut stays = with(&(0..STAYS_MAX as i32).map(|i| (i * 96, i * 96 + 3)).collect::<Vec<_>>());
+        assert!(!stays.dropped());
+        stays.late(50 * 96 + 40, 8);
+        assert!(stays.dropped());
+        let found = of(&stays);
+        assert_eq!((found.len(), found[0]), (STAYS_MAX, (96, 99)));
+        assert_eq!(
+            found[48..52],
+            [
+                (49 * 96, 49 * 96 + 3),
+                (50 * 96, 50 * 96 + 3),
+                (50 * 96 + 40, 50 * 96 + 40),
+                (51 * 96, 51 * 96 + 3)
+            ]
+        );
+        // Older than all that are kept, it is the one that is forgotten.
+        stays.late(40, 8);
+        assert_eq!(of(&stays), found);
+    }
+
+    #[test]
+    fn how_many_began_at_or_before_a_moment_is_told() {
+        let stays = with(&[(100, 104), (200, 203), (300, 300)]);
+        let known: Vec<_> =
+            [99, 100, 199, 200, 299, 300, 5_000].iter().map(|at| stays.known_at(*at)).collect();
+        assert_eq!(known, [0, 1, 1, 2, 2, 3, 3]);
+        assert_eq!(Stays::default().known_at(0), 0);
+        let got: Vec<_> = (0..4).map(|i| stays.get(i).map(|stay| (stay.start, stay.end))).collect();
+        assert_eq!(got, [Some((100, 104)), Some((200, 203)), Some((300, 300)), None]);
+        assert_eq!(stays.iter().next_back(), stays.last());
+    }
+
+    #[test]
+    fn what_is_put_together_is_what_was_taken_apart() {
+        let apart = [(0, 3), (70, 80), (40_000, 40_255), (65_535, 65_540)];
+        let stays = with(&apart);
+        assert_eq!((of(&stays), stays.dropped()), (apart.to_vec(), false));
+        let too_far = with(&[(0, 3), (70, 80), (65_536, 65_540)]);
+        assert_eq!(
+            (of(&too_far), too_far.dropped()),
+            (vec![(65_536, 65_540)], true),
+            "as if seen one by one"
+        );
+        assert!(Stays::restore(std::iter::empty(), true).dropped());
+    }
 }

@@ -275,3 +275,113 @@ impl Sums {
         counted
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::{
+        moment::Moment,
+        population::Population,
+        stays::{Stay, Stays},
+    };
+
+    fn add(sums: &mut Lanes, weight: &Lanes, so: bool) {
+        if so {
+            sums.iter_mut().zip(weight).for_each(|(sum, weight)| *sum += weight);
+        }
+    }
+
+    /// The sums stay by stay, as they are described.
+    fn one_by_one(known: &[Stay], scene: &Scene, decay: &Decay, idle: i32) -> Sums {
+        let now = scene.moment().quarter;
+        let day = |quarter: i32| quarter.div_euclid(96);
+        let age = |stay: &Stay| day(now) - day(stay.start);
+        // The day whose time of day it is near to, and how far ahead of that it began.
+        let back = |stay: &Stay| (now - stay.start + 23) / 96;
+        let ahead = |stay: &Stay| stay.start - now + 96 * back(stay);
+        let arrives = |stay: &Stay, from: i32, to: i32| (from..to).contains(&ahead(stay));
+        let in_use = |stay: &Stay, to: i32| ahead(stay) < to && stay.end - stay.start + ahead(stay) >= 0;
+        let weight = |days: i32| &decay.weights()[days as usize];
+        let mut sums =
+            Sums { today: known.iter().filter(|stay| age(stay) == 0).count() as u32, ..Sums::default() };
+        for (i, stay) in known.iter().enumerate() {
+            let before = &known[..i];
+            let back_days = back(stay);
+            let first = |so: &dyn Fn(&Stay) -> bool| {
+                so(stay) && !before.iter().any(|other| back(other) == back_days && so(other))
+            };
+            let (of_back, of_age) = (weight(back_days), weight(age(stay)));
+            let comes = first(&|stay| arrives(stay, 0, 12));
+            let present = first(&|stay| in_use(stay, 12));
+            add(&mut sums.ahead, of_back, comes);
+            add(&mut sums.present, of_back, present);
+            add(&mut sums.present_hour, of_back, first(&|stay| in_use(stay, 4)));
+            add(&mut sums.around, of_back, arrives(stay, -4, 20));
+            add(&mut sums.before, of_back, arrives(stay, -12, 0));
+            add(&mut sums.after, of_back, arrives(stay, 12, 24));
+            add(&mut sums.weekly, of_back, arrives(stay, -4, 20) && back_days % 7 == 0);
+            add(&mut sums.weekly_present, of_back, present && back_days % 7 == 0);
+            let alike = scene.alike(back_days as u16);
+            add(&mut sums.alike, of_back, comes && alike);
+            add(&mut sums.alike_present, of_back, present && alike);
+            let begun =
+                before.iter().any(|other| age(other) == back_days && other.start < now - 96 * back_days);
+            add(&mut sums.like_today, of_back, comes && begun == (sums.today > 0));
+            let first_of_day = before.iter().all(|other| age(other) != age(stay));
+            add(&mut sums.arrivals, of_age, true);
+            add(&mut sums.used, of_age, first_of_day);
+            add(&mut sums.begun, of_age, first_of_day && stay.start.rem_euclid(96) < now.rem_euclid(96));
+            sums.last_48h += u32::from(now - stay.start < 192);
+            sums.ahead_used_1 |= comes && back_days == 1;
+            sums.ahead_used_7 |= comes && back_days == 7;
+            if let Some(next) = known.get(i + 1) {
+                let (gap, weight) = (next.start - stay.end, 0.985f32.powi((known.len() - i) as i32 - 2));
+                sums.gap_longer += if gap > idle { weight } else { 0.0 };
+                sums.gap_within += if gap > idle && gap <= idle + 12 { weight } else { 0.0 };
+            }
+        }
+        sums
+    }
+
+    proptest! {
+        #[test]
+        fn they_are_what_is_counted_stay_by_stay(
+            first in 1_900_000..1_900_700i32,
+            pairs in proptest::collection::vec((0..14i32, 1..70i32), 1..120),
+            later in 0..4usize,
+            since in 0..150i32,
+        ) {
+            let mut stays = Vec::new();
+            let mut at = first;
+            for (length, gap) in pairs {
+                stays.push(Stay { start: at, end: at + length });
+                at += length + gap;
+            }
+            // Some of them may come after the moment.
+            let now = stays[stays.len().saturating_sub(1 + later)].start + since;
+            let known = stays.partition_point(|stay| stay.start <= now);
+            let idle = (now - stays[known - 1].end).max(0);
+            let profile = Profile::restore(0, 0, 0, 0, Stays::restore(stays.iter().copied(), false));
+            let population = Population { rest: [false, true, false, false, false, true, true], ..Population::default() };
+            let (scene, decay) = (Scene::new(Moment { quarter: now }, &population), Decay::default());
+            let found = Sums::of(&profile, &scene, &decay, known, idle);
+            let expected = one_by_one(&stays[..known], &scene, &decay, idle);
+            let lanes = |sums: &Sums| {
+                [
+                    sums.ahead, sums.around, sums.before, sums.after, sums.present, sums.present_hour, sums.arrivals,
+                    sums.weekly, sums.alike, sums.alike_present, sums.weekly_present, sums.used, sums.begun,
+                    sums.like_today, [sums.gap_longer, sums.gap_within, 0.0, 0.0],
+                ]
+            };
+            for (place, (found, expected)) in lanes(&found).iter().zip(lanes(&expected)).enumerate() {
+                for (found, expected) in found.iter().zip(expected) {
+                    prop_assert!((found - expected).abs() < 1e-4, "{}: {} is not {}", place, found, expected);
+                }
+            }
+            let counts = |sums: &Sums| (sums.today, sums.last_48h, sums.ahead_used_1, sums.ahead_used_7);
+            prop_assert_eq!(counts(&found), counts(&expected));
+        }
+    }
+}

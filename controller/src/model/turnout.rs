@@ -151,4 +151,18 @@ mod tests {
         assert_eq!(turnout.first_day(), Some(day_of("2026-03-03".parse().expect("a date"))));
         assert_eq!(turnout.last_day(), turnout.first_day());
     }
+
+    #[test]
+    fn what_is_later_than_a_day_has_quarter_hours_counts_in_its_last_one() {
+        let mut turnout = Turnout::default();
+        turnout.count(20_514, 95);
+        turnout.count(20_514, 96);
+        turnout.count(20_516, 0);
+        assert_eq!(
+            (turnout.active_by(20_514, 95), turnout.active(20_514), turnout.active_by(20_514, 500)),
+            (0, 2, 2)
+        );
+        assert_eq!((turnout.first_day(), turnout.last_day()), (Some(20_514), Some(20_516)));
+        assert_eq!((turnout.active(20_515), Turnout::default().first_day()), (0, None));
+    }
 }

@@ -7,7 +7,7 @@ use super::{
     features::{COUNT, Features},
     fit::{
         Clockwork, History,
-        advantage::{Sleep, Spent, play},
+        advantage::{Sleep, play},
     },
     fitted::Fitted,
     population::Population,
@@ -75,7 +75,9 @@ struct Bin {
 struct Sums {
     loss: f64,
     bins: [Bin; BINS],
-    spent: Spent,
+    idle_s: i64,
+    /// Arrivals that found their instance awake.
+    warm: u64,
 }
 
 impl Sums {
@@ -91,9 +93,8 @@ impl Sums {
 
     fn end(&mut self, sleep: &Sleep, clockwork: Clockwork, threshold: f32) {
         let spent = play(std::iter::once(sleep), clockwork, threshold);
-        self.spent.idle_s += spent.idle_s;
-        self.spent.wakes += spent.wakes;
-        self.spent.warm += spent.warm;
+        self.idle_s += spent.idle_s;
+        self.warm += spent.warm;
     }
 }
 
@@ -133,45 +134,38 @@ pub fn judge(histories: &[History], fitted: &Fitted, clockwork: Clockwork, budge
     }
     let share = came / count;
     let days: usize = histories.iter().map(|history| history.days.len()).sum();
-    let arrivals: u64 = histories.iter().map(|history| arrivals(history, clockwork)).sum();
+    let arrivals: u64 = histories.iter().map(|history| history.arrivals(clockwork)).sum();
     Some(Judged {
         log_loss: sums.loss / count,
         log_loss_constant: -(share * share.ln() + (1.0 - share) * (1.0 - share).ln()),
         calibration_error: sums.bins.iter().map(|bin| (bin.said - bin.came).abs()).sum::<f64>() / count,
-        idle_h_per_day: sums.spent.idle_s as f64 / 3_600.0 / days.max(1) as f64,
-        recall: sums.spent.warm as f64 / arrivals.max(1) as f64,
+        idle_h_per_day: sums.idle_s as f64 / 3_600.0 / days.max(1) as f64,
+        recall: sums.warm as f64 / arrivals.max(1) as f64,
     })
 }
 
-/// Stays that began on the days of a history.
-fn arrivals(history: &History, clockwork: Clockwork) -> u64 {
-    let mut last_s = i64::MIN;
-    let mut arrivals = 0;
-    for (at_s, _) in &history.sightings {
-        let begins = at_s.saturating_sub(last_s) >= clockwork.idle_gap_s;
-        let day = at_s.div_euclid(86_400) as i32;
-        arrivals += u64::from(begins && history.days.binary_search(&day).is_ok());
-        last_s = *at_s;
-    }
-    arrivals
-}
-
-/// Sums of each feature, of its square, and how many rows.
+/// Sums of each feature and of its square, and how many rows.
 struct Spread {
+    /// What the sums count from: so a feature that never varies has a variance of 0, whatever it is.
+    first: Option<Features>,
     sums: Vec<(f64, f64)>,
     count: f64,
 }
 
 impl Spread {
     fn of(histories: &[History], clockwork: Clockwork, population: &Population) -> Self {
-        let mut spread = Self { sums: vec![(0.0, 0.0); COUNT], count: 0.0 };
+        let mut spread = Self { first: None, sums: vec![(0.0, 0.0); COUNT], count: 0.0 };
         let decay = Decay::default();
         let every = histories.len().div_ceil(DRIFT_HISTORIES).max(1);
         for history in histories.iter().step_by(every) {
             history.walk_features(clockwork, population, &decay, |_, features: &Features| {
-                for ((sum, squares), feature) in spread.sums.iter_mut().zip(features) {
-                    *sum += f64::from(*feature);
-                    *squares += f64::from(*feature).powi(2);
+                let first = spread.first.get_or_insert(*features);
+                for ((sum, squares), (feature, first)) in
+                    spread.sums.iter_mut().zip(features.iter().zip(first))
+                {
+                    let off = f64::from(*feature) - f64::from(*first);
+                    *sum += off;
+                    *squares += off * off;
                 }
                 spread.count += 1.0;
             });
@@ -180,9 +174,10 @@ impl Spread {
     }
 
     fn mean_and_variance(&self, feature: usize) -> (f64, f64) {
+        let first = self.first.map_or(0.0, |first| f64::from(first[feature]));
         let (sum, squares) = self.sums[feature];
-        let mean = sum / self.count.max(1.0);
-        (mean, (squares / self.count.max(1.0) - mean * mean).max(0.0))
+        let off = sum / self.count.max(1.0);
+        (first + off, (squares / self.count.max(1.0) - off * off).max(0.0))
     }
 }
 
@@ -206,7 +201,7 @@ pub fn drift(before: &[History], after: &[History], clockwork: Clockwork, popula
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::head::Head;
+    use crate::model::{features::NAMES, fitted::FrontierPoint, head::Head};
 
     const CLOCKWORK: Clockwork = Clockwork { idle_gap_s: 7_200, lead_s: 300, window_s: 10_800 };
     const DAY_S: i64 = 86_400;
@@ -275,5 +270,119 @@ mod tests {
         assert!(same < 1e-9, "{same}");
         assert!(drifts(&[rarer]) > 0.2);
         assert!(drifts(&[]).abs() < 1e-12);
+    }
+
+    /// Wakes whoever sleeps.
+    fn eager() -> Fitted {
+        let point = FrontierPoint { threshold: 0.0, idle_h_per_day: 9.0, recall: 1.0, wakes_per_day: 9.0 };
+        Fitted { frontier: vec![point], ..constant(1.0) }
+    }
+
+    #[test]
+    fn who_wakes_everybody_all_the_time_has_all_sleep_idle_and_finds_all_that_come() {
+        // From midnight to nine on the first day, from eleven on the others to nine, and on the last to midnight in five
+        // whole windows: 9 h, nine times 22 h, 15 h. On each of the ten days its user comes.
+        let judged = judge(&[daily(9)], &eager(), CLOCKWORK, 1.0).expect("judged");
+        assert!((judged.idle_h_per_day - 22.2).abs() < 1e-9, "{judged:?}");
+        assert!((judged.recall - 1.0).abs() < 1e-9, "{judged:?}");
+        // Of two, of whom the other comes once more on each day, an hour and a half later: that is the same stay.
+        let mut often = daily(9);
+        often.sightings.extend((0..40).map(|day| (day * DAY_S + 37_800, 0)));
+        often.sightings.sort_unstable();
+        let judged = judge(&[daily(9), often], &eager(), CLOCKWORK, 1.0).expect("judged");
+        assert!((judged.recall - 1.0).abs() < 1e-9, "{judged:?}");
+        // Its sleep begins at half past twelve: nine times 20.5 h, and 12 h on the last day, as the fourth window ends
+        // after midnight.
+        assert!((judged.idle_h_per_day - (222.0 + 9.0 + 184.5 + 12.0) / 20.0).abs() < 1e-9, "{judged:?}");
+    }
+
+    #[test]
+    fn a_day_that_is_left_out_ends_a_sleep() {
+        // Nobody from day 20 on until nine on day 24. Of the days that take part the first is idle throughout; on the
+        // other it is idle until its user comes, and from eleven on in five windows.
+        let mut history = daily(9);
+        history.sightings.retain(|(at_s, _)| *at_s < 20 * DAY_S || *at_s == 24 * DAY_S + 32_400);
+        history.days = vec![21, 24];
+        let judged = judge(&[history], &eager(), CLOCKWORK, 1.0).expect("judged");
+        assert!((judged.idle_h_per_day - 24.0).abs() < 1e-9, "{judged:?}");
+        assert!((judged.recall - 1.0).abs() < 1e-9, "{judged:?}");
+    }
+
+    #[test]
+    fn nothing_is_said_where_everybody_always_comes() {
+        let always =
+            History { sightings: (0..60).map(|n| (n * 4 * 3_600, 0)).collect(), days: (2..9).collect() };
+        assert_eq!(judge(&[always], &constant(0.0), CLOCKWORK, 1.0), None);
+    }
+
+    #[test]
+    fn what_was_said_is_held_against_what_came_in_twenty_bins() {
+        let mut sums = Sums::default();
+        for (probability, came) in [(0.12, true), (0.13, false), (0.97, true), (1.0, false), (0.0, true)] {
+            sums.count(probability, came);
+        }
+        let bins: Vec<_> = sums.bins.iter().map(|bin| (bin.count, bin.came)).collect();
+        let mut expected = [(0.0, 0.0); BINS];
+        (expected[0], expected[2], expected[19]) = ((1.0, 1.0), (2.0, 1.0), (2.0, 1.0));
+        assert_eq!(bins, expected);
+        assert!((sums.bins[2].said - 0.25).abs() < 1e-12);
+        assert!((sums.bins[19].said - 1.969_999).abs() < 1e-12);
+        // What was certain and did not come, or could not be and did, costs 13.8 nats each, not infinitely much.
+        let loss = 2.0 * 13.815_510_558 - (0.12 * 0.87 * 0.97_f64).ln();
+        assert!((sums.loss - loss).abs() < 1e-6, "{}", sums.loss);
+    }
+
+    #[test]
+    fn drift_is_the_mean_of_the_standardised_differences() {
+        let (before, after) = (daily(9), {
+            let mut later = daily(15);
+            later.sightings.retain(|(at_s, _)| at_s / DAY_S % 3 > 0);
+            later
+        });
+        let population = Population::default();
+        let columns = |history: &History| {
+            let mut columns = vec![Vec::new(); COUNT];
+            history.walk_features(CLOCKWORK, &population, &Decay::default(), |_, features| {
+                columns.iter_mut().zip(features).for_each(|(column, number)| column.push(f64::from(*number)));
+            });
+            columns
+        };
+        let (mut shifts, mut varying) = (0.0, 0.0);
+        for (before, after) in columns(&before).iter().zip(&columns(&after)) {
+            let mean = |column: &[f64]| column.iter().sum::<f64>() / column.len() as f64;
+            let variance = |column: &[f64]| {
+                let off = |number: &f64| (number - mean(column)).powi(2);
+                column.iter().map(off).sum::<f64>() / column.len() as f64
+            };
+            let pooled = ((variance(before) + variance(after)) / 2.0).sqrt();
+            if pooled > 1e-6 {
+                shifts += (mean(before) - mean(after)).abs() / pooled;
+                varying += 1.0;
+            }
+        }
+        let found = drift(&[before], &[after], CLOCKWORK, &population);
+        assert!(varying > 40.0 && (found - shifts / varying).abs() < 1e-3 * found, "{found} of {varying}");
+        assert!(drift(&[], &[daily(9)], CLOCKWORK, &population).abs() < 1e-12);
+    }
+
+    #[test]
+    fn what_never_varies_has_no_variance_however_far_it_is_from_nothing() {
+        // Known for 365 days and more, it is ln 365 throughout.
+        let old =
+            History { sightings: (0..400).map(|day| (day * DAY_S, 0)).collect(), days: (380..399).collect() };
+        let spread = Spread::of(&[old], CLOCKWORK, &Population::default());
+        let place = NAMES.iter().position(|name| *name == "known_days").expect("a feature");
+        let (mean, variance) = spread.mean_and_variance(place);
+        assert!((mean - 365f64.ln()).abs() < 1e-4 && variance == 0.0, "{mean} {variance}");
+    }
+
+    #[test]
+    fn a_mean_and_a_variance_are_of_what_was_counted() {
+        let mut first = [0.0; COUNT];
+        first[3] = 10.0;
+        let mut spread = Spread { first: Some(first), sums: vec![(0.0, 0.0); COUNT], count: 4.0 };
+        // 10, 12, 13 and 15.
+        spread.sums[3] = (10.0, 38.0);
+        assert_eq!((spread.mean_and_variance(3), spread.mean_and_variance(4)), ((12.5, 3.25), (0.0, 0.0)));
     }
 }

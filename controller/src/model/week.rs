@@ -165,4 +165,44 @@ mod tests {
             prop_assert!(rest_days(&week).len() <= 3);
         }
     }
+
+    #[test]
+    fn a_factor_is_what_came_over_what_equal_days_would_have_had() {
+        // Two weeks of 14 instance-days, of which six are Mondays': one a day on average, two Mondays of three.
+        let week = learn(&turnout(2, [3, 1, 1, 1, 1, 0, 0]), &WeekFactors::equal());
+        // 40 / 7 days of before are mixed in, and the sum of all is 7.
+        let weight = 40.0 / 7.0;
+        let raw = [6.0, 2.0, 2.0, 2.0, 2.0, 0.0, 0.0].map(|active| (active + weight) / (2.0 + weight));
+        let sum: f64 = raw.iter().sum();
+        for (factor, raw) in week.factors().iter().zip(raw) {
+            assert!((factor - 7.0 * raw / sum).abs() < 1e-9, "{week:?}");
+        }
+        // What was known before counts by its own factors.
+        let prior = WeekFactors([1.9, 1.0, 1.0, 1.0, 1.0, 1.0, 0.1]);
+        let leaning = learn(&turnout(2, [1; 7]), &prior);
+        let raw = prior.0.map(|factor| (2.0 + weight * factor) / (2.0 + weight));
+        for (factor, raw) in leaning.factors().iter().zip(raw) {
+            assert!((factor - raw).abs() < 1e-9, "{leaning:?}");
+        }
+    }
+
+    #[test]
+    fn only_eight_weeks_are_looked_back_upon() {
+        let mut turnout = turnout(8, [10; 7]);
+        let usual = learn(&turnout, &WeekFactors::equal());
+        for _ in 0..500 {
+            turnout.count(monday() - 57, 36);
+        }
+        assert_eq!(learn(&turnout, &WeekFactors::equal()), usual);
+        for _ in 0..500 {
+            turnout.count(monday() - 56, 36);
+        }
+        assert!(learn(&turnout, &WeekFactors::equal()).factor(monday()) > 2.0);
+    }
+
+    #[test]
+    fn a_day_of_rest_has_less_than_half_of_the_middle_day() {
+        let week = WeekFactors([1.0, 3.0, 2.0, 0.5, 0.499, 1.0, 0.9]);
+        assert_eq!(rest_days(&week), [4], "half of it is none");
+    }
 }

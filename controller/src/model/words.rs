@@ -200,4 +200,44 @@ mod tests {
             prop_assert!(found.weekdays.0 <= found.weekdays.1);
         }
     }
+
+    #[test]
+    fn lengths_are_told_in_minutes_hours_and_days() {
+        let told =
+            [-3, 0, 1, 4, 5, 7, 8, 9, 10, 287, 288, 335, 336].map(|quarters| Quarters(quarters).to_string());
+        let expected =
+            ["0 min", "0 min", "15 min", "1 h", "75 min", "105 min", "2 h", "2 h", "3 h", "72 h", "3 days"];
+        assert_eq!(told[..11], expected);
+        assert_eq!(told[11..], ["3 days", "4 days"]);
+    }
+
+    #[test]
+    fn days_whose_stays_were_forgotten_are_not_counted() {
+        // Every three hours for 25 days: the last 128 of them reach back 15 days and 22 hours from an hour after the last.
+        let mut profile = Profile::default();
+        for n in 0..200 {
+            profile.see_second(TUESDAY_S - (199 - n) * 10_800, 0, 7_200);
+        }
+        assert_eq!(
+            words(&profile, 1, 10_800),
+            "came within the next 3 h on 15 of the last 15 days, 2 of 2 Tuesdays; last seen 1 h ago"
+        );
+    }
+
+    #[test]
+    fn one_day_and_one_week_are_told_as_such() {
+        assert_eq!(
+            words(&seen(&[1], 9), 8, 3_600),
+            "came within the next 1 h on 0 of the last day; last seen 23 h ago"
+        );
+        assert_eq!(
+            words(&seen(&[7, 6], 9), 9, 3_600),
+            "came within the next 1 h on 2 of the last 7 days; last seen 6 days ago",
+            "one Tuesday says nothing"
+        );
+        assert_eq!(
+            words(&seen(&[14], 9), 9, 0),
+            "came within the next 15 min on 1 of the last 14 days, 1 of 2 Tuesdays; last seen 14 days ago"
+        );
+    }
 }

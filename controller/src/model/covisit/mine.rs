@@ -358,4 +358,59 @@ mod tests {
         let ratio = (looks_many as f64 / arrivals_many as f64) / (looks_few as f64 / arrivals_few as f64);
         assert!((0.8..1.25).contains(&ratio), "the cost of an arrival does not grow: {ratio}");
     }
+
+    #[test]
+    fn an_arrival_looks_at_those_that_wait_and_at_its_own_partners() {
+        let mut covisits = Covisits::new(CovisitRule::default());
+        // Minutes after nine, and the looks at a partner: at least one for each arrival that is followed.
+        for (minute, name, looks) in [
+            (0, "a", 0),
+            (10, "b", 1),  // follows a
+            (20, "a", 1),  // follows b; the arrival before is still waited upon
+            (30, "b", 0),  // has followed already
+            (60, "b", 3),  // the spans of a and b end, with a partner each; b begins to wait with its own
+            (61, "c", 1),  // follows b
+            (100, "d", 3), // follows b, just in time, which has two partners, and c, which has none
+        ] {
+            let at = start() + SignedDuration::from_mins(9 * 60 + minute);
+            assert_eq!(covisits.arrive(&id(name), "dev", at, &TimeZone::UTC), looks, "{name} at {minute}");
+        }
+        covisits.arrive(&id("e"), "dev", start() + SignedDuration::from_hours(12), &TimeZone::UTC);
+        let found: Vec<_> = covisits
+            .associations()
+            .map(|(first, then, rule)| (first.to_string() + then.as_str(), rule.followed, rule.arrivals))
+            .collect();
+        let expected =
+            [("ab", 0.0, 0.0), ("ba", 0.0, 1.0), ("bc", 0.0, 0.0), ("bd", 0.0, 0.0), ("cd", 0.0, 0.0)];
+        assert_eq!(found, expected.map(|(names, followed, arrivals)| (names.to_owned(), followed, arrivals)));
+        // From ten until twenty to eleven a is expected by its hours: it came once, at nine.
+        let (_, _, rule) = covisits.associations().nth(1).expect("b and a");
+        assert!((rule.expected - 1.0 / 168.0).abs() < 1e-6, "{rule:?}");
+    }
+
+    #[test]
+    fn what_was_expected_of_a_partner_is_what_it_does_in_the_hours_of_the_span() {
+        // A comes at nine and waits at ten to ten again, when b is its partner: until half past ten, two hours count.
+        let at = |minute: i64| start() + SignedDuration::from_mins(9 * 60 + minute);
+        let mut covisits = Covisits::new(CovisitRule::default());
+        for (minute, name) in [(0, "a"), (5, "b"), (50, "a"), (120, "c")] {
+            covisits.arrive(&id(name), "dev", at(minute), &TimeZone::UTC);
+        }
+        let (_, _, rule) = covisits.associations().next().expect("a and b");
+        assert_eq!((rule.followed, rule.arrivals), (0.0, 1.0));
+        // Of one week and one more, with two arrivals in 168 hours: 1/2 + 1/168 at nine, 1/168 at ten.
+        assert!((rule.expected - 0.5 - 2.0 / 168.0).abs() < 1e-6, "{rule:?}");
+    }
+
+    #[test]
+    fn where_too_many_wait_the_oldest_is_given_up() {
+        let rule = CovisitRule { waiting_max: 2, ..CovisitRule::default() };
+        let (covisits, _) = mine(vec![(0, "a"), (1, "b"), (2, "c"), (3, "d")], rule);
+        let waiting: Vec<_> = covisits.groups["dev"].waiting.iter().map(|(_, index)| *index).collect();
+        assert_eq!(waiting, [2, 3]);
+        let waits: Vec<_> = covisits.nodes.values().map(|node| node.waits_since.is_some()).collect();
+        assert_eq!(waits, [false, false, true, true]);
+        let followers: Vec<_> = covisits.nodes.values().map(|node| node.partners.iter().len()).collect();
+        assert_eq!(followers, [2, 2, 1, 0], "b and c after a, c and d after b");
+    }
 }

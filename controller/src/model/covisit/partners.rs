@@ -139,4 +139,30 @@ mod tests {
         partners.settle();
         assert!(partners.iter().all(|partner| partner.association().arrivals < 0.5));
     }
+
+    #[test]
+    fn counts_are_halved_after_128_arrivals() {
+        let mut partners = Partners::default();
+        let counts = |partners: &Partners| {
+            let partner = &partners.0[0];
+            [partner.weight, partner.followed, partner.arrivals, (partner.expected * 100.0).round()]
+        };
+        for _ in 0..129 {
+            arrival(&mut partners, &[7], 4);
+        }
+        assert_eq!(counts(&partners).map(f32::to_bits), [129.0, 128.0, 128.0, 1_280.0].map(f32::to_bits));
+        arrival(&mut partners, &[7], 4);
+        // 130 times in all, 129 since it was taken in.
+        assert_eq!(counts(&partners).map(f32::to_bits), [65.0, 64.5, 64.5, 645.0].map(f32::to_bits));
+    }
+
+    #[test]
+    fn a_newcomer_inherits_the_weight_of_the_one_whose_place_it_takes() {
+        let mut partners = Partners::default();
+        for followers in [[1, 2], [1, 2], [1, 3]] {
+            arrival(&mut partners, &followers, 2);
+        }
+        let kept: Vec<_> = partners.iter().map(|partner| (partner.index, partner.weight)).collect();
+        assert_eq!(kept, [(1, 3.0), (3, 3.0)]);
+    }
 }

@@ -88,4 +88,38 @@ mod tests {
         assert!(rhythm.expected(at + 9, 1) < 0.2, "{}", rhythm.expected(at + 9, 1));
         assert!(rhythm.expected(at + 33, 1) > 0.8, "{}", rhythm.expected(at + 33, 1));
     }
+
+    fn assert_near(value: f64, expected: f64) {
+        assert!((value - expected).abs() < 1e-6, "{value} is not {expected}");
+    }
+
+    #[test]
+    fn a_share_is_of_its_weeks_with_one_more_at_the_mean_rate() {
+        let mut rhythm = Rhythm::new(0);
+        for week in 0..20 {
+            rhythm.arrive(week * 168 + 9);
+        }
+        // After 141 days, or 20.142857 weeks, 20 arrivals: 0.0062058 an hour with one more.
+        let at = 20 * 168;
+        assert_near(rhythm.expected(at + 9, 1), 0.946_239_5);
+        assert_near(rhythm.expected(at + 10, 2), 0.000_587_0);
+        assert_near(rhythm.expected(at + 8, 1_000), 1.0);
+        let mut young = Rhythm::new(0);
+        young.arrive(9);
+        // No less than a week is counted: two of 168, over two weeks.
+        assert_near(young.expected(33, 1), 1.0 / 168.0);
+        assert_near(young.expected(8, 2), 0.5 + 2.0 / 168.0);
+    }
+
+    #[test]
+    fn counts_are_halved_once_they_are_of_more_than_26_weeks() {
+        let mut rhythm = Rhythm::new(0);
+        (0..26).for_each(|week| rhythm.arrive(week * 168 + 9));
+        rhythm.arrive(181 * 24 + 9);
+        assert_eq!((rhythm.weeks_by_hour[9], rhythm.weeks_by_hour[153]), (26, 1), "on the last day of them");
+        rhythm.arrive(182 * 24 + 9);
+        assert_eq!((rhythm.weeks_by_hour[9], rhythm.weeks_by_hour[153]), (14, 0));
+        // As if it had been seen for 13 weeks by then.
+        assert_near(rhythm.expected(182 * 24 + 9, 1), 0.990_379_3);
+    }
 }

@@ -125,4 +125,19 @@ mod tests {
         );
         assert!(!association(0.0, 0.0, 0.0).is_used(&rule), "never seen");
     }
+
+    #[test]
+    fn the_lower_lift_is_the_lower_end_of_wilsons_interval_over_what_was_expected() {
+        // 18 of 20, three deviations wide: from 0.567676 on. A fifth was expected.
+        let often = association(18.0, 20.0, 4.0);
+        assert!((often.lift_lower(3.0) - 2.838_382).abs() < 1e-5, "{}", often.lift_lower(3.0));
+        assert!((often.lift_lower(0.0) - often.lift()).abs() < 1e-12, "without a deviation it is the lift");
+    }
+
+    #[test]
+    fn what_never_arrived_or_was_never_expected_has_no_lift() {
+        let never = association(0.0, 0.0, 0.0);
+        assert_eq!((never.confidence(), never.lift(), never.probability()), (0.0, 0.0, 0.0));
+        assert_eq!((never.lift_lower(3.0), association(1.0, 1.0, 0.0).lift()), (0.0, 0.0));
+    }
 }

@@ -113,6 +113,19 @@ impl History {
         });
     }
 
+    /// Stays that began on its days.
+    pub fn arrivals(&self, clockwork: Clockwork) -> u64 {
+        let mut last_s = i64::MIN;
+        let mut arrivals = 0;
+        for (at_s, _) in &self.sightings {
+            let begins = at_s.saturating_sub(last_s) >= clockwork.idle_gap_s;
+            let day = at_s.div_euclid(DAY_S) as i32;
+            arrivals += u64::from(begins && self.days.binary_search(&day).is_ok());
+            last_s = *at_s;
+        }
+        arrivals
+    }
+
     /// Counts what the population does.
     pub fn census(&self, clockwork: Clockwork, census: &mut Census) {
         self.walk(clockwork, |point, _| census.count(point.moment, point.wait_s() <= clockwork.window_s));
@@ -165,5 +178,103 @@ mod tests {
         let (whole, cut) = (until(numbers(&whole)), until(numbers(&cut)));
         assert!(whole.len() > 3_000);
         assert!(whole == cut);
+    }
+
+    const CLOCKWORK: Clockwork = Clockwork { idle_gap_s: 7_200, lead_s: 300, window_s: 10_800 };
+    const HOUR_S: i64 = 3_600;
+
+    /// Comes on Friday at nine until ten past, and on Saturday at ten; lives an hour ahead of UTC.
+    fn twice() -> History {
+        let sightings = [DAY_S + 9 * HOUR_S, DAY_S + 9 * HOUR_S + 600, 2 * DAY_S + 10 * HOUR_S];
+        History { sightings: sightings.map(|at_s| (at_s, 3_600)).to_vec(), days: vec![1, 2, 3] }
+    }
+
+    #[test]
+    fn every_quarter_hour_that_finds_it_asleep_is_gone_through() {
+        let mut points = Vec::new();
+        twice().walk(CLOCKWORK, |point, profile| {
+            points.push((point.at_s, point.moment.quarter, point.next_s, profile.stays().len()));
+        });
+        // Until nine nothing is known of its clock. It sleeps two hours after it was last seen.
+        let at = |day: i64, quarter: i64| day * DAY_S + quarter * 900;
+        let quarters = |of: std::ops::Range<i64>, day: i64, ahead: i32, next_s: i64, stays: usize| {
+            of.map(move |quarter| (at(day, quarter), (day * 96 + quarter) as i32 + ahead, next_s, stays))
+        };
+        let (first_s, second_s) = (at(1, 36), at(2, 40));
+        let expected: Vec<_> = quarters(0..36, 1, 0, first_s, 0)
+            .chain(quarters(45..96, 1, 4, second_s, 1))
+            .chain(quarters(0..40, 2, 4, second_s, 1))
+            .chain(quarters(48..96, 2, 4, i64::MAX, 2))
+            .chain(quarters(0..96, 3, 4, i64::MAX, 2))
+            .collect();
+        assert_eq!(points, expected);
+    }
+
+    #[test]
+    fn what_is_waited_is_the_time_until_the_next_arrival() {
+        let point = |next_s| Point { at_s: 900, moment: Moment::of_second(900, 0), next_s };
+        assert_eq!((point(1_000).wait_s(), point(i64::MAX).wait_s()), (100, i64::MAX - 900));
+    }
+
+    #[test]
+    fn stays_that_begin_on_its_days_are_its_arrivals() {
+        let mut history = twice();
+        assert_eq!(history.arrivals(CLOCKWORK), 2);
+        history.days = vec![1, 3];
+        assert_eq!(history.arrivals(CLOCKWORK), 1);
+        history.sightings = [0, 7_199, 14_398, 21_598].map(|into_s| (DAY_S + into_s, 0)).to_vec();
+        assert_eq!(history.arrivals(CLOCKWORK), 2, "the last one after two hours");
+    }
+
+    #[test]
+    fn the_census_counts_who_slept_who_came_and_who_was_there() {
+        let mut census = Census::default();
+        twice().census(CLOCKWORK, &mut census);
+        let counted = census.population(&Population::default());
+        let near = |value: f32, expected: f64| (f64::from(value) - expected).abs() < 1e-6;
+        let prior_days = 200.0 / 7.0;
+        let share = |active: f64, days: f64| (active + 0.3 * prior_days) / (days + prior_days);
+        for (day_of_week, expected) in
+            [(3, 0.3), (4, share(1.0, 1.0)), (5, share(1.0, 1.0)), (6, share(0.0, 1.0))]
+        {
+            assert!(near(counted.day_share[day_of_week], expected), "{:?}", counted.day_share);
+        }
+        // At eight by its clock it slept on three days, and came within three hours on two of them; at six on one.
+        assert!(near(counted.working[32], 12.0 / 203.0), "{}", counted.working[32]);
+        assert!(near(counted.working[24], 11.0 / 203.0), "{}", counted.working[24]);
+        assert!(near(counted.working[23], 10.0 / 203.0), "{}", counted.working[23]);
+    }
+
+    #[test]
+    fn a_day_is_one_of_use_by_the_local_clock() {
+        let mut census = Census::default();
+        // At half past eleven on Friday evening in UTC, when it is Saturday there.
+        let history = History { sightings: vec![(DAY_S + 84_600, 3_600)], days: vec![1, 2] };
+        history.census(CLOCKWORK, &mut census);
+        let share = census.population(&Population::default()).day_share;
+        assert!(share[4] < 0.3 && share[5] > 0.3, "{share:?}");
+    }
+
+    #[test]
+    fn the_numbers_of_a_walk_are_those_of_each_quarter_hour_by_itself() {
+        let population = Population {
+            rest: [false, false, false, false, false, true, true],
+            day_share: [0.5, 0.55, 0.6, 0.55, 0.45, 0.1, 0.08],
+            working: (0..96).map(|slot| slot as f32 / 400.0).collect(),
+            resting: (0..96).map(|slot| slot as f32 / 900.0).collect(),
+        };
+        let days = (0..30i64).filter(|day| day % 4 > 0);
+        let history = History {
+            sightings: days.map(|day| (day * DAY_S + 30_000 + day * 500, 0)).collect(),
+            days: (10..24).collect(),
+        };
+        let decay = Decay::default();
+        let mut alone = Vec::new();
+        history.walk(CLOCKWORK, |point, profile| {
+            alone.push(features(profile, &Scene::new(point.moment, &population), &decay));
+        });
+        let mut walked = Vec::new();
+        history.walk_features(CLOCKWORK, &population, &decay, |_, features| walked.push(*features));
+        assert!(walked.len() > 1_000 && walked == alone);
     }
 }

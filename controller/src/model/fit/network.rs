@@ -215,4 +215,94 @@ mod tests {
         other[1] += 1.0;
         assert_eq!(found.score(&other).to_bits(), found.score(&rows[0]).to_bits());
     }
+
+    #[test]
+    fn the_sequence_is_that_of_splitmix64() {
+        let mut sequence = Sequence(1);
+        let numbers: Vec<_> = (0..3).map(|_| sequence.next()).collect();
+        assert_eq!(
+            numbers,
+            [10_451_216_379_200_822_465, 13_757_245_211_066_428_519, 17_911_839_290_282_890_590]
+        );
+        let mut sequence = Sequence(1);
+        for expected in [0.115_287_93, 0.425_706_43, 0.815_800_6, -0.096_372_72] {
+            let number = sequence.even(0.5);
+            assert!((number - expected).abs() < 1e-6, "{number}");
+        }
+        let mut order = [0, 1, 2, 3, 4, 5, 6, 7];
+        Sequence(1).shuffle(&mut order);
+        assert_eq!(order, [4, 3, 2, 7, 5, 6, 0, 1]);
+    }
+
+    #[test]
+    fn steps_shrink_along_half_a_cosine_and_young_means_are_made_up_for() {
+        for (number, rate, of_first, of_second) in [
+            (0, 2e-3, 0.1, 0.001),
+            (5, 1e-3, 0.468_559, 0.005_985_02),
+            (9, 4.894_348e-5, 0.651_321_6, 0.009_955_12),
+        ] {
+            let step = Step::new(number, 10);
+            assert!((step.rate - rate).abs() < 1e-8, "{}", step.rate);
+            assert!((step.of_first - of_first).abs() < 1e-6, "{}", step.of_first);
+            assert!((step.of_second - of_second).abs() < 1e-6, "{}", step.of_second);
+        }
+    }
+
+    #[test]
+    fn a_number_moves_by_the_mean_of_its_gradients_over_the_root_of_that_of_their_squares() {
+        let one = |number: f32| Matrix::from_element(1, 1, number);
+        let step = |of_first, of_second| Step { rate: 0.1, of_first, of_second };
+        let mut learned = Learned::new(one(1.0));
+        learned.step(&one(0.5), step(0.1, 0.001));
+        assert!((learned.value[0] - 0.9).abs() < 1e-5, "a whole step: {}", learned.value[0]);
+        learned.step(&one(-1.0), step(0.19, 0.001_999));
+        assert!((learned.value[0] - 0.936_610_4).abs() < 1e-5, "{}", learned.value[0]);
+        assert!((learned.first[0] + 0.055).abs() < 1e-6 && (learned.second[0] - 0.001_249_75).abs() < 1e-6);
+        // By next to nothing it moves half as far: 1e-8 beside the root of 1e-16.
+        let mut learned = Learned::new(one(1.0));
+        learned.step(&one(1e-8), step(0.1, 0.001));
+        assert!((learned.value[0] - 0.95).abs() < 1e-4, "{}", learned.value[0]);
+    }
+
+    #[test]
+    fn what_is_next_to_nothing_becomes_nothing() {
+        let kept = [1e-21, -1e-21, 1e-20, 2e-20, -0.5].map(kept);
+        assert_eq!(kept.map(f32::to_bits), [0.0, 0.0, 1e-20, 2e-20, -0.5].map(f32::to_bits));
+    }
+
+    /// Two steps an epoch, worked out apart from this with twice as many digits.
+    #[test]
+    fn a_small_network_is_fitted_as_by_the_book() {
+        let row = |n: usize| {
+            let mut row = [0.0; COUNT];
+            (row[0], row[1]) = ((n * 7 % 11) as f32 / 11.0, (n * 5 % 13) as f32 / 13.0);
+            row
+        };
+        let rows: Vec<Features> = (0..4_200).map(row).collect();
+        let labels: Vec<bool> = rows.iter().map(|row| row[0] > row[1]).collect();
+        let weights: Vec<f32> = (0..rows.len()).map(|n| (1 + n % 3) as f32).collect();
+        let standard = Standard::of(&rows, |_| true);
+        let mut start = Head { intercept: 0.1, ..Head::default() };
+        (start.weights[0], start.weights[1]) = (0.5, -0.25);
+        let lesson = Lesson { rows: &rows, labels: &labels, weights: &weights, standard: &standard };
+        let found = network(lesson, &start, 2);
+        let [first, second] = found.hinges() else { panic!("two hinges: {}", found.hinges().len()) };
+        let numbers = [
+            (found.intercept, 0.198_940_8),
+            (found.linear[0], 0.156_740_1),
+            (found.linear[1], -0.084_961_5),
+            (first.intercept, 0.013_080_4),
+            (first.adds, -0.079_978_6),
+            (first.weights[0], 0.011_248_9),
+            (first.weights[1], 0.102_798_7),
+            (second.intercept, -0.012_352_7),
+            (second.adds, -0.005_787_9),
+            (second.weights[0], 0.089_942_8),
+            (second.weights[1], -0.028_452_2),
+        ];
+        for (place, (number, expected)) in numbers.into_iter().enumerate() {
+            assert!((number - expected).abs() < 2e-5, "{place}: {number} is not {expected}");
+        }
+        assert!(first.weights[2..].iter().all(|weight| weight.abs() < 1e-12), "the others never change");
+    }
 }
