@@ -33,7 +33,8 @@ impl Play {
             let wake = wake.map(|wake| wake.wake_id.clone());
             let kind = match answer {
                 Ok(Ok(_)) => Kind::Ok,
-                Ok(Err(status)) if status.code() != Code::Unavailable => Kind::Fail,
+                Ok(Err(status)) if is_refusal(status.code()) => Kind::Fail,
+                // A controller in trouble may have made it before it got there.
                 _ => Kind::Info,
             };
             let key = Key { instance: Some(instance), wake, host: Some(host), ..Key::default() };
@@ -41,4 +42,10 @@ impl Play {
             recorder.record(entry.value(json!({"what": "ask"})));
         });
     }
+}
+
+/// Whether this is a no, and nothing was done.
+fn is_refusal(code: Code) -> bool {
+    use Code::{Aborted, Cancelled, DataLoss, DeadlineExceeded, Internal, Unavailable, Unknown};
+    !matches!(code, Aborted | Cancelled | DataLoss | DeadlineExceeded | Internal | Unavailable | Unknown)
 }
