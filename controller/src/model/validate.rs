@@ -354,7 +354,7 @@ mod tests {
                 let off = |number: &f64| (number - mean(column)).powi(2);
                 column.iter().map(off).sum::<f64>() / column.len() as f64
             };
-            let pooled = ((variance(before) + variance(after)) / 2.0).sqrt();
+            let pooled = f64::midpoint(variance(before), variance(after)).sqrt();
             if pooled > 1e-6 {
                 shifts += (mean(before) - mean(after)).abs() / pooled;
                 varying += 1.0;
