@@ -175,4 +175,15 @@ mod tests {
         bytes[33] = 1;
         assert!(Profile::decode(&bytes).expect("was encoded").stays().dropped());
     }
+
+    #[test]
+    fn a_stay_comes_back_as_long_as_it_was() {
+        let mut profile = Profile::default();
+        for (hour, minute) in [(0, 0), (1, 30), (3, 0), (9, 15), (10, 45)] {
+            profile.see_second(1_699_920_000 + hour * 3_600 + minute * 60, 0, 7_200);
+        }
+        let back = Profile::decode(&profile.encode()).expect("was encoded");
+        let lasted: Vec<_> = back.stays().iter().map(|stay| stay.end - stay.start).collect();
+        assert_eq!(lasted, [12, 6]);
+    }
 }

@@ -205,4 +205,19 @@ mod tests {
         let week = WeekFactors([1.0, 3.0, 2.0, 0.5, 0.499, 1.0, 0.9]);
         assert_eq!(rest_days(&week), [4], "half of it is none");
     }
+
+    #[test]
+    fn a_day_left_out_makes_its_day_of_the_week_one_of_fewer_days() {
+        // Of two Mondays with two people each one is left out: 12 instance-days on 13 days.
+        let turnout = turnout(2, [2, 1, 1, 1, 1, 1, 0]);
+        let without = |day| day == monday() - 7;
+        let week = WeekFactors::learn(&turnout, monday(), &WeekFactors::equal(), without);
+        let (mean, weight) = (12.0 / 13.0, 40.0 / 7.0);
+        let raw = [(2.0, 1.0), (2.0, 2.0), (2.0, 2.0), (2.0, 2.0), (2.0, 2.0), (2.0, 2.0), (0.0, 2.0)]
+            .map(|(active, days)| (active + weight) / (mean * days + weight));
+        let sum: f64 = raw.iter().sum();
+        for (factor, raw) in week.factors().iter().zip(raw) {
+            assert!((factor - 7.0 * raw / sum).abs() < 1e-9, "{week:?}");
+        }
+    }
 }
