@@ -137,6 +137,43 @@ mod tests {
     }
 
     #[test]
+    fn a_span_leaves_its_end_out_and_is_never_negative() {
+        let span = Span { from: day(10), to: day(12) };
+        let second = SignedDuration::from_secs(1);
+        let held = [day(10) - second, day(10), day(12) - second, day(12)].map(|at| span.holds(at));
+        assert_eq!((held, span.days().to_bits()), ([false, true, true, false], 2.0_f64.to_bits()));
+        let none = Span { from: day(12), to: day(10) };
+        assert_eq!((none.days().to_bits(), none.holds(day(11))), (0.0_f64.to_bits(), false));
+    }
+
+    #[test]
+    fn the_baseline_is_the_month_before_the_first_wake_and_now_what_follows_it() {
+        let one = [asked("a", day(3))];
+        let ends = |visits: &[Visit], period, first| {
+            let (before, now) = spans(visits, period, first);
+            [before.from, before.to, now.from, now.to].map(|at| at.as_second() / 86_400)
+        };
+        assert_eq!(ends(&one, (day(90), day(110)), Some(day(100))), [70, 100, 100, 110]);
+        assert_eq!(ends(&one, (day(20), day(40)), Some(day(10))), [3, 10, 20, 40]);
+        assert_eq!(ends(&[], (day(20), day(40)), Some(day(30))), [30, 30, 30, 40]);
+        assert_eq!(ends(&one, (day(20), day(40)), None), [10, 40, 40, 40]);
+    }
+
+    #[test]
+    fn a_day_of_log_is_enough_for_a_baseline_and_less_is_not() {
+        let of = |first_s: i64| {
+            let first = day(99) + SignedDuration::from_secs(first_s);
+            let visits = [asked("a", first), asked("a", first), asked("a", day(104))];
+            baselines(&visits, &cohorts(), (day(100), day(110)), Some(day(100)))[0].clone()
+        };
+        assert_eq!(
+            (of(0).before_per_day, of(0).now_per_day, of(0).change_percent),
+            (Some(2.0), Some(0.1), Some(-95.0))
+        );
+        assert_eq!((of(1).before_per_day, of(1).change_percent), (None, None));
+    }
+
+    #[test]
     fn before_reveille_acts_everything_is_baseline() {
         let entries = baselines(&visits(0), &BTreeMap::new(), (day(80), day(90)), None);
         assert_eq!(entries.len(), 1);

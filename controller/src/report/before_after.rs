@@ -144,6 +144,14 @@ mod tests {
     }
 
     #[test]
+    fn who_asks_long_after_coming_did_not_have_to() {
+        let late = Visit { asked_at: Some(day(101)), ..visit("a", day(100), true) };
+        let before = Visit { asked_at: Some(day(99)), ..visit("b", day(100), true) };
+        let both = before_after(&[late, before], (day(100), day(102)), Some(day(100)), &BTreeSet::new(), &[]);
+        assert_eq!((both.now.asked_per_day, both.now.arrivals_per_day), (Some(0.0), Some(1.0)));
+    }
+
+    #[test]
     fn what_differs_is_told_in_figures() {
         let quiet =
             ["1970-04-11", "1970-04-12", "1970-01-01"].map(|date| date.parse::<Date>().unwrap()).into();

@@ -53,7 +53,26 @@ mod tests {
         }
         let before = notes(&card(), None).join("\n");
         assert!(before.contains("this is the baseline"), "{before}");
+        assert!(!before.contains("reaches back"), "{before}");
+        let edge = notes(&card(), Some(card().from)).join("\n");
+        assert!(!edge.contains("period began before"), "{edge}");
         let within = notes(&card(), Some(at("01T00:00"))).join("\n");
         assert!(!within.contains("period began before"), "{within}");
+    }
+    /// Half a day less than thirty is near enough, and verdicts may be all there.
+    #[test]
+    fn what_is_as_it_should_be_needs_no_note() {
+        let mut whole = card();
+        whole.wakes = 4;
+        let count_with = |days: f64, card: &mut Scorecard| {
+            card.baseline[0].before_days = days;
+            let all = notes(card, Some(at("01T00:00")));
+            all.iter().filter(|note| note.contains("reaches back") || note.contains("no verdict")).count()
+        };
+        assert_eq!([29.4, 29.5, 30.0].map(|days| count_with(days, &mut whole)), [1, 0, 0]);
+        let shorter = crate::report::CohortBaseline { before_days: 2.0, ..whole.baseline[0].clone() };
+        whole.baseline.push(shorter);
+        let all = notes(&whole, Some(at("01T00:00"))).join("\n");
+        assert!(all.contains("only 2.0 days before the first wake, not 30."), "{all}");
     }
 }

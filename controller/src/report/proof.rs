@@ -152,4 +152,22 @@ mod tests {
     fn estimates_are_rounded_up_to_two_digits() {
         assert_eq!([0, 7, 99, 101, 1_234, 98_765].map(about), [0, 7, 99, 110, 1_300, 99_000]);
     }
+
+    #[test]
+    fn a_hold_out_that_is_over_still_tells_what_it_told() {
+        let mut card = held_out_card();
+        card.trial.hold_out_share = 0.0;
+        let said = verdict(&card.trial);
+        assert!(said.starts_with("No hold-out is configured any more"), "{said}");
+        assert!(said.contains("0.790 fewer wake requests"), "{said}");
+        card.trial.effect = None;
+        card.trial.significance = Significance::NotYet { units: 840, needed: None };
+        assert!(
+            verdict(&card.trial).contains("; this is what it told. 840 instance-days are too few to compare")
+        );
+        card.before_after.now.days = 0.0;
+        let text = render(&card, false);
+        assert!(!text.contains("before and after") && !text.contains("mislead"), "{text}");
+        assert!(text.contains("held out"), "{text}");
+    }
 }

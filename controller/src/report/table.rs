@@ -143,6 +143,35 @@ mod tests {
         insta::assert_snapshot!(render(&card(), false));
     }
 
+    /// What is good is green, what is too much is red, headers are bold.
+    #[test]
+    fn colours_say_what_is_good() {
+        let mut card = card();
+        insta::assert_snapshot!(render(&card, true).replace('\u{1b}', "ESC"));
+        card.hosts[0].cpu_max_percent = card.hosts[0].cpu_ceiling_percent;
+        card.baseline[0].change_percent = Some(0.0);
+        card.baseline[0].cohort = String::new();
+        let text = render(&card, true);
+        assert!(text.contains("(none)"), "{text}");
+        let [red, green] = ["\u{1b}[38;5;9m", "\u{1b}[38;5;10m"].map(|colour| text.matches(colour).count());
+        assert_eq!((red, green), (0, 2), "a host at its ceiling is not above it, and no change is not less");
+    }
+
+    #[test]
+    fn a_card_of_nothing_has_no_tables_of_cohorts_and_hosts() {
+        let mut card = card();
+        card.baseline.clear();
+        card.hosts.clear();
+        card.arrivals = 0;
+        card.wakes_by_end.clear();
+        card.precision = None;
+        card.recall = None;
+        card.idle_hours_per_instance_day = None;
+        let text = render(&card, false);
+        assert!(!text.contains("cohort") && !text.contains("ceiling") && !text.contains('%'), "{text}");
+        assert_eq!(text.lines().filter(|line| line.trim_end().ends_with(" -")).count(), 4, "{text}");
+    }
+
     #[test]
     fn colours_only_when_asked_for() {
         assert!(!render(&card(), false).contains('\x1b'));

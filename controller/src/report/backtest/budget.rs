@@ -122,4 +122,36 @@ mod tests {
         assert_eq!((run.tally.idle_s, run.wakes.len()), (4_500, 1));
         assert!(run.threshold_min <= run.threshold_end && run.threshold_end <= run.threshold_max);
     }
+
+    #[test]
+    fn holds_that_end_on_the_same_day_are_paid_together() {
+        let id = InstanceId::new("dev1").expect("an id");
+        let traced = Traced::new(id, vec![90_000, 300_000], 5, None).expect("has sightings");
+        let mut budget = Budget::new(1.0, 0.5, 2);
+        // The first is used at 90,000 s, the second by nobody until 210,800 s.
+        budget.wake(0, &traced, 85_500);
+        budget.wake(1, &traced, 200_000);
+        assert_eq!(budget.held_until_s(0, 85_500, 85_500), Some(96_300), "seen as it was woken");
+        assert_eq!(budget.held_until_s(1, 0, 200_000), Some(210_800));
+        let mut price = Price::new(0.5, 1.0);
+        let mut days = vec![budget.threshold()];
+        for (midnight_s, paid_s) in [(89_999, 0), (90_000, 4_500), (210_799, 0), (210_800, 10_800)] {
+            budget.end_day(midnight_s, 2);
+            price.after_day(2, paid_s);
+            assert_eq!(budget.price, price, "{midnight_s}");
+            assert_eq!(budget.threshold().to_bits(), price.threshold().to_bits());
+            days.push(budget.threshold());
+        }
+        budget.wake(0, &traced, 220_000);
+        budget.wake(1, &traced, 295_000);
+        budget.end_day(345_600, 2);
+        price.after_day(2, 10_800 + 5_000);
+        assert_eq!(budget.price, price);
+        days.push(budget.threshold());
+        let run = budget.finish();
+        let ends = [f32::min, f32::max].map(|of| days.iter().copied().reduce(of).map(f32::to_bits));
+        assert_eq!([run.threshold_min, run.threshold_max].map(|end| Some(end.to_bits())), ends);
+        assert_eq!(run.threshold_end.to_bits(), price.threshold().to_bits());
+        assert_eq!((run.wakes.len(), run.wakes[1].at_s, run.tally.idle_s), (4, 200_000, 31_100));
+    }
 }

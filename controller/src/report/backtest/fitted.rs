@@ -345,3 +345,113 @@ fn scene<'s>(
 fn instant(at_s: i64) -> Timestamp {
     Timestamp::from_second(at_s).unwrap_or(Timestamp::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::LazyLock;
+
+    use super::*;
+    use crate::model::Fitted;
+
+    static SCORER: LazyLock<Scorer> = LazyLock::new(|| Scorer::new(Fitted::embedded().clone()));
+
+    fn traced(name: &str, sightings_s: Vec<i64>) -> Traced {
+        Traced::new(InstanceId::new(name).expect("an id"), sightings_s, 5, None).expect("has sightings")
+    }
+
+    /// So easily had that whoever followed once is expected.
+    fn rule() -> CovisitRule {
+        CovisitRule {
+            support_min: 1,
+            confidence_min: 0.01,
+            lift_min: 0.1,
+            deviations: 0.0,
+            ..CovisitRule::default()
+        }
+    }
+
+    #[test]
+    fn a_sighting_of_one_who_slept_is_an_arrival() {
+        let seen = vec![0, 3_600, 10_800, 18_000];
+        let traced = traced("dev1", seen).with_offsets_s(vec![60, 120, 180, 240]);
+        let (mut known, mut arrived) = (Known::default(), Vec::new());
+        assert!(known.sleeps(0), "it was never seen");
+        known.catch_up(&traced, 10_799, |at_s, offset_s| arrived.push((at_s, offset_s)));
+        assert_eq!((known.seen, known.last_seen_s, known.offset_s), (2, Some(3_600), 120));
+        assert_eq!([3_600, 10_799, 10_800].map(|now_s| known.sleeps(now_s)), [false, false, true]);
+        known.catch_up(&traced, 18_000, |at_s, offset_s| arrived.push((at_s, offset_s)));
+        assert_eq!((known.seen, arrived), (4, vec![(0, 60), (10_800, 180), (18_000, 240)]));
+    }
+
+    #[test]
+    fn who_followed_is_expected_until_the_span_is_over() {
+        let fleet = ["a", "b", "c"].map(|name| traced(name, vec![0]));
+        let replay = FittedReplay {
+            traced: &fleet,
+            scorer: &SCORER,
+            budgets_h: &[],
+            steady: false,
+            covisits: Some(rule()),
+        };
+        let World { settings, following, .. } = World::new(replay);
+        let mut following = following.expect("wanted");
+        let mut tell = |arrived: &[(i64, usize)], now_s| {
+            following.arrived.extend(arrived.iter().map(|(at_s, index)| (*at_s, *index, 3_600)));
+            following.follow(&settings, &fleet, now_s);
+            following.expected.clone()
+        };
+        // Every day the second comes ten minutes after the first, every other day the third.
+        for day in 0..10 {
+            let at_s = (day + 1) * DAY_S;
+            let expected = tell(&[(at_s + 600, 1), (at_s, 0)], at_s + 900);
+            assert!(day < 3 || expected.contains_key(&1), "day {day}: {expected:?}");
+            let third = [(at_s + 1_200, 2)];
+            tell(if day % 2 == 0 { &third } else { &[] }, at_s + 1_800);
+            assert!(tell(&[], at_s + 20_000).is_empty());
+        }
+        let at_s = 20 * DAY_S;
+        let expected = tell(&[(at_s, 0)], at_s + 60);
+        assert_eq!(expected.keys().copied().collect::<Vec<_>>(), [1, 2]);
+        let until_s = at_s + i64::from(rule().within_s);
+        assert!(expected.values().all(|(_, until)| *until == until_s), "{expected:?}");
+        assert!(expected[&1].0 > 0.7 && expected[&2].0 < 0.6, "{expected:?}");
+        // The second says less of the third than the first: what was expected stays.
+        let after = tell(&[(at_s + 600, 1)], at_s + 700);
+        assert!(after[&2].0 >= expected[&2].0, "{after:?}");
+        assert!(tell(&[], until_s - 1).contains_key(&1));
+        assert!(!tell(&[], until_s).contains_key(&1));
+    }
+
+    /// Of four tenths who come within 40 minutes, in the middle on average; the others leave it awake for three hours.
+    #[test]
+    fn who_is_expected_is_beyond_all_thresholds_and_costs_what_is_likely() {
+        let mut following = Following::new(rule());
+        following.expected.insert(3, (0.4, 900));
+        assert_eq!(following.scored(2), None);
+        let scored = following.scored(3).expect("is expected");
+        assert_eq!((scored.score.to_bits(), scored.waits), (f32::MAX.to_bits(), false));
+        assert!((scored.probability - 0.4).abs() < 1e-12);
+        assert!((scored.idle_h - (0.4 / 3.0 + 0.6 * 3.0)).abs() < 1e-12, "{}", scored.idle_h);
+    }
+
+    /// Seen at 09:20 on each of 32 days, and enrolled from the 30th on: awake at eight of the 96 quarter hours that begin a
+    /// day, expected within three hours at twelve; on the day after the last nobody comes.
+    #[test]
+    fn every_quarter_hour_slept_through_is_a_forecast() {
+        let regular = (0..32).map(|day| day * DAY_S + 9 * 3_600 + 1_200).collect();
+        let fleet = [traced("dev1", regular)];
+        let mut told = Vec::new();
+        let replay =
+            FittedReplay { traced: &fleet, scorer: &SCORER, budgets_h: &[1.0], steady: true, covisits: None };
+        let run = replay_fitted(replay, |done, days| told.push((done, days)));
+        assert_eq!(told, [(1, 3), (2, 3), (3, 3)]);
+        let bins = run.calibration.reliability();
+        let came: f64 = bins.iter().map(|bin| bin.observed_share * bin.count as f64).sum();
+        assert_eq!(bins.iter().map(|bin| bin.count).sum::<u64>(), 88 + 88 + 96);
+        assert!((came - 24.0).abs() < 1e-9, "{came}");
+        let budget = &run.budgets[0];
+        assert_eq!(budget.threshold_end.to_bits(), budget.threshold_start.to_bits(), "it is steady");
+        let steered = replay_fitted(FittedReplay { steady: false, ..replay }, |_, _| {});
+        assert_ne!(steered.budgets[0].threshold_end.to_bits(), budget.threshold_start.to_bits());
+    }
+}

@@ -107,5 +107,34 @@ mod tests {
             tie_order(&[-420, 120, -480, 0, 60, 330, -300, 540]),
             [0, -480, 330, 60, -300, 120, -420, 540]
         );
+        assert_eq!(tie_order(&[0, 32, 64, 96, -32]), [0, -32, 32, 64, 96]);
+        assert_eq!(tie_order(&[9, 0, 1, 2, 3]), [0, 1, 2, 3, 9]);
+        assert_eq!(tie_order(&[7, 15, 23, 31]), [31, 15, 23, 7]);
+        assert_eq!(tie_order(&[-1, -2, -3]), [-3, -1, -2]);
+        assert_eq!(tie_order(&[1, 33, 65, 1, 97, 129, 161, 33]), [65, 1, 129, 97, 33, 161]);
+        assert_eq!(
+            tie_order(&[-300, -360, -420, -480, -240, -180, -500]),
+            [-480, -180, -500, -240, -300, -360, -420]
+        );
+        let fifteen = [480, -480, 60, -60, 330, -1, -2, 345, 570, 0, 765, 120, -210, 840, -570];
+        let seen = [480, -480, 0, -60, -570, 840, 330, -210, -2, 120, 345, 570, 60, 765, -1];
+        assert_eq!(tie_order(&fifteen), seen);
+    }
+
+    #[test]
+    fn of_equally_frequent_offsets_the_first_in_that_order_counts() {
+        assert_eq!([most_frequent(&[60, 120, 120, 60]), most_frequent(&[-420, 0, -420, 0])], [120, 0]);
+        assert_eq!([most_frequent(&[60, 120, 60]), most_frequent(&[])], [60, 0]);
+    }
+
+    #[test]
+    fn an_offset_moves_a_sighting_by_its_minutes_and_sorts_anew() {
+        let mut sightings = vec![(10_000, 60), (0, -300)];
+        assert_eq!(offsets_s(&mut sightings), [-18_000, -18_000], "of two, the first is looked at first");
+        assert_eq!(sightings, [(0, -300), (10_000, 60)]);
+        let moved: Vec<_> = (0..8).map(|i| (i * 1_000, if i < 3 { 600 } else { 0 })).collect();
+        // Four of seven: from the seventh on the clock goes ten hours less, and what it shows lies before.
+        let expected = [6_000, 7_000, 36_000, 37_000, 38_000, 39_000, 40_000, 41_000];
+        assert_eq!(shift_to_local(moved), expected);
     }
 }

@@ -175,4 +175,34 @@ mod tests {
         assert_eq!(all.enrolled_days(), (30..=40).collect::<Vec<_>>());
         assert_eq!(all.arrivals_enrolled(), 10);
     }
+
+    #[test]
+    fn what_was_given_is_told() {
+        let bare = traced(vec![10 * IDLE_S, 0, 60]);
+        assert_eq!((bare.sightings(), bare.visits(), bare.instance().as_str()), (3, 2, "dev1"));
+        assert_eq!([0, 2, 3].map(|i| bare.sighting(i)), [Some((0, 0)), Some((10 * IDLE_S, 0)), None]);
+        let ahead = bare.with_offsets_s(vec![60, 3_600]);
+        let expected = [Some((0, 60)), Some((60, 3_600)), Some((10 * IDLE_S, 0)), None];
+        assert_eq!([0, 1, 2, 3].map(|i| ahead.sighting(i)), expected);
+        let all = traced((0..40).map(|day| day * DAY + 100).collect());
+        let History { sightings, days } = all.history();
+        assert_eq!((sightings.len(), sightings[39], days), (40, (39 * DAY + 100, 0), (30..=40).collect()));
+        assert!(Traced::new(all.instance().clone(), Vec::new(), 5, None).is_none());
+    }
+
+    #[test]
+    fn hours_are_counted_in_seconds() {
+        assert_eq!((IDLE_S, HOLD_S, WINDOW_S), (7_200, 10_800, 10_800));
+        assert_eq!([-1, 0, DAY - 1, DAY, 3 * DAY].map(day_of_second), [-1, 0, 0, 1, 3]);
+    }
+
+    #[test]
+    fn days_that_were_active_long_ago_do_not_count() {
+        // Of the thirty days before day 30 five were active, of those before day 31 four.
+        assert_eq!(enrolled_days(&[0, 1, 2, 3, 4, 40], 5, None), Some(vec![30]));
+        assert_eq!(enrolled_days(&[0, 1, 2, 3, 4, 40], 2, None), Some((30..=33).collect()));
+        let all = traced([0, 1, 2, 3, 4, 30, 31].map(|day| day * DAY).to_vec());
+        assert_eq!(all.enrolled_days(), [30, 31, 32]);
+        assert_eq!((all.arrivals_enrolled(), all.is_enrolled(30), all.is_enrolled(29)), (2, true, false));
+    }
 }

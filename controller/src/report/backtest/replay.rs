@@ -235,6 +235,31 @@ mod tests {
         assert_eq!(that_day(&sightings_s), Vec::<i64>::new());
     }
 
+    #[test]
+    fn every_day_is_told_when_it_is_over() {
+        let traced = [traced(regular()).expect("has sightings")];
+        let mut told = Vec::new();
+        replay(&Replay { traced: &traced, rules: &[rule()], lead_time_s: 0 }, |done, days| {
+            told.push((done, days))
+        });
+        assert_eq!(told, [(1, 3), (2, 3), (3, 3)]);
+    }
+
+    #[test]
+    fn a_hold_ends_with_its_time_or_with_who_comes() {
+        let seen = [100_000, 150_000];
+        let traced = traced(seen.to_vec()).expect("has sightings");
+        let at = |wake_s, now_s| presence(&traced, Some(wake_s), now_s);
+        let covered = Presence::Covered { until: instant(130_800) };
+        assert_eq!([at(120_000, 120_000), at(120_000, 130_799)], [covered, covered]);
+        assert_eq!(at(120_000, 130_800), Presence::Asleep);
+        let awake = Presence::Awake { until: instant(157_200) };
+        assert_eq!([at(149_000, 150_000), at(149_000, 157_199)], [awake, awake]);
+        assert_eq!(at(149_000, 157_200), Presence::Asleep, "used");
+        assert_eq!(at(149_000, 149_999), Presence::Covered { until: instant(159_800) });
+        assert_eq!(presence(&traced, None, 120_000), Presence::Asleep);
+    }
+
     proptest! {
         /// Whatever happens from `cut` on, the wakes before it are the same.
         #[test]

@@ -47,6 +47,21 @@ mod tests {
         assert!((1.5..1.6).contains(&(always / once)), "{}", always / once);
     }
 
+    /// Expected: the formula of the theorem, worked out elsewhere with `x` = 8.211968 at 5 % and 5.012760 at 20 %.
+    #[test]
+    fn it_is_the_boundary_of_the_theorem() {
+        let expected = [
+            ((100.0, 2.0, 0.05), 0.933_066_880_762_298_6),
+            ((2_000.0, 1.0, 0.05), 0.067_867_400_355_650_32),
+            ((30.0, 0.5, 0.05), 0.681_241_350_034_638_4),
+            ((500.0, 1.0, 0.2), 0.120_399_269_347_383_21),
+        ];
+        for ((units, deviation, alpha), expected) in expected {
+            let width = half_width(units, deviation, alpha);
+            assert!((width - expected).abs() < 1e-12, "{width} {expected}");
+        }
+    }
+
     #[test]
     fn it_narrows_with_every_unit() {
         let widths: Vec<f64> = (0..60).map(|n| half_width(1.3_f64.powi(n), 2.0, ALPHA)).collect();

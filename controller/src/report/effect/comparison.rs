@@ -163,3 +163,130 @@ impl Estimate {
         Some((enough - now).ceil() as u64)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    fn unit(cohort: &str, arm: Arm, asked: u32) -> Unit {
+        Unit {
+            instance: "dev1".parse().expect("an id"),
+            cohort: cohort.to_owned(),
+            arm,
+            hold_out_share: 0.25,
+            from: Timestamp::UNIX_EPOCH,
+            until: Timestamp::UNIX_EPOCH,
+            arrivals: asked,
+            asked,
+            waited_s: 0.0,
+            waits_known: 0,
+        }
+    }
+
+    fn near(is: f64, expected: f64) {
+        assert!((is - expected).abs() < 1e-12, "{is} {expected}");
+    }
+
+    /// Four units by hand, a quarter of all held out: a unit that is held out counts four times, one that is woken
+    /// 4/3 times what it is off from what was expected.
+    #[test]
+    fn each_unit_is_weighted_around_what_was_expected_of_its_cohort() {
+        let mut comparison = Comparison::default();
+        assert_eq!([Arm::Woken, Arm::HeldOut].map(|arm| comparison.asked_per_unit(arm)), [None, None]);
+        // Nothing is expected yet: 0 + 1 * 4/3, and 0.
+        comparison.add(&unit("a", Arm::Woken, 1));
+        near(comparison.asked_per_unit(Arm::Woken).expect("one"), 4.0 / 3.0);
+        assert_eq!(comparison.asked_per_unit(Arm::HeldOut), None);
+        near(comparison.difference, -4.0 / 3.0);
+        near(comparison.squares, 0.0);
+        near(comparison.weights, 16.0 / 3.0);
+        // One is expected of each arm: 1, and 1 + (2 - 1) * 4.
+        comparison.add(&unit("a", Arm::HeldOut, 2));
+        near(comparison.averages[0], 7.0 / 6.0);
+        near(comparison.averages[1], 2.5);
+        near(comparison.difference, 4.0 / 3.0);
+        near(comparison.squares, 128.0 / 9.0);
+        // Of an unknown cohort, 17/12 and 19/12 are expected: 17/12 - 17/12 * 4/3, and 19/12.
+        near(comparison.expected("b", Arm::Woken), 17.0 / 12.0);
+        near(comparison.expected("b", Arm::HeldOut), 19.0 / 12.0);
+        comparison.add(&unit("b", Arm::Woken, 0));
+        near(comparison.averages[0], 67.0 / 108.0);
+        near(comparison.averages[1], 79.0 / 36.0);
+        near(comparison.difference, 85.0 / 54.0);
+        near(comparison.squares, 7_081.0 / 486.0);
+        // Of the known cohort less is expected, as its unit did not ask: 5/7, and 7/6 + (1 - 7/6) * 4.
+        near(comparison.expected("b", Arm::Woken), 5.0 / 7.0);
+        near(comparison.expected("b", Arm::HeldOut), 7.0 / 6.0);
+        comparison.add(&unit("b", Arm::HeldOut, 1));
+        near(comparison.difference, 71.0 / 63.0);
+        near(comparison.squares, 404_091.0 / 23_814.0);
+        near(comparison.weights, 64.0 / 3.0);
+        near(comparison.asked_squares, 6.0);
+        let arms = [Arm::Woken, Arm::HeldOut].map(|arm| comparison.asked_per_unit(arm).expect("two of each"));
+        near(arms[1] - arms[0], 71.0 / 63.0);
+        // With a unit off by one that counts 16/3; and were the arms alike, 6/4 - 1^2 that counts 16/3.
+        near(comparison.variance_seen(), (404_091.0 / 23_814.0 + 256.0 / 9.0) / 3.0);
+        near(comparison.variance_without_effect(), 8.0 / 3.0);
+    }
+
+    #[test]
+    fn the_deviation_is_the_larger_of_both() {
+        let mut alike = Comparison::default();
+        let mut apart = Comparison::default();
+        for n in 0..80 {
+            let arm = if n % 2 == 0 { Arm::HeldOut } else { Arm::Woken };
+            alike.add(&unit("a", arm, n / 2 % 2));
+            apart.add(&unit("a", arm, if arm == Arm::HeldOut { 3 } else { 0 }));
+        }
+        for comparison in [alike, apart] {
+            let estimate = comparison.estimate().expect("forty of each");
+            let larger = comparison.variance_seen().max(comparison.variance_without_effect());
+            near(estimate.deviation * estimate.deviation, larger);
+            near(estimate.fewer, comparison.difference);
+            assert_eq!(estimate.units, 80);
+        }
+    }
+
+    #[test]
+    fn nothing_is_said_before_each_arm_has_thirty_units() {
+        let of = |woken: usize, held_out: usize| {
+            let mut comparison = Comparison::default();
+            let woken = std::iter::repeat_n(unit("a", Arm::Woken, 0), woken);
+            woken
+                .chain(std::iter::repeat_n(unit("a", Arm::HeldOut, 1), held_out))
+                .for_each(|u| comparison.add(&u));
+            comparison.estimate().is_some()
+        };
+        assert_eq!([of(30, 30), of(29, 60), of(60, 29)], [true, false, false]);
+    }
+
+    fn estimate(fewer: f64) -> Estimate {
+        Estimate { fewer, deviation: 2.0, units: 500 }
+    }
+
+    #[test]
+    fn an_effect_is_certain_when_zero_is_left_out_on_either_side() {
+        let half = half_width(500.0, 2.0, ALPHA);
+        let (low, high) = estimate(1.5).interval();
+        near(low, 1.5 - half);
+        near(high, 1.5 + half);
+        let certain = [1.01, 0.99, 0.0, -0.99, -1.01].map(|times| estimate(times * half).is_significant());
+        assert_eq!(certain, [true, false, false, false, true]);
+    }
+
+    #[test]
+    fn the_units_needed_are_just_enough() {
+        let half = half_width(500.0, 2.0, ALPHA);
+        assert_eq!(estimate(1.01 * half).units_needed(), Some(0), "it is certain already");
+        for fewer in [0.9 * half, -0.5 * half, 0.05 * half] {
+            let needed = estimate(fewer).units_needed().expect("is told") as f64;
+            let width_with = |more: f64| half_width(500.0 + more, 2.0, ALPHA);
+            assert!(width_with(needed) < fewer.abs(), "{needed} are enough for {fewer}");
+            assert!(width_with(needed - 2.0) >= fewer.abs(), "{needed} are not too many for {fewer}");
+        }
+        assert_eq!(estimate(1e-6).units_needed(), None, "more than a hundred million");
+        assert_eq!(estimate(0.0).units_needed(), None);
+    }
+}

@@ -163,6 +163,32 @@ mod tests {
     }
 
     #[test]
+    fn both_arms_must_be_filled_before_anything_is_said() {
+        let arm = |units| ArmFigures { units, ..ArmFigures::default() };
+        let needed = |woken, held_out, share| units_until_estimate(&arm(woken), &arm(held_out), share);
+        // One lacks, which a quarter of the units brings; twenty lack, which three quarters bring.
+        assert_eq!(needed(30, 29, 0.25), Some(4));
+        assert_eq!(needed(10, 29, 0.25), Some(27));
+        assert_eq!(needed(30, 40, 0.25), Some(0));
+        assert_eq!(needed(30, 29, 0.0), None);
+    }
+
+    #[test]
+    fn what_was_waited_and_how_certain_the_interval_is_are_told() {
+        let mut units = units(400);
+        units[1].arrivals = 3;
+        units[1].waits_known = 2;
+        let told = trial(units, 0.5);
+        assert_eq!(
+            (told.held_out.arrivals, told.held_out.waits_known, told.woken.waits_known),
+            (202, 201, 50)
+        );
+        assert!((told.woken.minutes_waited - 100.0).abs() < 1e-9, "{told:?}");
+        assert_eq!(told.held_out.found_awake_share, Some(2.0 / 202.0));
+        assert!((told.effect.expect("enough units").confidence_percent - 95.0).abs() < 1e-9);
+    }
+
+    #[test]
     fn too_few_units_say_nothing_but_how_many_are_missing() {
         let told = trial(units(20), 0.25);
         assert_eq!(told.effect, None);

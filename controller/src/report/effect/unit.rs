@@ -214,6 +214,32 @@ mod tests {
     }
 
     #[test]
+    fn a_day_is_of_one_instance_and_what_others_do_is_not_counted() {
+        let id = |name: &str| InstanceId::new(name).expect("an id");
+        let wishes = [
+            wish("02T09:00", Arm::Woken),
+            Wish { instance: id("dev2"), hold_out_share: 0.5, ..wish("02T09:00", Arm::HeldOut) },
+        ];
+        let visits = ["dev0", "dev1", "dev2", "dev2", "dev3"]
+            .map(|name| Visit { instance: id(name), ..visit("02T12:00", true) });
+        let word = |name: &str, waited_s| Told {
+            instance: id(name),
+            arrived_at: at("02T12:00"),
+            served: false,
+            waited_s,
+        };
+        let days = of(&wishes, &visits, &[word("dev2", 60.0), word("dev3", 7.0)], "UTC");
+        let told: Vec<_> = days
+            .iter()
+            .map(|unit| {
+                (unit.instance.as_str(), unit.cohort.as_str(), unit.arrivals, unit.asked, unit.waits_known)
+            })
+            .collect();
+        assert_eq!(told, [("dev1", "blue", 1, 1, 0), ("dev2", "", 2, 2, 2)]);
+        assert!((days[1].waited_s - 120.0).abs() < 1e-9 && (days[1].hold_out_share - 0.5).abs() < 1e-12);
+    }
+
+    #[test]
     fn who_asks_for_an_instance_that_was_woken_for_them_did_not_have_to() {
         let told = |arrived: &str, served, waited_s| Told {
             instance: dev1(),

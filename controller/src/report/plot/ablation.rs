@@ -169,7 +169,10 @@ fn description(rows: &[&AblationRow]) -> String {
 pub(super) mod tests {
     use proptest::prelude::*;
 
-    use super::{super::drawing::tests::structure, *};
+    use super::{
+        super::drawing::tests::{everything, structure},
+        *,
+    };
 
     pub(in super::super) fn example() -> Ablation {
         let row = |left_out: &str, recall_change_points| AblationRow {
@@ -196,6 +199,11 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn everything_of_the_bars_has_its_place() {
+        insta::assert_snapshot!(everything(&ablation(&example()).expect("a plot")));
+    }
+
+    #[test]
     fn of_many_groups_the_largest_are_shown() {
         let row = |i: u32| AblationRow {
             left_out: format!("group {i}"),
@@ -204,6 +212,35 @@ pub(super) mod tests {
         let drawing = ablation(&Ablation { rows: (0..30).map(row).collect() }).expect("a plot");
         assert!(drawing.svg().contains("10 groups with smaller changes are not shown"));
         assert!(drawing.svg().contains("group 29") && !drawing.svg().contains("group 3."));
+    }
+
+    /// Only changes above zero, small ones, of so many groups that there is no room for figures.
+    #[test]
+    fn many_small_changes_have_fine_labels_and_no_figures() {
+        let row = |i: u32| AblationRow {
+            left_out: format!("group {i}"),
+            recall_change_points: [0.01 * f64::from(i), 0.05, 0.0],
+        };
+        let input = |rows: u32| Ablation { rows: (0..rows).map(row).collect() };
+        let many = structure(&ablation(&input(11)).expect("a plot"));
+        assert!(!many.contains("+0.1\n") && many.contains("+0.04\n"), "{many}");
+        let drawing = ablation(&input(10)).expect("a plot");
+        assert_eq!(structure(&drawing).matches("+0.1\n").count(), 15, "{}", structure(&drawing));
+        insta::assert_snapshot!(everything(&ablation(&input(3)).expect("a plot")));
+    }
+
+    #[test]
+    fn the_largest_changes_are_shown_in_their_order_the_first_of_equals() {
+        let changes = (0..25).map(|i| if i < 22 { 1.0 } else { -2.0 });
+        let row = |(i, change)| AblationRow {
+            left_out: format!("{i}"),
+            recall_change_points: [0.0, f64::NAN, change],
+        };
+        let rows: Vec<AblationRow> = changes.enumerate().map(row).collect();
+        let names: Vec<_> = shown(&rows).iter().map(|row| row.left_out.clone()).collect();
+        let expected: Vec<_> = (0..17).chain(22..25).map(|i| i.to_string()).collect();
+        assert_eq!(names, expected);
+        assert_eq!(shown(&rows[..20]).len(), 20);
     }
 
     #[test]

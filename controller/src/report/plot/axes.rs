@@ -101,13 +101,64 @@ where
 mod tests {
     use proptest::prelude::*;
 
-    use super::{super::words::number, *};
+    use super::{
+        super::{
+            drawing::{Caption, tests::everything},
+            words::number,
+        },
+        *,
+    };
 
     #[test]
     fn an_axis_ends_at_a_round_number() {
         let ends =
             [0.0, -3.0, f64::NAN, 0.35, 1.0, 2.1, 4.4, 9.1, 100.0].map(|value| number(round_up(value)));
         assert_eq!(ends, ["1", "1", "1", "0.4", "1", "2.5", "5", "10", "100"]);
+    }
+
+    #[test]
+    fn what_is_a_hair_above_a_round_number_ends_there() {
+        let ends = [2.000_000_000_1, 2.000_001, 1e-3, 0.007, 15_000.0, 1e15].map(round_up);
+        let expected = [2.0, 2.5, 1e-3, 0.008, 15_000.0, 1e15];
+        for (end, expected) in ends.into_iter().zip(expected) {
+            assert!((end / expected - 1.0).abs() < 1e-12, "{end} {expected}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_of_this_world_has_no_place() {
+        let places = [0.0, -1e15, 1e15, 1.1e15, -1.1e15, f64::INFINITY, f64::NAN].map(drawable);
+        assert_eq!(places, [true, true, true, false, false, false, false]);
+    }
+
+    /// A frame of 400 x 300 pixels from (100, 50) on: 72 left of the data for labels or 12 without, 14 right of it,
+    /// 48 below it or 8.
+    #[test]
+    fn data_has_its_place_within_the_frame() {
+        let frame = Frame { x: (100, 500), y: (50, 350) };
+        let plain = |value: &f64| number(*value);
+        let mut places = Vec::new();
+        let mut sheets = Vec::new();
+        for name in ["name", ""] {
+            let axis = Axis { name, labels: 5, label: &plain };
+            let drawing = Caption::default().draw(|area| {
+                let plane = axes(area, frame, (0.0..10.0, &axis), (0.0..1.0, &axis))?;
+                places.push((
+                    plane.pixels.clone(),
+                    plane.at(0.0, 0.0),
+                    plane.at(5.0, 0.25),
+                    plane.at(10.0, 1.0),
+                ));
+                Ok(())
+            });
+            sheets.push(everything(&drawing.expect("a plot")));
+        }
+        assert_eq!(places[0].0, (172..486, 50..302));
+        assert_eq!(places[1].0, (112..486, 50..342));
+        assert_eq!((places[0].1, places[0].3), ((172, 301), (485, 50)));
+        assert_eq!(places[0].2, (172 + 313 / 2, 301 - 251 / 4));
+        insta::assert_snapshot!(sheets[0]);
+        insta::assert_snapshot!(sheets[1]);
     }
 
     proptest! {

@@ -130,7 +130,10 @@ fn interval_95(bin: &CalibrationBin) -> (f64, f64) {
 pub(super) mod tests {
     use proptest::prelude::*;
 
-    use super::{super::drawing::tests::structure, *};
+    use super::{
+        super::drawing::tests::{everything, structure},
+        *,
+    };
 
     pub(in super::super) fn example() -> Calibration {
         let bins = [
@@ -158,6 +161,48 @@ pub(super) mod tests {
     #[test]
     fn a_reliability_diagram() {
         insta::assert_snapshot!(structure(&calibration(&example()).expect("a plot")));
+    }
+
+    #[test]
+    fn everything_of_a_reliability_diagram_has_its_place() {
+        insta::assert_snapshot!(everything(&calibration(&example()).expect("a plot")));
+    }
+
+    /// Bars and intervals at the ends of the axes stay on the plot.
+    #[test]
+    fn everything_at_the_edges_stays_on_the_plot() {
+        let bins = vec![bin(1.0, 1.0, 1), bin(0.0, 0.0, 4), bin(0.5, 0.9, 1_000)];
+        let drawing = calibration(&Calibration { name: String::new(), bins }).expect("a plot");
+        insta::assert_snapshot!(everything(&drawing));
+    }
+
+    #[test]
+    fn the_axes_end_where_rare_events_do() {
+        let text_of = |bins: &[CalibrationBin]| {
+            let input = Calibration { name: "rain".to_owned(), bins: bins.to_vec() };
+            structure(&calibration(&input).expect("a plot"))
+        };
+        let rare = text_of(&[bin(0.001, 0.002, 100), bin(0.019, 0.012, 300)]);
+        // (0.001 * 100 + 0.007 * 300) / 400.
+        assert!(rare.starts_with("Calibration of rain: expected calibration error 0.55 points\n"), "{rare}");
+        assert!(rare.contains("\n2 %\n") && !rare.contains("\n2.2 %\n"), "{rare}");
+        let less_rare = text_of(&[bin(0.1, 0.12, 100), bin(0.191, 0.18, 0)]);
+        assert!(
+            less_rare.starts_with("Calibration of rain: expected calibration error 2.0 points\n"),
+            "{less_rare}"
+        );
+        assert!(less_rare.contains("\n14 %\n") && !less_rare.contains("\n16 %\n"), "{less_rare}");
+    }
+
+    #[test]
+    fn an_interval_of_few_stays_within_all_and_nothing() {
+        // None of n reaches from 0 to z^2 / (n + z^2), all of n from n / (n + z^2) to 1; z^2 = 3.841459.
+        let (low, high) = interval_95(&bin(0.5, 0.0, 1));
+        assert!(low.abs() < 1e-12 && (high - 0.793_450).abs() < 1e-5, "{low} {high}");
+        let (low, high) = interval_95(&bin(0.5, 1.0, 4));
+        assert!((low - 0.510_110).abs() < 1e-5 && (high - 1.0).abs() < 1e-12, "{low} {high}");
+        let (low, high) = interval_95(&bin(0.5, 0.5, 10));
+        assert!((low - 0.236_593).abs() < 1e-5 && (high - 0.763_407).abs() < 1e-5, "{low} {high}");
     }
 
     #[test]

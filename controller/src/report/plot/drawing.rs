@@ -172,7 +172,7 @@ pub(super) fn write(area: &Area<'_>, text: &str, at: (i32, i32), style: Style) -
 
 #[cfg(test)]
 pub(super) mod tests {
-    use std::collections::BTreeMap;
+    use std::{collections::BTreeMap, fmt::Write};
 
     use super::*;
 
@@ -191,6 +191,38 @@ pub(super) mod tests {
         }
         let counts: Vec<_> = counts.iter().map(|(name, n)| format!("{n} {name}")).collect();
         format!("{}\n\n{}", texts.join("\n"), counts.join(", "))
+    }
+
+    /// All that is drawn, with looks and places in pixels, in the order in which it is drawn. What looks alike and
+    /// follows each other shares the line that says how it looks.
+    pub(in super::super) fn everything(drawing: &Drawing) -> String {
+        const PLACES: [&str; 12] =
+            ["x", "y", "width", "height", "cx", "cy", "r", "x1", "y1", "x2", "y2", "points"];
+        let document = resvg::usvg::roxmltree::Document::parse(drawing.svg()).expect("well-formed XML");
+        let mut text = String::new();
+        let mut looks_before = String::new();
+        for node in document.root_element().children().filter(resvg::usvg::roxmltree::Node::is_element) {
+            let name = node.tag_name().name();
+            let (places, looks): (Vec<_>, Vec<_>) =
+                node.attributes().partition(|attribute| PLACES.contains(&attribute.name()));
+            let looks =
+                looks.iter().map(|look| format!(" {}={}", look.name(), look.value())).collect::<String>();
+            let places = places.iter().map(|place| place.value().trim()).collect::<Vec<_>>().join(" ");
+            let words = node.text().map(str::trim).unwrap_or_default();
+            let looks = format!("{name}{looks}");
+            if looks == looks_before && words.is_empty() {
+                let length = text.len() - text.rfind('\n').map_or(0, |at| at + 1);
+                text.push_str(if length + places.len() < 110 { "; " } else { "\n  " });
+                text.push_str(&places);
+            } else if looks == looks_before {
+                let _ = write!(text, "\n  {places} {words}");
+            } else {
+                let _ = write!(text, "\n{looks}\n  {places} {words}");
+            }
+            text.truncate(text.trim_end().len());
+            looks_before = looks;
+        }
+        text
     }
 
     fn caption() -> Caption {
@@ -221,6 +253,18 @@ pub(super) mod tests {
         assert_eq!(drawing.encode(Format::Svg).expect("SVG"), svg.as_bytes());
         let png = drawing.encode(Format::Png).expect("PNG");
         assert_eq!(png[16..24], [0, 0, 3, 132, 0, 0, 2, 48], "900 x 560");
+    }
+
+    #[test]
+    fn title_and_notes_have_their_place() {
+        let way = |area: &Area<'_>| {
+            write(area, "right", (300, 200), Style::new(10.0).right().top())?;
+            write(area, "left", (300, 300), Style::new(10.0).left().colour(GREY))
+        };
+        insta::assert_snapshot!(everything(&caption().draw(way).expect("a plot")));
+        let bare = Caption { note: String::new(), left_out: 0, ..caption() };
+        insta::assert_snapshot!(everything(&bare.draw(|_| Ok(())).expect("a plot")));
+        insta::assert_snapshot!(everything(&caption().draw_nothing().expect("a plot")));
     }
 
     #[test]

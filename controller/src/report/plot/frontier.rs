@@ -166,7 +166,10 @@ fn description(kept: &Frontier) -> String {
 pub(super) mod tests {
     use proptest::prelude::*;
 
-    use super::{super::drawing::tests::structure, *};
+    use super::{
+        super::drawing::tests::{everything, structure},
+        *,
+    };
 
     pub(in super::super) fn example() -> Frontier {
         let point = |(idle_hours_per_instance_day, found_awake_share)| FrontierPoint {
@@ -200,6 +203,49 @@ pub(super) mod tests {
         let drawing = frontier(&example()).expect("a plot");
         insta::assert_snapshot!(structure(&drawing));
         assert_eq!(drawing, frontier(&example()).expect("a plot"), "the same input, the same bytes");
+    }
+
+    #[test]
+    fn everything_of_the_frontier_has_its_place() {
+        insta::assert_snapshot!(everything(&frontier(&example()).expect("a plot")));
+    }
+
+    /// Shares in whole tenths, the next above the highest point and a little room; idle hours at a round number.
+    #[test]
+    fn axes_end_a_little_above_the_highest_points() {
+        let ends_of = |hours: &[f64], share: f64| {
+            let point =
+                |hours: &f64| FrontierPoint { idle_hours_per_instance_day: *hours, found_awake_share: share };
+            let named = |hours: &f64| NamedPoint { name: String::new(), point: point(hours) };
+            let [first, second, third] = [0, 1, 2].map(|i| hours.get(i));
+            let series =
+                FrontierSeries { name: String::new(), points: first.map(point).into_iter().collect() };
+            let points = second.map(named).into_iter().collect();
+            let ends = ends(&Frontier { series: vec![series], points, current: third.map(point) });
+            ends.map(|(x, y)| (number(x), number(y)))
+        };
+        let told = |x: &str, y: &str| Some((x.to_owned(), y.to_owned()));
+        assert_eq!(ends_of(&[0.0], 0.0), told("0.1", "0.1"));
+        assert_eq!(ends_of(&[1.0, 7.0, 2.0], 0.66), told("8", "0.7"));
+        assert_eq!(ends_of(&[1.0, 2.0, 3.1], 0.68), told("4", "0.8"));
+        assert_eq!(ends_of(&[2.4, 2.0], 0.05), told("2.5", "0.1"));
+        assert_eq!(ends_of(&[0.25], 0.99), told("0.25", "1"));
+        assert_eq!(ends_of(&[], 0.5), None);
+    }
+
+    #[test]
+    fn points_on_the_edges_of_what_they_can_mean_are_kept() {
+        let count = |hours: f64, share: f64| {
+            let point = FrontierPoint { idle_hours_per_instance_day: hours, found_awake_share: share };
+            let named = NamedPoint { name: String::new(), point };
+            let series = vec![FrontierSeries { name: String::new(), points: vec![point; 3] }];
+            let (kept, left_out) = kept(&Frontier { series, points: vec![named; 2], current: Some(point) });
+            assert_eq!(kept.series[0].points.len() == 3, kept.current.is_some());
+            assert_eq!(kept.points.len() == 2, kept.current.is_some());
+            left_out
+        };
+        assert_eq!([(0.0, 0.0), (1e15, 1.0), (3.0, 0.5)].map(|(h, s)| count(h, s)), [0, 0, 0]);
+        assert_eq!([(-0.1, 0.5), (1.1e15, 0.5), (1.0, 1.01), (1.0, -0.01)].map(|(h, s)| count(h, s)), [6; 4]);
     }
 
     #[test]

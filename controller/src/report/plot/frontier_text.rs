@@ -133,13 +133,42 @@ fn legend(kept: &Frontier, terminal: Terminal) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::frontier::tests::example, *};
+    use super::{
+        super::frontier::{FrontierSeries, NamedPoint, tests::example},
+        *,
+    };
 
     #[test]
     fn plain_and_styled() {
         insta::assert_snapshot!(frontier_text(&example(), Terminal { columns: 80, styled: false }));
         let styled = frontier_text(&example(), Terminal { columns: 80, styled: true });
         assert!(styled.contains('★') && styled.contains("\u{1b}[34m"), "{styled}");
+        insta::assert_snapshot!("styled", styled.replace('\u{1b}', "ESC"));
+    }
+
+    /// Up to 40 % shares are labelled by 5 %; a narrow terminal gets ten rows.
+    #[test]
+    fn little_and_narrow_plots_have_finer_labels() {
+        let point =
+            |(hours, share)| FrontierPoint { idle_hours_per_instance_day: hours, found_awake_share: share };
+        let points = [(0.0, 0.0), (0.2, 0.2), (0.25, 0.36)].map(point).to_vec();
+        let series = vec![FrontierSeries { name: "little".to_owned(), points }];
+        let bad = NamedPoint { name: "bad".to_owned(), point: point((1.0, 2.0)) };
+        let input = Frontier { series, points: vec![bad], current: None };
+        insta::assert_snapshot!(frontier_text(&input, Terminal { columns: 40, styled: false }));
+        let nothing =
+            frontier_text(&Frontier { series: Vec::new(), ..input }, Terminal { columns: 80, styled: false });
+        let note = "1 value cannot be drawn and is left out";
+        assert_eq!(nothing, format!("{TITLE}\nno data\n{note}\n"));
+    }
+
+    #[test]
+    fn looks_repeat_late() {
+        let plain = Terminal { columns: 80, styled: false };
+        let marks: String = (0..9).map(|index| look(index, plain).0).collect();
+        assert_eq!(marks, "ox+#%&=~o");
+        assert_eq!(look(6, plain).1, AnsiColor::Blue.on_default());
+        assert_eq!(look(1, plain).1, AnsiColor::Yellow.on_default());
     }
 
     #[test]

@@ -95,6 +95,15 @@ mod tests {
     }
 
     #[test]
+    fn text_stands_where_it_is_put_and_no_line_ends_in_blanks() {
+        let mut grid = Grid::new(6, 3, Terminal { columns: 6, styled: false });
+        grid.write(2, 0, "abcdef");
+        grid.put(4, 1, 'x', Style::new());
+        grid.write(0, 2, "y  ");
+        assert_eq!(grid.lines(), ["  abcd", "    x", "y"]);
+    }
+
+    #[test]
     fn a_width_that_can_be_read() {
         let width = |columns: u16| Terminal { columns, styled: false }.width();
         assert_eq!([0, 40, 100, 999].map(width), [40, 40, 100, 160]);

@@ -64,7 +64,10 @@ pub(super) fn legend(area: &Area<'_>, top_px: i32, entries: &[Entry]) -> Drawn {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::{drawing::Caption, palette},
+        super::{
+            drawing::{Caption, tests::everything},
+            palette,
+        },
         *,
     };
 
@@ -78,6 +81,38 @@ mod tests {
         let entries: Vec<_> = (0..entries).map(entry).collect();
         let drawing = Caption::default().draw(|area| legend(area, 60, &entries)).expect("a plot");
         drawing.svg().to_owned()
+    }
+
+    #[test]
+    fn every_line_has_its_place() {
+        let entry = |name: &str, shape, stroke| Entry {
+            name: name.to_owned(),
+            colour: palette::ACCENT,
+            shape,
+            stroke,
+        };
+        let entries = [
+            entry("nothing", None, Stroke::None),
+            entry("a line", Some(Shape::Ring), Stroke::Solid),
+            entry("dashes", None, Stroke::Dashed),
+            entry("upright", None, Stroke::Upright),
+        ];
+        let drawing = Caption::default().draw(|area| legend(area, 60, &entries)).expect("a plot");
+        insta::assert_snapshot!(everything(&drawing));
+    }
+
+    /// Rows are 21 pixels high: the last of 20 is at 60 + 10 + 19 * 21, the words below it at 60 + 10 + 20 * 21.
+    #[test]
+    fn a_full_legend_ends_in_a_count() {
+        let svg = drawn(ROWS_MAX + 1);
+        let place = |words: &str| {
+            svg[..svg.find(words).expect("is there")].rfind("<text").map(|at| &svg[at..at + 21])
+        };
+        assert_eq!(svg.matches("series with").count(), 20);
+        assert_eq!(place("and 2 more"), Some("<text x=\"740\" y=\"490\""));
+        let last = svg.rfind("series with").expect("is there");
+        assert_eq!(svg[..last].rfind("<text").map(|at| &svg[at..at + 21]), Some("<text x=\"740\" y=\"469\""));
+        assert_eq!(drawn(ROWS_MAX).matches("series with").count(), 21);
     }
 
     #[test]

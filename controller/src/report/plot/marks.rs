@@ -95,7 +95,10 @@ pub(super) fn dashed(area: &Area<'_>, points: &[(i32, i32)], style: ShapeStyle) 
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::drawing::{Caption, tests::everything},
+        *,
+    };
 
     #[test]
     fn colour_and_shape_repeat_together_only_late() {
@@ -103,9 +106,28 @@ mod tests {
         assert!((1..24).all(|i| look(i) != look(0)));
     }
 
+    /// The tips every 72 degrees at 10, between them the corners at 4.2: `(r sin a, -r cos a)`.
     #[test]
     fn a_star_has_five_points() {
-        let star = star(10.0);
-        assert_eq!((star.len(), star[0]), (10, (0, -10)));
+        let right = [(0, -10), (2, -3), (10, -3), (4, 1), (6, 8), (0, 4)];
+        let left = [(-6, 8), (-4, 1), (-10, -3), (-2, -3)];
+        assert_eq!(star(10.0), [&right[..], &left[..]].concat());
+    }
+
+    #[test]
+    fn every_shape_has_its_place() {
+        let shapes = SERIES.into_iter().chain([Shape::Star]);
+        let drawing = Caption::default().draw(|area| {
+            for (shape, x) in shapes.zip((100..).step_by(50)) {
+                mark(area, shape, (x, 300), 5, RGBColor(1, 2, 3))?;
+            }
+            dashed(area, &[(100, 400), (118, 400)], RGBColor(1, 2, 3).stroke_width(1))
+        });
+        insta::assert_snapshot!(everything(&drawing.expect("a plot")));
+    }
+
+    #[test]
+    fn markers_repeat_after_eight() {
+        assert_eq!([0, 7, 8, 13].map(series), [Shape::Circle, Shape::Ring, Shape::Circle, Shape::Cross]);
     }
 }

@@ -50,6 +50,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn between_two_stops_colours_are_mixed() {
+        let all = [0.0, 0.25, 1.0 / 3.0, 0.5, 0.75, 1.0].map(heat);
+        // A quarter is three quarters of the way from white to the second stop: 255 + (169 - 255) * 0.75 = 190.5.
+        let expected = [
+            RGBColor(255, 255, 255),
+            RGBColor(191, 220, 239),
+            RGBColor(169, 208, 234),
+            RGBColor(108, 167, 211),
+            RGBColor(37, 106, 164),
+            RGBColor(8, 47, 91),
+        ];
+        assert_eq!(all, expected);
+    }
+
+    #[test]
+    fn colours_repeat_after_six() {
+        assert_eq!([0, 5, 6, 13].map(series), [SERIES[0], SERIES[5], SERIES[0], SERIES[1]]);
+    }
+
+    #[test]
     fn more_is_darker() {
         let light = |share: f64| {
             let RGBColor(r, g, b) = heat(share);

@@ -168,7 +168,10 @@ fn description(input: &Scaling, seconds: &Places, bytes: &Places) -> String {
 pub(super) mod tests {
     use proptest::prelude::*;
 
-    use super::{super::drawing::tests::structure, *};
+    use super::{
+        super::drawing::tests::{everything, structure},
+        *,
+    };
 
     fn series(name: &str, points: &[(u64, f64, Option<u64>)]) -> ScalingSeries {
         let point = |(instances, seconds, bytes): &(u64, f64, Option<u64>)| ScalingPoint {
@@ -196,11 +199,44 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn everything_of_both_panels_has_its_place() {
+        insta::assert_snapshot!(everything(&scaling(&example()).expect("a plot")));
+    }
+
+    #[test]
     fn without_bytes_there_is_one_panel() {
         let mut input = example();
         input.series.remove(0);
         let shown = structure(&scaling(&input).expect("a plot"));
         assert!(shown.contains("seconds") && !shown.contains("bytes\n"), "{shown}");
+        insta::assert_snapshot!(everything(&scaling(&input).expect("a plot")));
+    }
+
+    #[test]
+    fn axes_have_some_room_and_two_powers_of_ten() {
+        let ends = |values: &[f64]| {
+            let places = vec![values.iter().map(|value| (*value, 1.0)).collect(), Vec::new()];
+            let range = decades(&places, |place| place.0);
+            [range.start, range.end].map(|end| format!("{:.6}", end.log10()))
+        };
+        // A fifth of a power of ten on each side, where two powers of ten lie between.
+        assert_eq!(ends(&[10.0, 100.0]), ["0.800000", "2.200000"]);
+        assert_eq!(ends(&[1.0, 1e6, 1e-3]), ["-3.200000", "6.200000"]);
+        // From 10^1.1 to 10^2.1: only 100 would be labelled.
+        assert_eq!(ends(&[20.0, 80.0]), ["1.000000", "3.000000"]);
+        assert_eq!(ends(&[50.0]), ["1.000000", "2.000000"]);
+    }
+
+    #[test]
+    fn what_can_be_drawn_is_sorted_by_instances() {
+        let points =
+            [(10, 2.0, None), (1, 1e-9, Some(1)), (10, 1.0, Some(7)), (5, 1e15, None), (5, 1.1e15, None)];
+        let input = Scaling { series: vec![series("x", &points), series("bad", &[(0, 1.0, Some(3))])] };
+        let seconds = vec![vec![(1.0, 1e-9), (5.0, 1e15), (10.0, 1.0), (10.0, 2.0)], Vec::new()];
+        assert_eq!(places(&input, |point| Some(point.seconds)), (seconds.clone(), 2));
+        let bytes = vec![vec![(1.0, 1.0), (10.0, 7.0)], Vec::new()];
+        assert_eq!(places(&input, |point| point.bytes.map(|bytes| bytes as f64)), (bytes, 1));
+        assert!(has_points(&seconds) && !has_points(&vec![Vec::new(), Vec::new()]));
     }
 
     #[test]

@@ -114,7 +114,10 @@ fn description(series: &[StormSeries], kept: &[Vec<StormPoint>]) -> String {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{super::drawing::tests::structure, *};
+    use super::{
+        super::drawing::tests::{everything, structure},
+        *,
+    };
 
     fn point((above_ceiling_share, throughput): (f64, f64)) -> StormPoint {
         StormPoint { above_ceiling_share, throughput }
@@ -129,6 +132,23 @@ mod tests {
         let shown = storms(&[series("fixed", &[(0.1, 0.9), (0.0, 0.2)]), series("ours", &[(0.003, 1.05)])]);
         let shown = structure(&shown.expect("a plot"));
         assert!(shown.contains("ours: 105 % at 0.30 %"), "{shown}");
+    }
+
+    #[test]
+    fn everything_of_the_storms_has_its_place() {
+        let slow = series("fixed", &[(0.1, 0.9), (0.0, 0.2), (1.0, 1.4)]);
+        let drawing = storms(&[slow, series("none", &[]), series("ours", &[(0.003, 1.05), (0.0, 10.1)])]);
+        let drawing = drawing.expect("a plot");
+        assert_eq!(drawing.left_out(), 1);
+        insta::assert_snapshot!(everything(&drawing));
+    }
+
+    #[test]
+    fn slow_policies_leave_room_for_who_knows_the_future() {
+        let drawing = storms(&[series("slow", &[(0.5, 0.1)])]).expect("a plot");
+        let shown = structure(&drawing);
+        assert!(shown.contains("\n120 %\n140 %\n"), "up to 150 %: {shown}");
+        assert!(!shown.contains("160 %"), "{shown}");
     }
 
     #[test]

@@ -86,7 +86,7 @@ const CELL: i32 = 8;
 const ROW: i32 = 54;
 
 /// Draws a row per day and a column per quarter hour, the darker the likelier; planned wakes as triangles in the upper
-/// half of a row, past arrivals as rings in the lower half.
+/// half of a row, past arrivals as dots in the lower half.
 pub fn week(input: &Week) -> Result<Drawing, PlotError> {
     let (kept, left_out) = kept(input);
     let mut caption = Caption {
@@ -193,7 +193,10 @@ fn description(input: &Week, kept: &Kept) -> String {
 pub(super) mod tests {
     use jiff::civil::date;
 
-    use super::{super::drawing::tests::structure, *};
+    use super::{
+        super::drawing::tests::{everything, structure},
+        *,
+    };
 
     pub(in super::super) fn example() -> Week {
         let bump = |quarter: usize, centre: f64, width: f64| {
@@ -228,12 +231,59 @@ pub(super) mod tests {
         insta::assert_snapshot!(structure(&week(&example()).expect("a plot")));
     }
 
+    /// Likely at eight, less so at noon, on every day a little less; the night is not forecast.
+    fn sparse() -> Week {
+        let probability = |index: usize| match (index / QUARTERS_PER_DAY, index % QUARTERS_PER_DAY) {
+            (_, ..12) => f64::NAN,
+            (day, 32..34) => 0.4 - 0.05 * day as f64,
+            (_, 48..52) => 0.1,
+            _ => 0.0,
+        };
+        let arrival_probability = (0..QUARTERS_PER_WEEK).map(probability).collect();
+        Week { arrival_probability, ..example() }
+    }
+
+    #[test]
+    fn everything_of_a_week_has_its_place() {
+        insta::assert_snapshot!(everything(&week(&sparse()).expect("a plot")));
+    }
+
     #[test]
     fn marks_have_their_place() {
         let (kept, _) = kept(&example());
         let kept = kept.expect("data");
         assert_eq!(kept.wakes, [(0, 33), (1, 33), (2, 33), (3, 33), (4, 33), (1, 51)]);
         assert_eq!(kept.arrivals, [(0, 34), (0, 35), (1, 36), (2, 38), (4, 52)], "by day of the week");
+    }
+
+    #[test]
+    fn days_and_quarter_hours_end_where_the_next_begin() {
+        let at = |day: i8, hour: i8, minute: i8| date(2026, 3, day).at(hour, minute, 59, 0);
+        let times = vec![at(2, 0, 0), at(2, 0, 14), at(2, 0, 15), at(8, 23, 59), at(9, 0, 0)];
+        let input = Week { planned_wakes: times.clone(), past_arrivals: times, ..example() };
+        let (kept, left_out) = kept(&input);
+        let kept = kept.expect("data");
+        assert_eq!((kept.wakes, left_out), (vec![(0, 0), (0, 0), (0, 1), (6, 95)], 1));
+        assert_eq!(kept.arrivals, [(0, 0), (0, 1), (6, 95)]);
+        assert_eq!([0, 6].map(|day| day_name(&input, day)), ["Mon 03-02", "Sun 03-08"]);
+        let last = Week { first_day: Date::MAX, ..Week::default() };
+        assert_eq!([0, 1].map(|day| day_name(&last, day)), ["Fri 12-31", "day 2"]);
+    }
+
+    #[test]
+    fn the_description_names_the_likeliest_quarter_hour_of_each_day_that_has_one() {
+        let mut input = Week { arrival_probability: vec![0.0; QUARTERS_PER_WEEK], ..example() };
+        input.arrival_probability[QUARTERS_PER_DAY + 33] = 0.25;
+        input.arrival_probability[QUARTERS_PER_DAY + 40] = 0.25;
+        input.arrival_probability[QUARTERS_PER_DAY + 41] = 0.1;
+        let drawing = week(&input).expect("a plot");
+        let shown = structure(&drawing);
+        assert!(
+            shown.contains(
+                "the highest is 25 %. Planned wakes: 6. Past arrivals shown: 5. Tue 03-03: likeliest at 8:15, 25 %.\n"
+            ),
+            "{shown}"
+        );
     }
 
     #[test]

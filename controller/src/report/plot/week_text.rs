@@ -121,6 +121,24 @@ mod tests {
         let styled = week_text(&example(), Terminal { columns: 120, styled: true });
         assert!(styled.contains("█") && styled.contains("▲") && styled.contains("\u{1b}["), "{styled}");
         assert!(styled.contains("columns of 15 min"), "{styled}");
+        insta::assert_snapshot!("styled_week", styled.replace('\u{1b}', "ESC"));
+    }
+
+    /// By sixteenths of the highest: below one nothing is shown, from fifteen on everything.
+    #[test]
+    fn the_fuller_the_likelier() {
+        let (plain, styled) =
+            (Terminal { columns: 80, styled: false }, Terminal { columns: 80, styled: true });
+        let level = |sixteenths: f64| cell(&[Some(0.0), None, Some(sixteenths / 40.0)], 0.4, plain).0;
+        assert_eq!(
+            [0.0, 0.9, 1.1, 2.9, 3.1, 8.0, 14.9, 15.1, 16.0].map(level),
+            [' ', ' ', '.', '.', ':', '=', '#', '@', '@']
+        );
+        let colour = |index: u8| Style::new().fg_color(Some(Color::Ansi256(Ansi256Color(index))));
+        assert_eq!(cell(&[Some(0.4)], 0.4, styled), ('█', colour(27)));
+        assert_eq!(cell(&[Some(0.05)], 0.4, styled), ('▁', colour(75)));
+        assert_eq!(cell(&[Some(0.0)], 0.4, styled), (' ', Style::new()));
+        assert_eq!(cell(&[None, None], 0.4, styled), ('?', Style::new()));
     }
 
     #[test]

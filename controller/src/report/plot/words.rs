@@ -90,6 +90,44 @@ mod tests {
         assert_eq!(fitted("x", 10.0, 0.0), "x", "one letter always");
     }
 
+    /// Ten letters of each width fit into ten times their width and not into a hair less.
+    #[test]
+    fn every_letter_has_its_width() {
+        let widths = [
+            (0.34, "ijlI.,:;'|!"),
+            (0.42, "frt-()[]/"),
+            (1.0, "mwMW@%…漢\u{250}"),
+            (0.64, "abcz059_"),
+            (0.79, "ABCZ"),
+            (0.84, "#$~?\u{a0}éß\u{24f}"),
+        ];
+        for (em, letters) in widths {
+            for letter in letters.chars() {
+                let ten = letter.to_string().repeat(10);
+                assert_eq!(fitted(&ten, 100.0, 1_000.0 * em + 1e-6), ten, "{letter}");
+                assert_ne!(fitted(&ten, 100.0, 1_000.0 * em - 1e-6), ten, "{letter}");
+            }
+        }
+        assert_eq!(fitted("a b", 100.0, 162.0 + 1e-6), "a b");
+    }
+
+    #[test]
+    fn a_name_that_just_fits_is_not_cut() {
+        assert_eq!([legible("abcd", 4), legible("abcd", 3), legible("a bcd", 3)], ["abcd", "ab…", "a…"]);
+        assert_eq!(legible("a\u{fffe}b\u{ffff}", 9), "a?b?");
+    }
+
+    #[test]
+    fn no_limit_of_a_prefix_is_missed() {
+        let all = [999.999_999_99, 999.0, 1e3, 1e12, 1e9, 0.5, 0.001, 2e-9, 5e-10, -2_500.0].map(prefixed);
+        assert_eq!(all, ["1k", "999", "1k", "1T", "1G", "500m", "1m", "2n", "0", "-2.5k"]);
+    }
+
+    #[test]
+    fn percents_have_a_decimal_only_where_it_says_something() {
+        assert_eq!([0.120_000_001, 0.120_1, 0.0, 0.001].map(percent), ["12 %", "12.0 %", "0 %", "0.1 %"]);
+    }
+
     #[test]
     fn numbers_read_well() {
         assert_eq!([0.25, 0.255, 1.0, 0.3].map(percent), ["25 %", "25.5 %", "100 %", "30 %"]);

@@ -203,13 +203,13 @@ impl<'a> Host<'a> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use reveille_proto::InstanceId;
 
     use super::*;
     use crate::wake::{Priority, Reason, State};
 
-    fn wake(index: usize, due_s: i64) -> Queued {
+    pub(in super::super) fn wake(index: usize, due_s: i64) -> Queued {
         let wake = Wake {
             id: format!("{index:032x}").parse().expect("an id"),
             instance: InstanceId::new(format!("dev{index}")).expect("an id"),
@@ -290,5 +290,91 @@ mod tests {
         host.enqueue(wake(0, 0));
         let (started, _) = starts(host, &Policy { cpu_ceiling_percent: 30.0, ..Policy::default() });
         assert_eq!(started, []);
+    }
+
+    /// Its start from 100 s on ends at 400 s, and stays reserved for the ten seconds that a load may take to show it.
+    #[test]
+    fn a_start_ends_when_it_serves_and_a_wake_is_reserved_for_a_little_longer() {
+        let (spec, rule, policy) = (spec(64.0), ThrottleRule::default(), Policy::default());
+        let mut host = Host::new(&spec, &rule);
+        host.enqueue(wake(0, 100));
+        assert!(!host.is_idle(), "one waits");
+        let mut fleet_active = 3;
+        let round = host.dispatch(100, &policy, &rule, &mut fleet_active);
+        assert_eq!((round.started.len(), fleet_active, host.permits()), (1, 4, 1));
+        assert!(!host.is_idle(), "one starts");
+        host.start_by_user(150, 260);
+        host.retire(399, &rule);
+        assert_eq!((host.starts.len(), host.settling.len()), (2, 0));
+        host.retire(400, &rule);
+        assert_eq!((host.permits(), host.starts.len()), (0, 1));
+        assert_eq!(host.settling, [(Running { since: instant(100) }, 400)]);
+        host.retire(410, &rule);
+        assert!(host.is_idle(), "who asked is served from 410 s on");
+        assert_eq!(host.settling.len(), 1, "and needs no reserve");
+        host.retire(411, &rule);
+        assert_eq!(host.settling, []);
+    }
+
+    #[test]
+    fn what_ended_long_before_anybody_looked_is_not_reserved() {
+        let (spec, rule, policy) = (spec(64.0), ThrottleRule::default(), Policy::default());
+        for (looked_s, reserved) in [(310, 1), (311, 0)] {
+            let mut host = Host::new(&spec, &rule);
+            host.enqueue(wake(0, 0));
+            host.dispatch(0, &policy, &rule, &mut 0);
+            host.retire(looked_s, &rule);
+            assert_eq!((host.permits(), host.settling.len()), (0, reserved), "{looked_s}");
+        }
+    }
+
+    #[test]
+    fn the_load_is_the_background_and_what_starts() {
+        let (spec, policy) = (spec(4.0), Policy::default());
+        let rule = ThrottleRule { wake_cost_cores: 1.5, ..ThrottleRule::default() };
+        let mut host = Host::new(&spec, &rule);
+        host.start_by_user(0, 300);
+        host.enqueue(wake(0, 0));
+        host.dispatch(0, &Policy { cpu_ceiling_percent: 100.0, ..policy.clone() }, &rule, &mut 0);
+        let expected = Load {
+            measured_at: instant(5),
+            cpu_percent: 85.0,
+            cores: 4.0,
+            active_wakes: 1,
+            ..Load::default()
+        };
+        assert_eq!(host.load(instant(5), &rule), expected);
+        for (ceiling_percent, above_s) in [(85.0, 0), (84.9, 5), (84.9, 10), (85.1, 10)] {
+            host.account(5, &Policy { cpu_ceiling_percent: ceiling_percent, ..policy.clone() }, &rule);
+            assert_eq!(host.card().above_ceiling_s, above_s, "above {ceiling_percent}");
+        }
+        host.start_by_user(0, 300);
+        host.account(5, &policy, &rule);
+        assert!((host.card().cpu_max_percent - 100.0).abs() < 1e-9, "no more than all");
+    }
+
+    #[test]
+    fn a_wake_expires_at_its_last_moment_and_leaves_the_others() {
+        let (spec, rule) = (spec(64.0), ThrottleRule::default());
+        let mut host = Host::new(&spec, &rule);
+        for (index, due_s) in [(0, 0), (1, 1), (2, 50), (3, 60)] {
+            host.enqueue(wake(index, due_s));
+        }
+        host.withdraw(2);
+        let round = host.dispatch(1_800, &Policy::default(), &rule, &mut 0);
+        assert_eq!(round.expired, [0]);
+        assert_eq!(round.started.iter().map(|queued| queued.index).collect::<Vec<_>>(), [1, 3]);
+    }
+
+    #[test]
+    fn a_full_fleet_starts_nothing() {
+        let (spec, rule) = (spec(64.0), ThrottleRule::default());
+        let policy = Policy { fleet_wakes_max: 5, ..Policy::default() };
+        let mut host = Host::new(&spec, &rule);
+        host.enqueue(wake(0, 0));
+        host.enqueue(wake(1, 0));
+        let mut fleet_active = 4;
+        assert_eq!(host.dispatch(0, &policy, &rule, &mut fleet_active).started.len(), 1);
+        assert_eq!((fleet_active, host.queue.len()), (5, 1));
     }
 }

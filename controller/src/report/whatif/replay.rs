@@ -177,3 +177,76 @@ impl<'a, const N: usize> World<'a, N> {
         Scene::new(moment, &crowds.of(cohort).population(moment, is_holiday))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use reveille_proto::InstanceId;
+
+    use super::*;
+    use crate::{model::Fitted, policy::Policy, visits::Visit};
+
+    /// Of one instance seen at these seconds, counted from `from_day` to before day 100.
+    fn with_input<T>(seen_s: &[i64], from_day: i32, then: impl Fn(WhatIf<'_>) -> T) -> T {
+        let instance = InstanceId::new("dev1").expect("an id");
+        let visit = |at_s: &i64| {
+            let at = Timestamp::from_second(*at_s).expect("in range");
+            Visit { instance: instance.clone(), arrived_at: at, departed_at: at, asked_at: None }
+        };
+        let stories = [Story::new(instance.clone(), seen_s.iter().map(visit).collect(), 7_200)];
+        then(WhatIf {
+            stories: &stories,
+            hosts: &[],
+            scorer: &Scorer::new(Fitted::embedded().clone()),
+            abstain: AbstainRule::default(),
+            days: &DayCalendar::default(),
+            throttle: &ThrottleRule::default(),
+            window_s: 10_800,
+            idle_gap_s: 7_200,
+            fitted_lead_s: 300,
+            from_day,
+            to_day: 100,
+        })
+    }
+
+    #[test]
+    fn the_month_before_is_lived_through_as_far_as_there_is_one() {
+        let first_day = |seen_s: &[i64], from_day| with_input(seen_s, from_day, |input| input.first_day());
+        assert_eq!(first_day(&[10 * DAY_S + 5], 90), 62);
+        assert_eq!(first_day(&[70 * DAY_S + 5, 80 * DAY_S], 90), 70);
+        assert_eq!(first_day(&[95 * DAY_S], 90), 90);
+        assert_eq!(first_day(&[], 90), 90);
+    }
+
+    #[test]
+    fn what_counts_begins_at_midnight() {
+        let counts = |at_s| with_input(&[], 90, |input| input.counts(at_s));
+        assert_eq!([90 * DAY_S - 1, 90 * DAY_S, 91 * DAY_S].map(counts), [false, true, true]);
+        assert_eq!(with_input(&[], 90, |input| input.counted_from_s()), 90 * 86_400);
+    }
+
+    #[test]
+    fn every_day_is_told_when_it_is_over() {
+        let told = with_input(&[95 * DAY_S], 97, |input| {
+            let contender = Contender { policy: Policy::default(), throttled: false };
+            let mut told = Vec::new();
+            let [card] = whatif(input, &[contender], |done, days| told.push((done, days)));
+            assert_eq!((card.arrivals, card.instance_days), (0, 0));
+            told
+        });
+        assert_eq!(told, [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)]);
+    }
+
+    #[test]
+    fn arrivals_are_found_by_time_the_end_left_out() {
+        let between = |from_s, until_s| {
+            with_input(&[1_000, 20_000, 40_000], 0, |input| {
+                let contender = Contender { policy: Policy::default(), throttled: false };
+                let contenders = [contender];
+                World::new(input, &contenders).arrivals_between(from_s, until_s)
+            })
+        };
+        assert_eq!([between(1_000, 20_000), between(1_001, 20_001), between(0, 1_000)], [0..1, 1..2, 0..0]);
+        assert_eq!([between(0, 99_999), between(40_001, 99_999)], [0..3, 3..3]);
+    }
+}

@@ -18,8 +18,7 @@ pub(super) struct Spend {
 #[derive(Debug, Default)]
 struct Day {
     instances: u64,
-    /// That began to serve on the day.
-    wakes: u64,
+    /// Of wakes that began to serve on the day.
     idle_s: f64,
 }
 
@@ -30,9 +29,7 @@ impl Spend {
 
     /// A wake of `day` cost so much.
     pub(super) fn woke(&mut self, day: i32, idle_s: f64) {
-        let day = self.days.entry(day).or_default();
-        day.wakes += 1;
-        day.idle_s += idle_s;
+        self.days.entry(day).or_default().idle_s += idle_s;
     }
 
     /// So many instances were forecast on `day`.
@@ -69,5 +66,25 @@ mod tests {
         let dearer = spend.begin_day(12);
         assert!(dearer > cheaper, "four times the budget was spent: {dearer} {cheaper}");
         assert_eq!(spend.begin_day(13).to_bits(), dearer.to_bits(), "and is paid once");
+    }
+
+    #[test]
+    fn a_day_without_a_forecast_says_nothing_of_what_wakes_cost() {
+        let mut spend = Spend::new(Fitted::embedded(), 1.0);
+        let start = spend.begin_day(10);
+        spend.woke(8, 3_600.0 * 20_000.0);
+        assert_eq!(spend.begin_day(10).to_bits(), start.to_bits());
+    }
+
+    #[test]
+    fn all_wakes_of_a_day_are_paid() {
+        let after = |wakes: &[f64]| {
+            let mut spend = Spend::new(Fitted::embedded(), 1.0);
+            spend.forecast(8, 5_000);
+            wakes.iter().for_each(|idle_s| spend.woke(8, *idle_s));
+            spend.begin_day(10).to_bits()
+        };
+        assert_eq!(after(&[7_200.0 * 5_000.0, 3_600.0 * 5_000.0]), after(&[10_800.0 * 5_000.0]));
+        assert_ne!(after(&[7_200.0 * 5_000.0]), after(&[10_800.0 * 5_000.0]));
     }
 }

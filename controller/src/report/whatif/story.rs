@@ -108,6 +108,8 @@ mod tests {
         };
         let visits = vec![visit(10_000, 20_000), visit(90_000, 90_000)];
         let story = Story { lead_time_s: 300, ..Story::new(instance.clone(), visits, 7_200) };
+        assert_eq!(story.first_seen_s(), Some(10_000));
+        assert_eq!(Story::new(instance.clone(), Vec::new(), 7_200).first_seen_s(), None);
         assert_eq!(story.arrivals_s().collect::<Vec<_>>(), [10_000, 90_000]);
         assert_eq!(
             (0..5).map_while(|i| story.sighting_s(i)).collect::<Vec<_>>(),
