@@ -240,7 +240,7 @@ mod tests {
         let traced = [traced(regular()).expect("has sightings")];
         let mut told = Vec::new();
         replay(&Replay { traced: &traced, rules: &[rule()], lead_time_s: 0 }, |done, days| {
-            told.push((done, days))
+            told.push((done, days));
         });
         assert_eq!(told, [(1, 3), (2, 3), (3, 3)]);
     }

@@ -205,8 +205,9 @@ pub(super) mod tests {
             let name = node.tag_name().name();
             let (places, looks): (Vec<_>, Vec<_>) =
                 node.attributes().partition(|attribute| PLACES.contains(&attribute.name()));
-            let looks =
-                looks.iter().map(|look| format!(" {}={}", look.name(), look.value())).collect::<String>();
+            let looks: Vec<String> =
+                looks.iter().map(|look| format!(" {}={}", look.name(), look.value())).collect();
+            let looks = looks.concat();
             let places = places.iter().map(|place| place.value().trim()).collect::<Vec<_>>().join(" ");
             let words = node.text().map(str::trim).unwrap_or_default();
             let looks = format!("{name}{looks}");

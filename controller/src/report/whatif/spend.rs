@@ -81,7 +81,9 @@ mod tests {
         let after = |wakes: &[f64]| {
             let mut spend = Spend::new(Fitted::embedded(), 1.0);
             spend.forecast(8, 5_000);
-            wakes.iter().for_each(|idle_s| spend.woke(8, *idle_s));
+            for idle_s in wakes {
+                spend.woke(8, *idle_s);
+            }
             spend.begin_day(10).to_bits()
         };
         assert_eq!(after(&[7_200.0 * 5_000.0, 3_600.0 * 5_000.0]), after(&[10_800.0 * 5_000.0]));
