@@ -99,9 +99,9 @@ mod tests {
         assert!(missing.contains(&format!("`{}` is missing", NAMES[COUNT - 1])), "{missing}");
         let more = refused(&json.replacen(&name, &format!("\"mood\":1.0,{name}"), 1));
         assert!(more.contains("`mood` is of no feature"), "{more}");
-        assert!(refused(&json.replacen("0.5", "1e39", 1)).contains("finite"), "the intercept");
-        assert!(
-            refused(&json.replacen(&format!("{name}-1.0"), &format!("{name}1e39"), 1)).contains("finite")
-        );
+        // A reader that rounds exactly says itself that it is none.
+        let is_told = |text: &str| text.contains("finite") || text.contains("number out of range");
+        assert!(is_told(&refused(&json.replacen("0.5", "1e39", 1))), "the intercept");
+        assert!(is_told(&refused(&json.replacen(&format!("{name}-1.0"), &format!("{name}1e39"), 1))));
     }
 }

@@ -388,7 +388,8 @@ mod tests {
         for broken in broken {
             assert_ne!(broken, json);
             let error = serde_json::from_str::<Network>(&broken).expect_err("refused").to_string();
-            assert!(error.contains("finite"), "{error}");
+            // A reader that rounds exactly says itself that it is none.
+            assert!(error.contains("finite") || error.contains("number out of range"), "{error}");
         }
         let more = json.replacen("\"features\":[", "\"features\":[\"ahead_5d\",", 1);
         assert!(serde_json::from_str::<Network>(&more).is_err());
