@@ -20,9 +20,9 @@ const OTHERS_HAVE_S: i64 = 15;
 /// Ended wakes judged in one activation.
 const JUDGED_AT_ONCE_MAX: u32 = 1000;
 
-/// Between two looks for verdicts, on the clock of what was read: every wake of the last hours is read for one, and nobody waits
-/// for it.
-const JUDGED_EVERY: SignedDuration = SignedDuration::from_secs(60);
+/// Between two looks for verdicts, on the clock of what was read: every wake of the last hours is read for one. With the period
+/// below this is every second activation.
+const JUDGED_EVERY: SignedDuration = SignedDuration::from_secs(15);
 
 /// Deadlines, expiries, verdicts, load by the hour.
 #[derive(Debug)]
