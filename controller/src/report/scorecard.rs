@@ -335,6 +335,29 @@ pub(super) mod tests {
         near(card.idle_hours_per_instance_day.expect("two days"), (20.0 + 175.0) / 60.0 / 4.0);
     }
 
+    /// Three instances for two days, one of them woken in vain for three hours less the five minutes it took to serve.
+    #[test]
+    fn idle_hours_are_spread_over_all_instances_and_days() {
+        let wakes = [wake("02T18:55", Reason::Forecast, End::Woken, &[])];
+        let card = scorecard(&ReportInput {
+            from: at("02T00:00"),
+            to: at("04T00:00"),
+            visits: &[],
+            wakes: &wakes,
+            cohorts: &BTreeMap::new(),
+            instances: 3,
+            first_act_wake_at: None,
+            hosts: &[],
+            wakes_delayed: 0,
+            units: &[],
+            hold_out_share: 0.0,
+            quiet_dates: &BTreeSet::new(),
+            models: &[],
+        });
+        let hours = card.idle_hours_per_instance_day.expect("six instance-days");
+        assert!((hours - 175.0 / 60.0 / 6.0).abs() < 1e-9, "{hours}");
+    }
+
     #[test]
     fn who_asks_for_an_instance_that_was_woken_for_them_did_not_have_to() {
         let visits = [visit("02T09:20", true), visit("03T09:20", true)];

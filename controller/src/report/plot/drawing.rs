@@ -205,23 +205,29 @@ pub(super) mod tests {
             let name = node.tag_name().name();
             let (places, looks): (Vec<_>, Vec<_>) =
                 node.attributes().partition(|attribute| PLACES.contains(&attribute.name()));
+<<<<<<< HEAD
             let looks: Vec<String> =
                 looks.iter().map(|look| format!(" {}={}", look.name(), look.value())).collect();
             let looks = looks.concat();
+=======
+            let mut shown = name.to_owned();
+            for look in looks {
+                let _ = write!(shown, " {}={}", look.name(), look.value());
+            }
+>>>>>>> mutants-report
             let places = places.iter().map(|place| place.value().trim()).collect::<Vec<_>>().join(" ");
             let words = node.text().map(str::trim).unwrap_or_default();
-            let looks = format!("{name}{looks}");
-            if looks == looks_before && words.is_empty() {
+            if shown == looks_before && words.is_empty() {
                 let length = text.len() - text.rfind('\n').map_or(0, |at| at + 1);
                 text.push_str(if length + places.len() < 110 { "; " } else { "\n  " });
                 text.push_str(&places);
-            } else if looks == looks_before {
+            } else if shown == looks_before {
                 let _ = write!(text, "\n  {places} {words}");
             } else {
-                let _ = write!(text, "\n{looks}\n  {places} {words}");
+                let _ = write!(text, "\n{shown}\n  {places} {words}");
             }
             text.truncate(text.trim_end().len());
-            looks_before = looks;
+            looks_before = shown;
         }
         text
     }

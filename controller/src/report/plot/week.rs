@@ -168,10 +168,12 @@ fn key(area: &Area<'_>, kept: &Kept, y: i32) -> Drawn {
 }
 
 fn description(input: &Week, kept: &Kept) -> String {
+    // Where nobody is ever expected, the scale goes on to 100 % all the same.
+    let highest = kept.probability.iter().flatten().copied().fold(0.0, f64::max);
     let mut text = format!(
         "Probability of an arrival by quarter hour, a row per day; the highest is {}. Planned wakes: {}. Past arrivals \
          shown: {}.",
-        percent(kept.highest),
+        percent(highest),
         kept.wakes.len(),
         kept.arrivals.len()
     );
@@ -305,6 +307,10 @@ pub(super) mod tests {
         let drawing = week(&Week::default()).expect("a plot");
         assert!(drawing.svg().contains("no data"));
         let flat = Week { arrival_probability: vec![0.0; QUARTERS_PER_WEEK], ..Week::default() };
-        structure(&week(&flat).expect("a plot"));
+        let drawing = week(&flat).expect("a plot");
+        let shown = structure(&drawing);
+        assert!(shown.contains("the highest is 0 %.") && shown.contains("100 % probability"), "{shown}");
+        // White is the sheet, every quarter hour, where the scale begins, and the rim of the dot beside it.
+        assert_eq!(drawing.svg().matches("fill=\"#FFFFFF\"").count(), 1 + QUARTERS_PER_WEEK + 2);
     }
 }
