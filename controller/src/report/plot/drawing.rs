@@ -205,9 +205,10 @@ pub(super) mod tests {
             let name = node.tag_name().name();
             let (places, looks): (Vec<_>, Vec<_>) =
                 node.attributes().partition(|attribute| PLACES.contains(&attribute.name()));
-            let looks: Vec<String> =
-                looks.iter().map(|look| format!(" {}={}", look.name(), look.value())).collect();
-            let looks = looks.concat();
+            let mut shown = name.to_owned();
+            for look in looks {
+                let _ = write!(shown, " {}={}", look.name(), look.value());
+            }
             let places = places.iter().map(|place| place.value().trim()).collect::<Vec<_>>().join(" ");
             let words = node.text().map(str::trim).unwrap_or_default();
             if shown == looks_before && words.is_empty() {
