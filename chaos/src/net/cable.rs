@@ -6,10 +6,11 @@ use std::{collections::VecDeque, time::Duration};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, split},
+    sync::watch,
     time::{Instant, sleep_until},
 };
 
-use super::{Flow, Meeting, Weather, sky::Watcher, weather::Met};
+use super::{Flow, Meeting, Weather, weather::Met};
 
 /// Bytes that fit between an end and the line.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -22,11 +23,11 @@ const SENT_ANEW_AFTER: Duration = Duration::from_millis(200);
 const SENT_ANEW_AFTER_MAX: Duration = Duration::from_secs(60);
 
 /// The two ends of a new line; the first is the caller's.
-pub(super) fn lay(weather: Watcher, met: Met, rng: StdRng) -> (DuplexStream, DuplexStream) {
+pub(super) fn lay(weather: watch::Receiver<Weather>, met: Met, rng: StdRng) -> (DuplexStream, DuplexStream) {
     let (caller, near) = tokio::io::duplex(BUFFER_BYTES);
     let (called, far) = tokio::io::duplex(BUFFER_BYTES);
     // Cut as soon as it is laid, not as soon as it has had its first turn.
-    let born = weather.weather();
+    let born = *weather.borrow();
     tokio::spawn(lie((near, far), (weather, born), met, rng));
     (caller, called)
 }
@@ -34,7 +35,7 @@ pub(super) fn lay(weather: Watcher, met: Met, rng: StdRng) -> (DuplexStream, Dup
 /// Both directions. Dropping both ends tells those who hold the others.
 async fn lie(
     (near, far): (DuplexStream, DuplexStream),
-    (weather, born): (Watcher, Weather),
+    (weather, born): (watch::Receiver<Weather>, Weather),
     met: Met,
     mut rng: StdRng,
 ) {
@@ -47,7 +48,7 @@ async fn lie(
     let back = Way { flow: |weather| weather.back, weather: weather.clone(), born, met: &met };
     tokio::select! {
         biased;
-        _ = ends.until(is_over) => met.count(Meeting::Cut),
+        _ = ends.wait_for(is_over) => met.count(Meeting::Cut),
         () = there.pass((near_read, far_write), rng) => {}
         () = back.pass((far_read, near_write), other) => {}
     }
@@ -62,7 +63,7 @@ struct Piece {
 /// One direction of a line.
 struct Way<'a> {
     flow: fn(&Weather) -> Flow,
-    weather: Watcher,
+    weather: watch::Receiver<Weather>,
     /// The weather when the line was laid.
     born: Weather,
     met: &'a Met,
@@ -81,7 +82,7 @@ impl Way<'_> {
         // When a narrow line has room for the next piece.
         let mut has_room_at = Instant::now();
         loop {
-            let now = self.weather.look();
+            let now = *self.weather.borrow_and_update();
             let (flow, is_orphaned) = ((self.flow)(&now), now.orphaned > self.born.orphaned);
             if is_orphaned {
                 // Nobody is there to get it.
@@ -165,11 +166,10 @@ async fn arrives(due: Option<Instant>) {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::sky::Sky, *};
+    use super::*;
 
-    fn line() -> (DuplexStream, DuplexStream, Sky) {
-        let weather = Sky::default();
-        let told = weather.watched();
+    fn line() -> (DuplexStream, DuplexStream, watch::Sender<Weather>) {
+        let (weather, told) = watch::channel(Weather::default());
         let (caller, called) = lay(told, Met::default(), StdRng::seed_from_u64(1));
         (caller, called, weather)
     }
@@ -200,7 +200,7 @@ mod tests {
         let (mut caller, mut called, weather) = line();
         let late =
             Flow { delay: Duration::from_millis(300), jitter: Duration::from_millis(200), ..Flow::default() };
-        weather.change(|weather| weather.there = late);
+        weather.send_modify(|weather| weather.there = late);
         tokio::task::yield_now().await;
         let began = Instant::now();
         for piece in 0..20_u8 {
@@ -215,13 +215,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_is_held_arrives_afterwards_and_the_other_direction_is_free() {
         let (mut caller, mut called, weather) = line();
-        weather.change(|weather| weather.there = Flow::HELD);
+        weather.send_modify(|weather| weather.there = Flow::HELD);
         caller.write_all(b"held").await.expect("sent");
         called.write_all(b"free").await.expect("sent");
         assert_eq!(read(&mut caller, 4).await, b"free");
         let minute = Duration::from_secs(60);
         assert!(tokio::time::timeout(minute, called.read(&mut [0; 8])).await.is_err(), "it is held");
-        weather.change(|weather| weather.there = Flow::default());
+        weather.send_modify(|weather| weather.there = Flow::default());
         assert_eq!(read(&mut called, 4).await, b"held");
     }
 
@@ -229,7 +229,7 @@ mod tests {
     async fn a_cut_ends_both_ends() {
         let (mut caller, mut called, weather) = line();
         caller.write_all(b"lost").await.expect("sent");
-        weather.change(|weather| {
+        weather.send_modify(|weather| {
             weather.there = Flow::HELD;
             weather.cuts += 1;
         });
@@ -240,13 +240,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_narrow_line_takes_its_time_and_a_lossy_one_keeps_the_order() {
         let (mut caller, mut called, weather) = line();
-        weather.change(|weather| weather.there = Flow { bytes_per_s: Some(1_000), ..Flow::default() });
+        weather.send_modify(|weather| weather.there = Flow { bytes_per_s: Some(1_000), ..Flow::default() });
         tokio::task::yield_now().await;
         let began = Instant::now();
         caller.write_all(&[7; 3_000]).await.expect("sent");
         assert_eq!(read(&mut called, 3_000).await.len(), 3_000);
         assert_eq!(began.elapsed().as_secs(), 3);
-        weather.change(|weather| weather.there = Flow { loss: 0.5, ..Flow::default() });
+        weather.send_modify(|weather| weather.there = Flow { loss: 0.5, ..Flow::default() });
         tokio::task::yield_now().await;
         let began = Instant::now();
         for piece in 0..20_u8 {
@@ -260,14 +260,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_line_whose_peer_is_gone_is_silent_until_it_is_told() {
         let (mut caller, mut called, weather) = line();
-        weather.change(|weather| weather.orphaned += 1);
+        weather.send_modify(|weather| weather.orphaned += 1);
         caller.write_all(b"to nobody").await.expect("taken");
         let minute = Duration::from_secs(60);
         assert!(tokio::time::timeout(minute, called.read(&mut [0; 8])).await.is_err(), "nothing comes");
-        let (mut newer, mut far) = lay(weather.watched(), Met::default(), StdRng::seed_from_u64(2));
+        let (mut newer, mut far) = lay(weather.subscribe(), Met::default(), StdRng::seed_from_u64(2));
         newer.write_all(b"new").await.expect("sent");
         assert_eq!(read(&mut far, 3).await, b"new");
-        weather.change(|weather| weather.told = weather.orphaned);
+        weather.send_modify(|weather| weather.told = weather.orphaned);
         assert_eq!(caller.read(&mut [0; 8]).await.expect("an end"), 0);
         newer.write_all(b"too").await.expect("sent");
         assert_eq!(read(&mut far, 3).await, b"too");

@@ -9,13 +9,12 @@ use std::{
 
 use rand::{RngExt, rngs::StdRng};
 use reveille_controller::tls::Wire;
-use tokio::{io::DuplexStream, sync::mpsc};
-
-use super::{
-    Meeting, Weather, cable,
-    sky::{Sky, Watcher},
-    weather::Met,
+use tokio::{
+    io::DuplexStream,
+    sync::{mpsc, watch},
 };
+
+use super::{Meeting, Weather, cable, weather::Met};
 
 /// Calls that wait to be taken.
 const WAITING_MAX: usize = 64;
@@ -30,7 +29,7 @@ pub struct Exchange(Arc<Mutex<State>>);
 struct State {
     doors: BTreeMap<String, mpsc::Sender<(Wire, SocketAddr)>>,
     /// By caller.
-    weather: BTreeMap<String, (Sky, Met)>,
+    weather: BTreeMap<String, (watch::Sender<Weather>, Met)>,
     /// Lines so far, by caller.
     laid: BTreeMap<String, u64>,
     rng: StdRng,
@@ -53,11 +52,11 @@ impl Exchange {
     /// it waits, as a call on a real network would.
     pub async fn call(&self, caller: &str, name: &str) -> io::Result<DuplexStream> {
         let (mut weather, met) = self.weather(caller);
-        if !weather.weather().lets_through() {
+        if !weather.borrow().lets_through() {
             met.count(Meeting::Held);
         }
         let gone = |_| io::Error::other("the exchange is gone");
-        weather.until(Weather::lets_through).await.map_err(gone)?;
+        weather.wait_for(Weather::lets_through).await.map_err(gone)?;
         let (door, rng) = {
             let mut state = self.state();
             let seed = state.rng.random();
@@ -75,7 +74,7 @@ impl Exchange {
     /// Changes what becomes of every line of `caller`.
     pub fn change(&self, caller: &str, change: impl FnOnce(&mut Weather)) {
         let mut state = self.state();
-        state.weather.entry(caller.to_owned()).or_default().0.change(change);
+        state.weather.entry(caller.to_owned()).or_default().0.send_modify(change);
     }
 
     /// Cuts every line of `caller`; new ones are free to be made.
@@ -103,10 +102,10 @@ impl Exchange {
         self.state().laid.get(caller).copied().unwrap_or(0)
     }
 
-    fn weather(&self, caller: &str) -> (Watcher, Met) {
+    fn weather(&self, caller: &str) -> (watch::Receiver<Weather>, Met) {
         let mut state = self.state();
         let (weather, met) = state.weather.entry(caller.to_owned()).or_default();
-        (weather.watched(), met.clone())
+        (weather.subscribe(), met.clone())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

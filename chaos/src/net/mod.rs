@@ -3,7 +3,6 @@
 pub mod cable;
 pub mod carrier;
 pub mod exchange;
-mod sky;
 pub mod ways;
 pub mod weather;
 
