@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::history::{Event, Function, Kind};
+use crate::history::{Event, Function, Kind, homes};
 
 /// Times are seconds since the run began.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -110,16 +110,14 @@ impl Timeline {
         }
     }
 
-    /// Who looks at a wake that is due is not told its host: another event of the instance tells.
     fn due(&mut self, events: &[Event]) {
-        let home = |event: &Event| Some((event.k.instance.clone()?, event.k.host.clone()?));
-        let homes: BTreeMap<String, String> = events.iter().filter_map(home).collect();
+        let homes = homes(events);
         for event in events.iter().filter(|event| event.f == Function::Due) {
             if event.text("reason") != Some("REASON_FORECAST") {
                 continue;
             }
             let instance = event.k.instance.as_deref().unwrap_or_default();
-            let host = event.k.host.as_ref().or_else(|| homes.get(instance));
+            let host = event.k.host.as_deref().or_else(|| homes.get(instance).copied());
             let lane = host.and_then(|host| self.hosts.get_mut(host));
             if let (Some(lane), Some(due_ms)) = (lane, event.number("due_at_ms")) {
                 let text = format!("a forecast is due: start {instance}");

@@ -4,6 +4,7 @@ pub mod agents;
 pub mod audit;
 pub mod control;
 pub mod controller;
+pub mod figures;
 pub mod load;
 pub mod outcome;
 pub mod progress;

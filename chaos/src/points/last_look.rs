@@ -12,7 +12,10 @@ use super::{
     nodes::{self, AGENTS},
     watch::Watch,
 };
-use crate::history::{Entry, Function, Key, Kind, Recorder};
+use crate::{
+    history::{Entry, Function, Key, Kind, Recorder},
+    play::figures,
+};
 
 /// As long as an agent may take to be back, see L3.
 const PATIENCE: Duration = Duration::from_secs(30 + RECONNECT_S_MAX);
@@ -76,22 +79,5 @@ async fn whole_metrics(desk: &Desk) -> Result<String, DeskError> {
 
 /// Wakes by end, as `/metrics` counts them in the database.
 pub(crate) fn ends_in_metrics(metrics: &str) -> Value {
-    let of = |line: &str| {
-        let (end, count) = line.strip_prefix("reveille_wakes_ended_last_day{end=\"")?.split_once("\"} ")?;
-        Some((end.to_owned(), count.trim().parse::<u64>().ok()?))
-    };
-    json!(metrics.lines().filter_map(of).collect::<BTreeMap<_, _>>())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ends_are_read_from_the_metrics() {
-        let text = "# TYPE reveille_wakes_ended_last_day gauge\n\
-                    reveille_wakes_ended_last_day{end=\"woken\"} 3\n\
-                    reveille_wakes_ended_total{end=\"woken\"} 9\n";
-        assert_eq!(ends_in_metrics(text), json!({"woken": 3}));
-    }
+    json!(figures::by_label(metrics, "reveille_wakes_ended_last_day", "end").collect::<BTreeMap<_, _>>())
 }

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     history::{Entry, Function, Key, Kind},
     oracle::snapshot,
-    play::audit,
+    play::{audit, figures::by_label},
     points::ends_in_metrics,
 };
 
@@ -211,13 +211,8 @@ impl Play {
 }
 
 fn lines_left_out(figures: &str) -> u64 {
-    let of = |line: &str| {
-        let (outcome, count) =
-            line.strip_prefix("reveille_ingest_lines_total{outcome=\"")?.split_once("\"} ")?;
-        let is_left_out = LEFT_OUT.iter().any(|name| outcome.starts_with(name));
-        count.trim().parse::<u64>().ok().filter(|_| is_left_out)
-    };
-    figures.lines().filter_map(of).sum()
+    let counts = by_label(figures, "reveille_ingest_lines_total", "outcome");
+    counts.filter(|(of, _)| LEFT_OUT.iter().any(|name| of.starts_with(name))).map(|(_, lines)| lines).sum()
 }
 
 #[cfg(test)]

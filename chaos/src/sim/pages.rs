@@ -1,6 +1,7 @@
 //! The controller's pages, `/metrics` and its API: each is read over a line of its own, as the one who watches.
 
 use anyhow::{Context as _, ensure};
+use reveille_controller::api::OPERATOR_TOKEN_FILE;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::TcpStream,
@@ -14,7 +15,7 @@ impl Stage {
     /// # Errors
     /// When nobody answers, or it is not a whole page with a 200.
     pub(super) async fn page(&self, path: &str) -> anyhow::Result<String> {
-        let token = std::fs::read_to_string(self.dir.join(CONTROLLER).join("operator.token"))?;
+        let token = std::fs::read_to_string(self.dir.join(CONTROLLER).join(OPERATOR_TOKEN_FILE))?;
         match &self.local {
             Some(local) => read(TcpStream::connect(local.pages_at()).await?, path, token.trim()).await,
             None => read(self.exchange.call(WATCH, PAGES).await?, path, token.trim()).await,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::history::{Event, Function, Kind};
+use crate::history::{Event, Function, Kind, homes};
 
 /// Of the named sights, how often each was seen; `None` for one that this version cannot tell.
 pub(super) fn seen(names: &[String], events: &[Event]) -> BTreeMap<String, Option<u64>> {
@@ -42,10 +42,7 @@ struct Story<'a> {
 
 fn all(events: &[Event]) -> BTreeMap<&'static str, u64> {
     let mut seen: BTreeMap<&'static str, u64> = TOLD.iter().map(|name| (*name, 0)).collect();
-    // Who looks at a wake that is due is not told its host.
-    let homes =
-        events.iter().filter_map(|event| Some((event.k.instance.as_deref()?, event.k.host.as_deref()?)));
-    let mut story = Story { homes: homes.collect(), ..Story::default() };
+    let mut story = Story { homes: homes(events), ..Story::default() };
     for event in events {
         for name in story.shows(event) {
             *seen.entry(name).or_default() += 1;
