@@ -272,6 +272,27 @@ pub(super) mod tests {
         card_of(&units, 0.1)
     }
 
+    /// So long, of nobody.
+    fn period(from: &str, to: &str) -> ReportInput<'static> {
+        static COHORTS: BTreeMap<InstanceId, String> = BTreeMap::new();
+        static QUIET_DATES: BTreeSet<Date> = BTreeSet::new();
+        ReportInput {
+            from: at(from),
+            to: at(to),
+            visits: &[],
+            wakes: &[],
+            cohorts: &COHORTS,
+            instances: 0,
+            first_act_wake_at: None,
+            hosts: &[],
+            wakes_delayed: 0,
+            units: &[],
+            hold_out_share: 0.0,
+            quiet_dates: &QUIET_DATES,
+            models: &[],
+        }
+    }
+
     fn card_of(units: &[Unit], hold_out_share: f64) -> Scorecard {
         let visits = [
             visit("01T08:00", true),
@@ -296,8 +317,6 @@ pub(super) mod tests {
             above_ceiling_percent: 0.25,
         };
         scorecard(&ReportInput {
-            from: at("02T00:00"),
-            to: at("04T00:00"),
             visits: &visits,
             wakes: &wakes,
             cohorts: &[(instance(), "blue".to_owned())].into(),
@@ -307,8 +326,7 @@ pub(super) mod tests {
             wakes_delayed: 1,
             units,
             hold_out_share,
-            quiet_dates: &BTreeSet::new(),
-            models: &[],
+            ..period("02T00:00", "04T00:00")
         })
     }
 
@@ -339,21 +357,7 @@ pub(super) mod tests {
     #[test]
     fn idle_hours_are_spread_over_all_instances_and_days() {
         let wakes = [wake("02T18:55", Reason::Forecast, End::Woken, &[])];
-        let card = scorecard(&ReportInput {
-            from: at("02T00:00"),
-            to: at("04T00:00"),
-            visits: &[],
-            wakes: &wakes,
-            cohorts: &BTreeMap::new(),
-            instances: 3,
-            first_act_wake_at: None,
-            hosts: &[],
-            wakes_delayed: 0,
-            units: &[],
-            hold_out_share: 0.0,
-            quiet_dates: &BTreeSet::new(),
-            models: &[],
-        });
+        let card = scorecard(&ReportInput { wakes: &wakes, instances: 3, ..period("02T00:00", "04T00:00") });
         let hours = card.idle_hours_per_instance_day.expect("six instance-days");
         assert!((hours - 175.0 / 60.0 / 6.0).abs() < 1e-9, "{hours}");
     }
@@ -363,19 +367,10 @@ pub(super) mod tests {
         let visits = [visit("02T09:20", true), visit("03T09:20", true)];
         let wakes = [wake("02T08:55", Reason::Forecast, End::Woken, &visits)];
         let card = scorecard(&ReportInput {
-            from: at("02T00:00"),
-            to: at("04T00:00"),
             visits: &visits,
             wakes: &wakes,
-            cohorts: &BTreeMap::new(),
             instances: 1,
-            first_act_wake_at: None,
-            hosts: &[],
-            wakes_delayed: 0,
-            units: &[],
-            hold_out_share: 0.0,
-            quiet_dates: &BTreeSet::new(),
-            models: &[],
+            ..period("02T00:00", "04T00:00")
         });
         assert_eq!((card.found_awake, card.asked), (1, 1));
     }
@@ -383,22 +378,12 @@ pub(super) mod tests {
     #[test]
     fn before_the_first_wake_by_forecast_there_is_no_recall() {
         let visits = [visit("02T08:00", true)];
-        let cohorts = BTreeMap::new();
         let recall = |first_act_wake_at| {
             let card = scorecard(&ReportInput {
-                from: at("02T00:00"),
-                to: at("03T00:00"),
                 visits: &visits,
-                wakes: &[],
-                cohorts: &cohorts,
                 instances: 1,
                 first_act_wake_at,
-                hosts: &[],
-                wakes_delayed: 0,
-                units: &[],
-                hold_out_share: 0.0,
-                quiet_dates: &BTreeSet::new(),
-                models: &[],
+                ..period("02T00:00", "03T00:00")
             });
             assert_eq!(card.arrivals, 1);
             card.recall
@@ -410,22 +395,7 @@ pub(super) mod tests {
 
     #[test]
     fn an_empty_period_has_no_shares() {
-        let cohorts = BTreeMap::new();
-        let card = scorecard(&ReportInput {
-            from: at("02T00:00"),
-            to: at("02T00:00"),
-            visits: &[],
-            wakes: &[],
-            cohorts: &cohorts,
-            instances: 0,
-            first_act_wake_at: None,
-            hosts: &[],
-            wakes_delayed: 0,
-            units: &[],
-            hold_out_share: 0.0,
-            quiet_dates: &BTreeSet::new(),
-            models: &[],
-        });
+        let card = scorecard(&period("02T00:00", "02T00:00"));
         assert_eq!((card.precision, card.recall, card.idle_hours_per_instance_day), (None, None, None));
         let json = serde_json::to_string(&card).expect("serializes");
         assert_eq!(serde_json::from_str::<Scorecard>(&json).expect("comes back"), card);
