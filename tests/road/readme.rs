@@ -104,6 +104,7 @@ const COMMANDS: &[(&str, How)] = &[
     ("reveille-chaos sim --seeds 0..20", Here),
     ("reveille-chaos replay --seed 7 --html /tmp/reveille-seed-7.html", Here),
     ("reveille-chaos sim --seeds 0..1000 --budget-s 20 --html /tmp/reveille-sweep.html", Here),
+    ("reveille-chaos lineage --seed 3 --calm --budget-s 20", Here),
 ];
 
 /// The lines of all `sh` blocks, continued ones joined, without comments.

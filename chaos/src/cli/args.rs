@@ -47,6 +47,8 @@ pub enum Command {
     Corpus(CorpusArgs),
     /// Makes the plan of a seed that does not hold smaller, as long as it fails in the same way.
     Shrink(ShrinkArgs),
+    /// Plays a run that holds again and again, each time without one of the messages that its wakes were made of.
+    Lineage(LineageArgs),
     /// Plants defects in the programs, one after the other, and looks whether the simulation finds them.
     #[cfg(feature = "planted")]
     Planted(super::planted::PlantedArgs),
@@ -154,6 +156,27 @@ pub struct ShrinkArgs {
     /// Where the plan is written.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct LineageArgs {
+    #[arg(long, required_unless_present = "plan")]
+    pub seed: Option<u64>,
+    /// Without faults.
+    #[arg(long)]
+    pub calm: bool,
+    /// Play this plan instead, as `sim --output json` and `shrink` write it.
+    #[arg(long, value_name = "FILE", conflicts_with = "seed")]
+    pub plan: Option<PathBuf>,
+    /// Runs at a time; by default one for each core.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub jobs: Option<u16>,
+    /// Keep the plans that do not hold without a message in this directory.
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
+    /// Begin no further run after so many seconds.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub budget_s: Option<u64>,
 }
 
 /// The world, whatever is done with it.

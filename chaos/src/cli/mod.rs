@@ -46,6 +46,7 @@ pub async fn main_with(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Sim(sim) => sim::sim(sim, args.output).await,
         Command::Corpus(corpus) => sim::corpus(corpus, args.output).await,
         Command::Shrink(shrink) => sim::shrink(shrink, args.output).await,
+        Command::Lineage(lineage) => sim::lineage(lineage, args.output).await,
         Command::Replay(replay) => sim::replay(replay, args.output).await,
         #[cfg(feature = "planted")]
         Command::Planted(hunt) => planted::planted(hunt, args.output).await,
@@ -80,7 +81,12 @@ const HARNESS_ONLY: &str = "error,reveille_controller=off,reveille_agent=off";
 fn log_to_stderr(command: &Command) {
     let is_played = matches!(
         command,
-        Command::Sim(_) | Command::Corpus(_) | Command::Replay(_) | Command::Shrink(_) | Command::Serve(_)
+        Command::Sim(_)
+            | Command::Corpus(_)
+            | Command::Lineage(_)
+            | Command::Replay(_)
+            | Command::Shrink(_)
+            | Command::Serve(_)
     );
     let is_played = is_played || matches!(command, Command::Run(run) if !run.experiments.is_empty());
     let usual = if is_played { HARNESS_ONLY } else { "error" };

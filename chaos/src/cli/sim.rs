@@ -1,4 +1,4 @@
-//! `sim`, `replay`, `shrink` and `corpus`.
+//! `sim`, `replay`, `shrink`, `lineage` and `corpus`.
 
 use std::{num::NonZero, path::Path, thread, time::Duration};
 
@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use tokio::time::Instant;
 
 use super::{
-    args::{CorpusArgs, Output, ReplayArgs, ShrinkArgs, SimArgs},
+    args::{CorpusArgs, LineageArgs, Output, ReplayArgs, ShrinkArgs, SimArgs},
     bench::progress,
     tell::{tell, write},
 };
@@ -14,7 +14,9 @@ use crate::{
     experiment::Verdict,
     history::History,
     sim::{
-        self, Plan, SimOutcome, SweepSpec, corpus, room,
+        self, Plan, SimOutcome, SweepSpec, corpus,
+        lineage::{self, LineageSpec},
+        room,
         shrink::{Failure, Shrunk},
         sweep,
         written::{Cases, junit::junit, markdown::markdown, sarif::sarif},
@@ -116,6 +118,25 @@ pub(super) async fn shrink(args: ShrinkArgs, output: Output) -> anyhow::Result<V
     write(args.out.as_deref(), || Ok(serde_json::to_string_pretty(&shrunk.to)? + "\n"))?;
     tell(output, &shrunk, || shrunk.render())?;
     Ok(Verdict::Held)
+}
+
+pub(super) async fn lineage(args: LineageArgs, output: Output) -> anyhow::Result<Verdict> {
+    let plan = plan_of(args.plan.as_deref(), args.seed, !args.calm)?;
+    let budget = args.budget_s.map(Duration::from_secs);
+    let spec = LineageSpec { plan, jobs: jobs(args.jobs), keep: args.keep, budget };
+    let bar = progress(0, "{elapsed_precise} {bar:30} run {pos} of {len}, {per_sec}, {eta} left");
+    let shown = bar.clone();
+    let work = move || {
+        lineage::lineage(&spec, &|done, all| {
+            shown.set_length(all as u64);
+            shown.set_position(done as u64);
+        })
+    };
+    let tried = tokio::task::spawn_blocking(work).await.context("the runs panicked");
+    bar.finish_and_clear();
+    let tried = tried??;
+    tell(output, &tried, || tried.render())?;
+    Ok(tried.verdict)
 }
 
 /// As many as were asked for, or one for each core.

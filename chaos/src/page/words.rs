@@ -1,6 +1,9 @@
 //! An event in words, for whoever does not know the alphabet of a history.
 
-use crate::history::{Event, Function, Kind};
+use crate::{
+    history::{Event, Function, Kind},
+    world::missing::MISSING,
+};
 
 /// One sentence without its full stop.
 pub fn sentence(event: &Event) -> String {
@@ -71,6 +74,9 @@ pub fn sentence(event: &Event) -> String {
         Function::ManualWake => asked(event, instance),
         Function::FaultOn => format!("the fault {} begins", text("kind")),
         Function::FaultOff => format!("the fault {} is over", text("kind")),
+        Function::FaultHit if text("kind") == MISSING => {
+            format!("this message to or from {host} is lost, on purpose")
+        }
         Function::FaultHit => format!("the fault {} hits {instance}", text("kind")),
         Function::Crash => format!("{} dies", event.text("node").unwrap_or(node)),
         Function::Restart => format!("{} starts again", event.text("node").unwrap_or(node)),

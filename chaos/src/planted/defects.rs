@@ -13,10 +13,18 @@ pub struct Defect {
     pub what: &'static str,
     /// The invariant that it breaks.
     pub invariant: &'static str,
+    /// Faults that bring it out only together; none where a random subset does.
+    pub kinds: &'static [&'static str],
 }
 
 const fn defect(id: &'static str, file: &'static str, invariant: &'static str, what: &'static str) -> Defect {
-    Defect { id, file, what, invariant }
+    Defect { id, file, what, invariant, kinds: &[] }
+}
+
+impl Defect {
+    const fn by(self, kinds: &'static [&'static str]) -> Self {
+        Self { kinds, ..self }
+    }
 }
 
 /// All of them: those of the controller in the order of the road, then those of the agent.
@@ -56,13 +64,15 @@ pub const DEFECTS: [Defect; 36] = [
         "controller/src/fleet/registry.rs",
         "S5",
         "a session that was fenced off by one that never began goes on: nothing is started on its host",
-    ),
+    )
+    .by(&["agent.clone", "store.hang"]),
     defect(
         "unanswered-commit-taken-for-none",
         "controller/src/tasks/dispatch.rs",
         "S14",
         "a commit whose answer is lost counts as not made: the wake stands as sent, and is not",
-    ),
+    )
+    .by(&["controller.overload", "store.commit_unknown"]),
     defect(
         "limit-off-by-one",
         "controller/src/throttle/admit.rs",
@@ -111,19 +121,22 @@ pub const DEFECTS: [Defect; 36] = [
         "S15",
         "the failures of a wake are not counted on from attempt to attempt",
     ),
-    defect("retry-budget-ignored", "controller/src/tasks/choice.rs", "S15", "retries have no budget"),
+    defect("retry-budget-ignored", "controller/src/tasks/choice.rs", "S15", "retries have no budget")
+        .by(&["controller.overload", "endpoint.http_error"]),
     defect(
         "retries-count-as-firsts",
         "controller/src/queue/budget.rs",
         "S15",
         "retries are counted among the first attempts they are measured by",
-    ),
+    )
+    .by(&["controller.overload", "endpoint.http_error"]),
     defect(
         "backfill-without-end",
         "controller/src/queue/reserved.rs",
         "S14",
         "small starts go before a large one that waits for CPU, for as long as there are any",
-    ),
+    )
+    .by(&["controller.overload", "host.stress"]),
     defect(
         "people-behind-forecasts",
         "controller/src/queue/order.rs",
@@ -171,7 +184,8 @@ pub const DEFECTS: [Defect; 36] = [
         "agent/src/execute/journal/file.rs",
         "S4",
         "an agent that is started again does not know what it called",
-    ),
+    )
+    .by(&["agent.crash_restart", "endpoint.disagreement", "endpoint.lost_response"]),
     defect(
         "nothing-resumed-after-a-restart",
         "agent/src/execute/executor.rs",
@@ -215,7 +229,8 @@ pub const DEFECTS: [Defect; 36] = [
         "agent/src/execute/book.rs",
         "S6",
         "a command of a replaced controller is taken",
-    ),
+    )
+    .by(&["link.reset", "link.stale_command"]),
     defect(
         "place-never-given-back",
         "agent/src/execute/running.rs",
@@ -239,6 +254,15 @@ mod tests {
     };
 
     use super::*;
+
+    #[test]
+    fn faults_that_bring_a_defect_out_can_be_simulated() {
+        for defect in DEFECTS.iter().filter(|defect| !defect.kinds.is_empty()) {
+            let plan = crate::sim::Plan::directed(1, defect.kinds);
+            let drawn: BTreeSet<&str> = plan.faults.iter().map(crate::sim::Planned::kind).collect();
+            assert_eq!(drawn, defect.kinds.iter().copied().collect(), "{}", defect.id);
+        }
+    }
 
     fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
         for entry in std::fs::read_dir(directory).expect("a directory") {

@@ -112,9 +112,8 @@ impl Sound {
 fn one(defect: &'static Defect, spec: &HuntSpec, sound: &Sound) -> Hunted {
     let began = Instant::now();
     let mut else_violated = BTreeMap::new();
-    let mut seeds = (0..spec.seeds_max).filter(|seed| sound.passes(defect, *seed));
-    let found = seeds.find_map(|seed| {
-        let plan = Plan::swarm(seed);
+    let mut seeds = (0..spec.seeds_max).filter_map(|seed| Some((seed, telling(defect, seed, sound)?)));
+    let found = seeds.find_map(|(seed, plan)| {
         // An installation that cannot be set up with the defect shows nothing of it.
         let outcome = play(&plan, Some(defect)).ok()?;
         for (id, _) in outcome.violations().filter(|(id, _)| *id != defect.invariant) {
@@ -127,6 +126,17 @@ fn one(defect: &'static Defect, spec: &HuntSpec, sound: &Sound) -> Hunted {
     Hunted { defect, found, else_violated, wall_s: began.elapsed().as_secs_f64() }
 }
 
+/// The plan of a seed, where something may come of the defect in it, and nothing else does.
+fn telling(defect: &Defect, seed: u64, sound: &Sound) -> Option<Plan> {
+    if defect.kinds.is_empty() {
+        return sound.passes(defect, seed).then(|| Plan::swarm(seed));
+    }
+    let plan = Plan::directed(seed, defect.kinds);
+    passed();
+    let is_passed = holds(&plan) && passed().contains(defect.id);
+    is_passed.then_some(plan)
+}
+
 /// The defect, where the outcome violates what it breaks.
 fn shown(defect: &Defect, seed: u64, outcome: &SimOutcome) -> Option<Kept> {
     let (invariant, first) = outcome.violations().find(|(id, _)| *id == defect.invariant)?;
@@ -136,6 +146,7 @@ fn shown(defect: &Defect, seed: u64, outcome: &SimOutcome) -> Option<Kept> {
         text: first.text.clone(),
         seed,
         seeds: seed + 1,
+        kinds: defect.kinds.iter().map(|kind| (*kind).to_owned()).collect(),
         plan: outcome.plan.clone(),
     })
 }

@@ -21,6 +21,9 @@ pub struct Kept {
     pub seed: u64,
     /// How many seeds were played.
     pub seeds: u64,
+    /// Which faults the plan was drawn from; none where that was all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kinds: Vec<String>,
     pub plan: Plan,
 }
 

@@ -53,8 +53,8 @@ const ABOUT: &str = "\
 
 Is the proving ground any good? Each defect below is a mistake somebody could make, planted in the real controller or agent at
 the line where it would be made. The simulation ([sim.md](sim.md)) plays seed after seed until a judge sees it, and the plan
-is then made as small as it gets while the same invariant breaks, and holds without the defect. This page and the plans
-are written by
+is then made as small as it gets while the same invariant breaks, and holds without the defect. A seed draws from all faults,
+or, where it says \"directed\", from those that bring such a mistake out only together. This page and the plans are written by
 
     cargo run -p reveille-chaos --features planted -- planted --corpus chaos/corpus/planted --write-docs chaos/docs/planted.md
 
@@ -83,7 +83,10 @@ pub fn page(corpus: &Path, shown: &str) -> String {
         let (id, what, file) = (defect.id, defect.what, defect.file);
         let rest = kept.as_ref().map_or_else(
             || "not found | | ".to_owned(),
-            |kept| format!("{} | {} | {}", kept.invariant, kept.seed, in_short(&kept.plan)),
+            |kept| {
+                let directed = if kept.kinds.is_empty() { "" } else { ", directed" };
+                format!("{} | {}{directed} | {}", kept.invariant, kept.seed, in_short(&kept.plan))
+            },
         );
         let _ = writeln!(page, "| `{id}` | {what} | `{file}` | {rest} |");
     }

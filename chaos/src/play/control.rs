@@ -14,7 +14,7 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
-const PAGE_SIZE: u32 = 500;
+pub(super) const PAGE_SIZE: u32 = 500;
 const DAY_S: u32 = 86_400;
 
 /// Adds the token to every request.
@@ -49,16 +49,21 @@ impl Control {
         Ok(Self(ControlClient::with_interceptor(channel, Bearer(bearer))))
     }
 
-    /// Every wake the controller knows.
+    /// Every wake the controller knows, the newest first.
     pub async fn wakes(&mut self) -> Result<Vec<WakeView>, Status> {
-        let mut wakes = Vec::new();
+        self.wakes_down_to("", PAGE_SIZE).await
+    }
+
+    /// Those down to the wake `last`, and at most a page more; `page_size` at a time.
+    pub async fn wakes_down_to(&mut self, last: &str, page_size: u32) -> Result<Vec<WakeView>, Status> {
+        let mut wakes: Vec<WakeView> = Vec::new();
         let mut page_token = String::new();
         loop {
-            let request =
-                ListWakesRequest { page_size: PAGE_SIZE, page_token, ..ListWakesRequest::default() };
+            let request = ListWakesRequest { page_size, page_token, ..ListWakesRequest::default() };
             let page = self.0.list_wakes(request).await?.into_inner();
             wakes.extend(page.wakes);
-            if page.next_page_token.is_empty() {
+            let is_there = wakes.last().is_some_and(|wake| wake.wake_id.as_str() <= last);
+            if is_there || page.next_page_token.is_empty() {
                 return Ok(wakes);
             }
             page_token = page.next_page_token;

@@ -50,12 +50,12 @@ impl Play {
     pub(super) async fn look(&mut self) -> bool {
         if inject::is_blind(self) {
             // Judges hear of wakes all the same; nobody else reads anything.
-            drop(tokio::time::timeout(PATIENCE, self.stage.watch.look()).await);
+            drop(tokio::time::timeout(PATIENCE, self.stage.watch.glance()).await);
             self.gates_are_unknown();
             return false;
         }
         let looked = async {
-            self.stage.watch.look().await?;
+            self.stage.watch.glance().await?;
             self.stage.watch.control().hosts().await
         };
         let began = tokio::time::Instant::now();

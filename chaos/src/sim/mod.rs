@@ -6,6 +6,7 @@ mod draw;
 pub mod fault;
 mod inject;
 mod life;
+pub mod lineage;
 mod looks;
 mod night;
 pub mod node;

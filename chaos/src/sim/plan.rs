@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Planned, draw};
 use crate::{
     experiment::catalogue::FaultKind,
-    world::{BackgroundSpec, boot::BootSpec, stream},
+    world::{BackgroundSpec, Missing, boot::BootSpec, stream},
 };
 
 /// Hours in which people come to work.
@@ -56,6 +56,9 @@ pub struct Plan {
     /// People who ask for an instance, in order.
     pub asks: Vec<Ask>,
     pub faults: Vec<Planned>,
+    /// A message that is lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<Missing>,
     /// What has to be so before anything begins, for the sake of faults that are added while it is played.
     #[serde(skip)]
     pub foreseen: Vec<FaultKind>,
@@ -97,6 +100,7 @@ impl Plan {
             played_s: PLAYED_S,
             asks,
             faults: Vec::new(),
+            missing: None,
             foreseen: Vec::new(),
         }
     }
@@ -116,6 +120,20 @@ impl Plan {
             let for_s = rng.random_range(20..LONGEST_S);
             (rng.random_range(QUIET_S..PLAYED_S - for_s), for_s)
         });
+        plan
+    }
+
+    /// The same hours, and a fault of each of these kinds, of random strength, that begin soon after each other: what needs
+    /// several at once rarely comes about in a random subset.
+    pub fn directed(seed: u64, kinds: &[&str]) -> Self {
+        let mut plan = Self::calm(seed);
+        let mut rng = stream(seed, STREAM + 2);
+        let (lasts_s, early_s) = (LONGEST_S / 4..LONGEST_S, LONGEST_S / 12);
+        let begins_s = rng.random_range(QUIET_S..PLAYED_S - LONGEST_S - early_s);
+        let all = draw::draw(&mut rng, 1.0, plan.hosts, |rng| {
+            (begins_s + rng.random_range(0..early_s), rng.random_range(lasts_s.clone()))
+        });
+        plan.faults = all.into_iter().filter(|planned| kinds.contains(&planned.kind())).collect();
         plan
     }
 }
@@ -259,6 +277,19 @@ mod tests {
         for plan in plans {
             assert_eq!(plan.check(), Ok(()));
         }
+    }
+
+    #[test]
+    fn a_directed_plan_has_the_kinds_it_is_directed_at_together() {
+        let kinds = ["agent.clone", "store.hang"];
+        for seed in 0..100 {
+            let plan = Plan::directed(seed, &kinds);
+            assert_eq!(plan.check(), Ok(()));
+            assert_eq!(plan.faults.iter().map(Planned::kind).collect::<BTreeSet<_>>(), BTreeSet::from(kinds));
+            let [first, second] = &plan.faults[..] else { panic!("two faults") };
+            assert!(first.at_s + first.for_s > second.at_s, "{first:?} is over before {second:?}");
+        }
+        assert_ne!(Plan::directed(1, &kinds), Plan::directed(2, &kinds));
     }
 
     #[test]

@@ -5,8 +5,14 @@ use std::fmt::Write as _;
 use comfy_table::{ContentArrangement, Table};
 use reveille_controller::report::STYLE;
 
-use super::{Plan, Planned, SimOutcome, Sweep, corpus::Corpus, outcome::REQUIRED, shrink::Shrunk};
-use crate::{history::History, page, world::host_id};
+use super::{
+    Plan, Planned, SimOutcome, Sweep, corpus::Corpus, lineage::Lineage, outcome::REQUIRED, shrink::Shrunk,
+};
+use crate::{
+    history::{Function, History},
+    page,
+    world::{Missing, host_id},
+};
 
 /// Failing seeds that are shown; all are in the JSON.
 const SHOWN_MAX: usize = 10;
@@ -221,6 +227,65 @@ impl Shrunk {
             size(&self.to),
             self.runs,
         )
+    }
+}
+
+impl Lineage {
+    pub fn render(&self) -> String {
+        let mut messages = table(["message", "lost", "runs", "held", "ended otherwise"]);
+        for event in Missing::EVENTS {
+            for (how, tried) in [("alone", &self.lost_alone), ("with session", &self.lost_with_session)] {
+                let Some(tried) = tried.get(&event) else { continue };
+                let counts = [tried.tried, tried.held, tried.ended_otherwise].map(|count| count.to_string());
+                messages.add_row([message(event).to_owned(), how.to_owned()].into_iter().chain(counts));
+            }
+        }
+        let mut text = format!("{messages}\n\n");
+        for (place, broken) in self.broken.iter().enumerate().take(SHOWN_MAX) {
+            let Missing { event, wake, attempt, nth, ends_session } = &broken.missing;
+            let how = if *ends_session { " and its session" } else { "" };
+            let _ = writeln!(
+                text,
+                "without {} {} of wake {wake}, attempt {attempt}{how}, {}: {}\n  replay --plan {}",
+                message(*event),
+                nth + 1,
+                broken.verdict.as_str(),
+                broken.why.join("; "),
+                Self::file_of(place),
+            );
+        }
+        if let Some(more) = self.broken.len().checked_sub(SHOWN_MAX).filter(|more| *more > 0) {
+            let _ = writeln!(text, "and {more} more, see --output json");
+        }
+        let left_out =
+            if self.left_out > 0 { format!(", {} left out", self.left_out) } else { String::new() };
+        let not_met =
+            if self.not_met > 0 { format!(", {} did not meet it", self.not_met) } else { String::new() };
+        let _ = writeln!(
+            text,
+            "seed {}: {} messages of {} wakes that ended well; {} runs without one{left_out}{not_met}, {:.0} s\n\
+             verdict: {}",
+            self.seed,
+            self.messages,
+            self.wakes,
+            self.tried(),
+            self.wall_s,
+            self.verdict.as_str()
+        );
+        text
+    }
+}
+
+/// What a message of the link is to a person.
+fn message(event: Function) -> &'static str {
+    match event {
+        Function::CommandSend => "command",
+        Function::CommandAck => "acknowledgement",
+        Function::Preflight => "preflight",
+        Function::Poll => "progress",
+        Function::SlotRelease => "result",
+        Function::StoreCommit => "result's acknowledgement",
+        _ => "other",
     }
 }
 

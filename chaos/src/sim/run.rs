@@ -18,6 +18,14 @@ use crate::history::History;
 /// # Errors
 /// When the installation cannot be set up or taken down: nothing is said of the code under test then.
 pub fn run(plan: &Plan, dir: &Path) -> anyhow::Result<SimOutcome> {
+    Ok(run_recorded(plan, dir)?.0)
+}
+
+/// The same, with the history.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_recorded(plan: &Plan, dir: &Path) -> anyhow::Result<(SimOutcome, History)> {
     rustls::crypto::ring::default_provider().install_default().ok();
     let began = Instant::now();
     let ended = room::within(plan.seed, |waits| play(plan, dir, Means::Simulated(waits), false))
@@ -25,7 +33,7 @@ pub fn run(plan: &Plan, dir: &Path) -> anyhow::Result<SimOutcome> {
     let history = dir.join("history.jsonl");
     let bytes = std::fs::read(&history).with_context(|| format!("failed to read {}", history.display()))?;
     let events = History::read(&history)?;
-    Ok(SimOutcome::new(plan, &events, &bytes, ended, began.elapsed()))
+    Ok((SimOutcome::new(plan, &events, &bytes, ended, began.elapsed()), events))
 }
 
 /// The history of `plan` with looks at the model in service, unjudged: what an experiment is compared with.

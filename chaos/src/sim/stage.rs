@@ -38,7 +38,7 @@ use crate::{
 /// What the controller is called.
 pub(super) const CONTROLLER: &str = "controller";
 /// Between two looks at the controller's wakes and gates.
-pub(super) const LOOK_EVERY: Duration = Duration::from_secs(20);
+pub(super) const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// Where its pages are.
 pub(super) const PAGES: &str = "controller-pages";
 /// Who looks.
@@ -240,6 +240,9 @@ impl Stage {
         let exchange = Exchange::new(stream(plan.seed, LINES));
         let ways = Ways::Within(exchange.clone());
         let switch = Switch::with(stream(plan.seed, MESSAGES));
+        if let Some(missing) = &plan.missing {
+            switch.lose(missing.clone());
+        }
         let seen = (recorder.clone(), switch.clone());
         let link = Tap::open(&ways, CONTROLLER, seen, world_stop.clone()).await?;
         let data_dir = dir.join(CONTROLLER);

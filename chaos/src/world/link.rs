@@ -1,5 +1,5 @@
 //! A tap on the link between agents and controller: passes every message on unchanged and writes down what it sees. Only
-//! where its [`Switch`] says so it cuts sessions, or withholds words of one wake.
+//! where its [`Switch`] says so it cuts sessions, withholds words of one wake, or loses a message.
 //!
 //! A grant is seen when its command passes and a release when the result passes, so the tap counts at most the permits
 //! the controller counts: what it sees too many of really was too much.
@@ -31,6 +31,7 @@ use tower::util::MapResponseLayer;
 
 use super::{
     Switch,
+    missing::MISSING,
     switch::{Passage, Passing, Way},
 };
 use crate::{
@@ -183,7 +184,8 @@ struct Watch {
     journals: Journals,
     /// Which of its host's.
     journal: OnceLock<usize>,
-    welcomed: OnceLock<()>,
+    /// The epoch it was opened under.
+    welcomed: OnceLock<u64>,
     session: Passage,
 }
 
@@ -211,8 +213,8 @@ async fn downwards(
             message = from_controller.next() => message,
         };
         let Some(message) = message else { break };
-        if let Ok(message) = &message {
-            watch.downward(message);
+        if message.as_ref().is_ok_and(|message| !watch.downward(message)) {
+            continue;
         }
         let passing = match &message {
             Ok(message) if is_muddled_down(message) => watch.session.passing(Way::ToAgent),
@@ -281,22 +283,20 @@ impl Watch {
             }
             Some(agent_message::Kind::Ack(ack)) => {
                 let key = self.wake_key(&ack.wake_id, ack.attempt);
-                let value = json!({"journal": self.journal.get()});
+                let value = json!({"journal": self.journal.get(), "session": self.welcomed.get()});
                 self.note_at(ack.epoch, Kind::Ok, Function::CommandAck, key, value);
+                return self.passes(Function::CommandAck, &ack.wake_id, ack.attempt);
             }
             Some(agent_message::Kind::Progress(progress)) => {
                 let key = self.wake_key(&progress.wake_id, progress.attempt);
-                if progress.phase() == Phase::Eligible {
-                    self.note(Kind::Ok, Function::Preflight, key, json!({"eligible": true}));
+                // A later one is in somebody's hands, and the controller hears of it.
+                let (event, value) = if progress.phase() == Phase::Eligible {
+                    (Function::Preflight, json!({"eligible": true}))
                 } else {
-                    // It is in somebody's hands, and the controller hears of it.
-                    self.note(
-                        Kind::Ok,
-                        Function::Poll,
-                        key,
-                        json!({"phase": progress.phase().as_str_name()}),
-                    );
-                }
+                    (Function::Poll, json!({"phase": progress.phase().as_str_name()}))
+                };
+                self.note(Kind::Ok, event, key, value);
+                return self.passes(event, &progress.wake_id, progress.attempt);
             }
             Some(agent_message::Kind::Result(result)) => {
                 let kind = match result.outcome() {
@@ -310,13 +310,15 @@ impl Watch {
                     "detail": result.detail,
                 });
                 self.note(kind, Function::SlotRelease, self.wake_key(&result.wake_id, result.attempt), value);
+                return self.passes(Function::SlotRelease, &result.wake_id, result.attempt);
             }
             None => {}
         }
         true
     }
 
-    fn downward(&self, message: &ControllerMessage) {
+    /// Whether the agent is to hear it.
+    fn downward(&self, message: &ControllerMessage) -> bool {
         match &message.kind {
             Some(controller_message::Kind::Wake(wake)) => {
                 self.session.commanded(wake);
@@ -332,22 +334,35 @@ impl Watch {
                 });
                 self.note(Kind::Ok, Function::SlotGrant, key.clone(), value.clone());
                 self.note_at(wake.epoch, Kind::Invoke, Function::CommandSend, key, value);
+                return self.passes(Function::CommandSend, &wake.wake_id, wake.attempt);
             }
             Some(controller_message::Kind::Cancel(cancel)) => {
                 let key = Key { wake: Some(cancel.wake_id.clone()), ..self.key() };
                 self.note(Kind::Info, Function::SlotRelease, key, json!({"outcome": "CANCEL_SENT"}));
             }
             Some(controller_message::Kind::Welcome(welcome)) => {
-                self.welcomed.set(()).ok();
+                self.welcomed.set(welcome.epoch).ok();
                 let value = json!({"journal": self.journal.get()});
                 self.note_at(welcome.epoch, Kind::Ok, Function::LeaseAcquire, self.key(), value);
             }
             Some(controller_message::Kind::ResultAck(ack)) => {
                 let key = self.wake_key(&ack.wake_id, ack.attempt);
                 self.note_at(ack.epoch, Kind::Ok, Function::StoreCommit, key, json!({"acked": "result"}));
+                return self.passes(Function::StoreCommit, &ack.wake_id, ack.attempt);
             }
             _ => {}
         }
+        true
+    }
+
+    /// Whether a message that was written down as `event` arrives.
+    fn passes(&self, event: Function, wake: &str, attempt: u32) -> bool {
+        let is_missing = self.session.is_missing(event, wake, attempt);
+        if is_missing {
+            let key = self.wake_key(wake, attempt);
+            self.note(Kind::Info, Function::FaultHit, key, json!({"kind": MISSING, "event": event}));
+        }
+        !is_missing
     }
 
     /// The session is over; one that was never welcomed was none.

@@ -11,7 +11,8 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 use reveille_proto::v1::{Hello, Wake};
 use tokio::sync::watch;
 
-use crate::experiment::catalogue::agent::Version;
+use super::Missing;
+use crate::{experiment::catalogue::agent::Version, history::Function};
 
 /// Which way a message goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,6 +57,8 @@ struct Set {
     /// Hosts whose agents are of another version, and how many sessions they began so.
     skews: BTreeMap<String, Version>,
     skewed: BTreeMap<String, u64>,
+    /// A message that does not pass, and how many like it were there so far.
+    missing: Option<(Missing, u32)>,
 }
 
 /// Cheap to clone; every clone is the same switch. Nothing is cut by default.
@@ -98,6 +101,11 @@ impl Switch {
 
     pub fn release(&self, host: &str) {
         self.0.send_modify(|set| _ = set.held.remove(host));
+    }
+
+    /// This one message will not pass.
+    pub fn lose(&self, missing: Missing) {
+        self.0.send_modify(|set| set.missing = Some((missing, 0)));
     }
 
     /// From now on the controller hears nothing of this wake.
@@ -163,6 +171,27 @@ pub(super) struct Passage {
 impl Passage {
     pub(super) fn is_muted(&self, wake: &str) -> bool {
         self.switch.0.borrow().muted.contains(wake)
+    }
+
+    /// Whether the message that is told so is the one that does not pass.
+    pub(super) fn is_missing(&self, event: Function, wake: &str, attempt: u32) -> bool {
+        let mut is_missing = false;
+        self.switch.0.send_if_modified(|set| {
+            let Some((missing, seen)) = &mut set.missing else { return false };
+            if !missing.is_like(event, wake, attempt) {
+                return false;
+            }
+            is_missing = *seen == missing.nth;
+            *seen += 1;
+            if !is_missing || !missing.ends_session {
+                return false;
+            }
+            if let Some((host, ..)) = self.at.get() {
+                *set.cuts.entry(host.clone()).or_default() += 1;
+            }
+            true
+        });
+        is_missing
     }
 
     pub(super) fn is_of(&self, host: &str) {
@@ -303,6 +332,22 @@ mod tests {
         assert_eq!((switch.muddled("h1"), switch.muddled("h2")), ((1, 1), (0, 0)));
         switch.muddle("h1", Way::ToAgent, Muddle::default());
         assert_eq!(session.passing(Way::ToAgent), Passing::default());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_message_is_missing_and_its_session_ends_where_that_is_asked_for() {
+        for ends_session in [false, true] {
+            let switch = Switch::default();
+            let session = switch.session();
+            session.is_of("h1");
+            let (event, wake) = (Function::CommandAck, "w1".to_owned());
+            switch.lose(Missing { event, wake, attempt: 2, nth: 1, ends_session });
+            let told = [(event, "w1", 2), (event, "w1", 1), (Function::Poll, "w1", 2), (event, "w2", 2)];
+            assert!(told.iter().all(|(event, wake, attempt)| !session.is_missing(*event, wake, *attempt)));
+            assert!(!is_cut(&session).await);
+            assert!(session.is_missing(event, "w1", 2) && !session.is_missing(event, "w1", 2), "the second");
+            assert_eq!(is_cut(&session).await, ends_session);
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use reveille_proto::v1;
 use tokio::sync::mpsc;
 
-use super::{Ask, Granted, LiveHost, LoadHour, starts::Starts, tally::Tally};
+use super::{Ask, Granted, LiveHost, LoadHour, starts::Starts, tally::Tally, unheard::Unheard};
 use crate::{
     policy::Policy,
     throttle::{Admission, Closed, Outlook, Room, Running, StartCurve, ThrottleRule, admit},
@@ -19,6 +19,7 @@ pub(super) struct Entry {
     /// Number of the session that owns the entry; an older session's end does not touch a newer one.
     pub(super) session: u64,
     pub(super) outbox: Option<mpsc::Sender<Box<v1::ControllerMessage>>>,
+    pub(super) unheard: Unheard,
     pub(super) hour: LoadHour,
     /// Whether the permits were set right by the store since the session began.
     pub(super) is_reconciled: bool,
@@ -40,6 +41,13 @@ impl Entry {
         self.live.connected = false;
         self.live.load = None;
         self.outbox = None;
+        self.unheard = Unheard::default();
+    }
+
+    /// Puts a message on its way; `false` when there is no session, or its agent does not keep up.
+    pub(super) fn send(&self, message: v1::controller_message::Kind) -> bool {
+        let message = v1::ControllerMessage { kind: Some(message) };
+        self.outbox.as_ref().is_some_and(|outbox| outbox.try_send(Box::new(message)).is_ok())
     }
 
     pub(super) fn starts_at_once(&self, policy: &Policy, curves: &[StartCurve], rule: &ThrottleRule) -> u32 {

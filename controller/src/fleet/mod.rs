@@ -10,6 +10,7 @@ mod registry;
 mod session;
 mod starts;
 mod tally;
+mod unheard;
 
 pub use commands::{Outbox, next_wake};
 pub use greeter::Greeter;

@@ -14,7 +14,9 @@ use reveille_proto::{
 use tokio::sync::mpsc;
 use tracing::warn;
 
-use super::{LiveHost, Outbox, Over, Permitted, entry::Entry, starts::Starts, tally::Tally};
+use super::{
+    LiveHost, Outbox, Over, Permitted, entry::Entry, starts::Starts, tally::Tally, unheard::Unheard,
+};
 use crate::{
     policy::Policy,
     throttle::{ClassName, Closed, Curves, HostGate, Permit, StartCurve, ThrottleRule},
@@ -134,8 +136,9 @@ impl Registry {
         let listed = hello.inventory.iter().map(|item| (&item.instance, item.cohort.as_str()));
         starts.list(&hello.host_class, listed, &mut inner.curves);
         let live = LiveHost::new(hello, epoch, gate, clock);
-        let entry =
-            Entry { live, starts, session, outbox: Some(outbox), hour, is_reconciled: false, generation: 0 };
+        let (unheard, is_reconciled, generation) = (Unheard::default(), false, 0);
+        let outbox = Some(outbox);
+        let entry = Entry { live, starts, session, outbox, unheard, hour, is_reconciled, generation };
         entry.tally(&mut inner.tally);
         inner.hosts.insert(hello.host.clone(), entry);
         (session, messages)
@@ -226,6 +229,7 @@ impl Registry {
         let mut inner = self.lock();
         let Inner { hosts, curves, tally, .. } = &mut *inner;
         let Some(entry) = hosts.get_mut(host) else { return };
+        entry.unheard.over(wake);
         let Some(permitted) = entry.starts.ended(wake, over, now, curves) else { return };
         tally.take(&entry.live.zone, &permitted);
         entry.generation += 1;
@@ -371,14 +375,36 @@ impl Registry {
     ) -> bool {
         let mut inner = self.lock();
         let inner = &mut *inner;
-        let Some(entry) = inner.hosts.get_mut(host) else { return false };
-        let Some(outbox) = &entry.outbox else { return false };
-        let sent =
-            outbox.try_send(Box::new(v1::ControllerMessage { kind: Some(message(&entry.live)) })).is_ok();
+        let Some(entry) = inner.hosts.get_mut(host).filter(|entry| entry.outbox.is_some()) else {
+            return false;
+        };
+        let message = message(&entry.live);
+        entry.unheard.sent(&message);
+        let sent = entry.send(message);
         if !sent {
             entry.cut_off(&mut inner.connected);
         }
         sent
+    }
+
+    /// The host's agent has said something of an attempt: it has the command.
+    pub(super) fn heard(&self, host: &HostId, wake: &str, attempt: u32) {
+        if let Some(entry) = self.lock().hosts.get_mut(host) {
+            entry.unheard.heard(wake, attempt);
+        }
+    }
+
+    /// Sends commands again that the host's agent has said nothing of for long. Returns how many messages.
+    pub(super) fn send_unheard(&self, host: &HostId, now: Timestamp) -> usize {
+        let mut inner = self.lock();
+        let inner = &mut *inner;
+        let Some(entry) = inner.hosts.get_mut(host).filter(|entry| entry.outbox.is_some()) else { return 0 };
+        let due = entry.unheard.due(now);
+        let messages = due.len();
+        if !due.into_iter().all(|message| entry.send(message)) {
+            entry.cut_off(&mut inner.connected);
+        }
+        messages
     }
 
     /// The hosts with a session here, and its epoch.

@@ -146,9 +146,18 @@ impl FleetService {
         }
     }
 
+    /// Loads come every few seconds, and as long as they do the host's agent listens.
+    fn say_again(&self, host: &HostId) {
+        let messages = self.shared.fleet.send_unheard(host, self.shared.clock.now());
+        if messages > 0 {
+            warn!(host_id = %host, messages, "an agent has said nothing of its commands: they are sent again");
+        }
+    }
+
     fn heard(&self, host: &HostId, kind: Up) -> Result<(), FieldError> {
         let event = match kind {
             Up::Load(load) => {
+                self.say_again(host);
                 let report = LoadReport::try_from(load)
                     .inspect_err(|error| self.shared.fleet.load_refused(host, error))?;
                 let now = self.shared.clock.now();
@@ -157,11 +166,13 @@ impl FleetService {
                 return Ok(());
             }
             Up::Progress(progress) => {
+                self.shared.fleet.heard(host, &progress.wake_id, progress.attempt);
                 let mut progress = Progress::try_from(progress)?;
                 progress.at = self.shared.fleet.ours(host, progress.at);
                 AgentEvent::Progress { host: host.clone(), progress }
             }
             Up::Result(result) => {
+                self.shared.fleet.heard(host, &result.wake_id, result.attempt);
                 let mut result = AttemptResult::try_from(result)?;
                 let fleet = &self.shared.fleet;
                 result.at = fleet.ours(host, result.at);
@@ -169,8 +180,13 @@ impl FleetService {
                 result.serving_at = result.serving_at.map(|theirs| fleet.ours(host, theirs));
                 AgentEvent::Result { host: host.clone(), result }
             }
-            // A second hello is pointless, and an acknowledged command shows its progress anyway.
-            Up::Hello(_) | Up::Ack(_) => return Ok(()),
+            // What is acknowledged is in the agent's hands; how far it is its progress shows.
+            Up::Ack(ack) => {
+                self.shared.fleet.heard(host, &ack.wake_id, ack.attempt);
+                return Ok(());
+            }
+            // A second hello is pointless.
+            Up::Hello(_) => return Ok(()),
         };
         // Only a controller that is going down has stopped listening; the agent will say it again.
         self.events.send(event).ok();

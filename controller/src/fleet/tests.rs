@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use reveille_proto::{
     HostId, InstanceId, WakeId,
     edge::{FieldError, Hello, InstanceLoad, InventoryItem, Load, LoadReport, Observed, WakeLoad},
+    v1::{self, controller_message::Kind},
 };
 
 use super::{Ask, Granted, Over, Permitted, Registry};
@@ -294,4 +295,26 @@ fn what_was_seen_of_instances_is_kept_until_it_is_said_anew() {
     fleet.registry.loaded(&host(), &seen(9999, Observed::Serving), &fleet.policy, now);
     let observed = |n| fleet.registry.observed(&host(), &instance(n));
     assert_eq!((observed(3), observed(4)), (Some(Observed::Serving), Some(Observed::Unknown)));
+}
+
+#[test]
+fn a_command_is_sent_again_in_its_session_until_its_agent_speaks_of_it() {
+    let registry = Registry::new(ThrottleRule::default());
+    let (_, mut outbox) = registry.connect(&hello(), 1);
+    let command = |n| v1::Wake { wake_id: wake(n).to_string(), attempt: 1, ..v1::Wake::default() };
+    for n in 1..=3 {
+        assert!(registry.send(&host(), Kind::Wake(command(n))));
+    }
+    let mut said = || {
+        let messages = std::iter::from_fn(|| outbox.try_recv().ok());
+        messages.filter_map(|message| message.kind).collect::<Vec<_>>()
+    };
+    assert_eq!(said().len(), 3);
+    registry.heard(&host(), &wake(1).to_string(), 1);
+    registry.ended(&host(), wake(2), Over::Other, t(1));
+    assert_eq!([0, 5, 10, 15].map(|s| registry.send_unheard(&host(), t(s))), [0, 0, 1, 0]);
+    assert_eq!(said(), [Kind::Wake(command(3))]);
+    // In the next session all that is under way is sent again anyway.
+    let _next = registry.connect(&hello(), 2);
+    assert_eq!(registry.send_unheard(&host(), t(1_000)), 0);
 }

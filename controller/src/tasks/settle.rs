@@ -24,17 +24,22 @@ const JUDGED_AT_ONCE_MAX: u32 = 1000;
 /// below this is every second activation.
 const JUDGED_EVERY: SignedDuration = SignedDuration::from_secs(15);
 
+/// Between two writes of the load, which is kept by the hour: a row of each host each time. What a crash takes with it is a minute
+/// of a statistic.
+const LOAD_EVERY: SignedDuration = SignedDuration::from_secs(60);
+
 /// Deadlines, expiries, verdicts, load by the hour.
 #[derive(Debug)]
 pub struct Settle {
     shared: Shared,
     /// What was read when verdicts were last looked for; none where some were left over.
     judged_at: Option<Timestamp>,
+    load_kept_at: Option<Timestamp>,
 }
 
 impl Settle {
     pub fn new(shared: Shared) -> Self {
-        Self { shared, judged_at: None }
+        Self { shared, judged_at: None, load_kept_at: None }
     }
 
     /// Ends what is past its time.
@@ -136,8 +141,15 @@ impl Settle {
         Ok(judged)
     }
 
-    async fn keep_load(&self) -> Result<(), StoreError> {
+    async fn keep_load(&mut self) -> Result<(), StoreError> {
         let now = self.shared.clock.now();
+        for (class, curve) in self.shared.fleet.take_learned_curves() {
+            self.shared.store.start_curve_keep(&class, &curve, now).await?;
+        }
+        // Either way: a clock may have been put back.
+        if self.load_kept_at.is_some_and(|kept_at| now.duration_since(kept_at).abs() < LOAD_EVERY) {
+            return Ok(());
+        }
         let loads = self.shared.fleet.take_load_hours().into_iter().map(|(host, hour)| HostLoad {
             host,
             samples: hour.samples,
@@ -145,9 +157,7 @@ impl Settle {
             over_ceiling: hour.over_ceiling,
         });
         self.shared.store.hosts_load_add(&loads.collect::<Vec<_>>(), now).await?;
-        for (class, curve) in self.shared.fleet.take_learned_curves() {
-            self.shared.store.start_curve_keep(&class, &curve, now).await?;
-        }
+        self.load_kept_at = Some(now);
         Ok(())
     }
 }
