@@ -7,13 +7,15 @@ use crate::history::{Event, Function};
 
 const AGAIN_S_MAX: f64 = 30.0;
 
-/// A stream is up from the welcome to its loss. While a host is cut off it has no time to keep to.
+/// A stream is up from the welcome to its loss. While a host is cut off it has no time to keep to. That a session is over which
+/// another has taken the place of, often noticed late, is no loss: the host has the other.
 pub fn check(events: &[Event]) -> Checked {
     let mut checked = Checked::new("L3", "every stream is up again after the agent's longest wait + 30 s");
     let mut settings = Settings::default();
     // host -> the loss, and from when on it counts; `None` while it is cut off
     let mut down: BTreeMap<&str, (&Event, Option<f64>)> = BTreeMap::new();
     let mut cut_off: BTreeSet<&str> = BTreeSet::new();
+    let mut newest: BTreeMap<&str, u64> = BTreeMap::new();
     for event in events {
         settings.follow(event);
         if event.f == Function::Restart {
@@ -31,11 +33,14 @@ pub fn check(events: &[Event]) -> Checked {
                 cut_off.remove(host);
                 down.entry(host).and_modify(|(_, since)| *since = Some(event.t_s()));
             }
+            Function::LeaseLost
+                if event.epoch > 0 && newest.get(host).is_some_and(|epoch| *epoch > event.epoch) => {}
             Function::LeaseLost => {
                 let since = (!cut_off.contains(host)).then(|| event.t_s());
                 down.entry(host).or_insert((event, since));
             }
             Function::LeaseAcquire => {
+                newest.insert(host, event.epoch);
                 if let Some((loss, since)) = down.remove(host) {
                     judge(&mut checked, &settings, host, (loss, since), event);
                 }
@@ -86,6 +91,16 @@ mod tests {
         let checked = check(&told.0);
         assert_eq!((checked.checked, checked.violations.len()), (2, 1));
         assert_eq!(checked.violations[0].text, "the stream of h2 was down for 32.0 s");
+    }
+
+    #[test]
+    fn the_end_of_a_session_that_has_a_successor_is_no_loss() {
+        let lost = |epoch| {
+            let mut told = told();
+            told.session(2.0, "h1", 3).cut(2.5, "h1").epoch(epoch).load(99.0, "h1", 1.0);
+            check(&told.0).violations.len()
+        };
+        assert_eq!([0, 1, 3].map(lost), [1, 0, 1]);
     }
 
     #[test]

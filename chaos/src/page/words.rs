@@ -45,6 +45,9 @@ pub fn sentence(event: &Event) -> String {
             (None, "") => format!("{instance} is looked at"),
             (None, phase) => format!("{host} tells how far it is: {}", plain(phase, "PHASE_")),
         },
+        Function::SlotRelease if text("outcome") == "CANCEL_SENT" => {
+            format!("the controller tells {host} to stop")
+        }
         Function::SlotRelease => {
             format!(
                 "{host} tells the result: {}{}",

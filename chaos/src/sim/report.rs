@@ -9,9 +9,9 @@ use super::{
     Plan, Planned, SimOutcome, Sweep, corpus::Corpus, lineage::Lineage, outcome::REQUIRED, shrink::Shrunk,
 };
 use crate::{
-    history::{Function, History},
+    history::{Event, Function, History},
     page,
-    world::{Missing, host_id},
+    world::{Missing, host_id, missing::MISSING},
 };
 
 /// Failing seeds that are shown; all are in the JSON.
@@ -188,8 +188,24 @@ impl SimOutcome {
                 is_on: proof.on,
             });
         }
+        struck.extend(self.lost(history));
         struck.sort_by(|one, other| one.from_s.total_cmp(&other.from_s));
         struck
+    }
+}
+
+impl SimOutcome {
+    /// The message that is lost, where the plan has one.
+    fn lost(&self, history: &History) -> Option<page::Struck> {
+        let missing = self.plan.missing.as_ref()?;
+        let is_lost = |event: &&Event| event.f == Function::FaultHit && event.text("kind") == Some(MISSING);
+        let lost = history.events.iter().find(is_lost);
+        let host = lost.and_then(|event| event.k.host.as_deref()).unwrap_or("no host");
+        let with = if missing.ends_session { ", with its session" } else { "" };
+        let what = format!("{host}, {} {}{with}", message(missing.event), missing.nth + 1);
+        let from_s = lost.map_or(0.0, Event::t_s);
+        let hits = u64::from(lost.is_some());
+        Some(page::Struck { kind: MISSING, what, from_s, to_s: from_s, hits, opportunities: 1, is_on: false })
     }
 }
 

@@ -367,8 +367,8 @@ impl Watch {
 
     /// The session is over; one that was never welcomed was none.
     fn over(&self) {
-        if self.welcomed.get().is_some() {
-            self.note(Kind::Info, Function::LeaseLost, self.key(), json!(null));
+        if let Some(epoch) = self.welcomed.get() {
+            self.note_at(*epoch, Kind::Info, Function::LeaseLost, self.key(), json!(null));
         }
     }
 
