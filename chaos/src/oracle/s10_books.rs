@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{Checked, snapshot::Snapshot};
@@ -32,11 +33,13 @@ pub fn check(events: &[Event]) -> Checked {
     let everything = recount(&|_| true);
     compare("ends in the metrics", counts(&told["metrics"]), everything.clone());
     compare("ends that were seen", seen(events), everything);
-    let by_forecast = |snapshot: &Snapshot<'_>| snapshot.reason() == "forecast";
     let report = &told["report"];
+    let by_forecast = |snapshot: &Snapshot<'_>| snapshot.reason() == "forecast" && is_of(report, snapshot);
     compare("ends of forecasts in the report", counts(&report["wakes_by_end"]), recount(&by_forecast));
     let number = |value: &Value| Counts::from([("wakes".to_owned(), value.as_u64().unwrap_or(0))]);
-    let of_people = |snapshot: &Snapshot<'_>| matches!(snapshot.reason(), "demand" | "operator");
+    let of_people = |snapshot: &Snapshot<'_>| {
+        matches!(snapshot.reason(), "demand" | "operator") && is_of(report, snapshot)
+    };
     let many = |keep: &dyn Fn(&Snapshot<'_>) -> bool| {
         let count = last.iter().filter(|snapshot| snapshot.end().is_some() && keep(snapshot)).count();
         Counts::from([("wakes".to_owned(), count as u64)])
@@ -54,6 +57,14 @@ pub fn check(events: &[Event]) -> Checked {
     let sum = |count| Counts::from([("woken".to_owned(), count)]);
     compare("woken is used, unused, missed and pending", sum(used + unused + missed + pending), sum(woken));
     checked
+}
+
+/// Whether the wake was due in the time a report is of: a forecast may have been called off before.
+fn is_of(report: &Value, snapshot: &Snapshot<'_>) -> bool {
+    let time = |value: &Value| value.as_str().and_then(|text| text.parse::<Timestamp>().ok());
+    let is_later =
+        time(&snapshot.event.v["due_at"]).zip(time(&report["to"])).is_some_and(|(due, to)| due >= to);
+    !is_later
 }
 
 /// What is not zero.
@@ -112,6 +123,24 @@ mod tests {
         cooked["wakes_by_verdict"] = json!({"used": 2});
         let texts = told(&json!({"woken": 2, "failed": 1}), &cooked);
         assert_eq!(texts.len(), 2, "{texts:?}");
+    }
+
+    #[test]
+    fn a_forecast_that_was_called_off_before_it_was_due_is_not_of_the_report() {
+        let texts = |due_at: &str| {
+            let mut told = Told::default();
+            told.terminal(1.0, "a", "woken").terminal(2.0, "b", "cancelled");
+            told.last(9.0, "a", "a", "forecast").ended("woken", Some("used"));
+            told.last(9.0, "b", "b", "forecast").ended("cancelled", None);
+            told.0.last_mut().expect("told").v["due_at"] = json!(due_at);
+            let (metrics, ends) = (json!({"woken": 1, "cancelled": 1}), json!({"woken": 1}));
+            let report = json!({"to": "2026-03-02T09:00:00Z", "wakes": 1, "wakes_by_end": ends,
+                                "wakes_by_verdict": {"used": 1}, "wakes_asked_for": 0});
+            let books = json!({"books": {"metrics": metrics, "report": report}});
+            told.add(9.0, Function::StoreCommit, Key::default(), books);
+            check(&told.0).violations.len()
+        };
+        assert_eq!((texts("2026-03-02T10:00:00+01:00"), texts("2026-03-02T08:59:59Z")), (0, 2));
     }
 
     #[test]

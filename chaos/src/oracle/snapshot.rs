@@ -28,6 +28,7 @@ pub fn wake(story: &Value, is_last: bool) -> Value {
         "state": story["state"],
         "end": story["end"],
         "reason": story["reason"],
+        "due_at": story["due_at"],
         "verdict": story["verdict"],
         "attempt": story["attempt"],
         "moves": moves.collect::<Vec<_>>(),

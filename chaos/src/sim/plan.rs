@@ -19,6 +19,8 @@ const PLAYED_S: u32 = 2 * 3_600;
 const QUIET_S: u32 = 180;
 /// The longest a fault may be on.
 const LONGEST_S: u32 = PLAYED_S / 2;
+/// Nearly a third of what a run costs is that somebody looks.
+const LOOK_EVERY_S: u32 = 30;
 /// Stream of the seed that plans draw from; worlds use those below 200.
 const STREAM: u64 = 900;
 
@@ -53,6 +55,9 @@ pub struct Plan {
     pub start_hour: u32,
     /// Seconds in which users come and faults happen.
     pub played_s: u32,
+    /// Seconds between two looks at the controller's wakes and gates.
+    #[serde(default = "default_look_every_s")]
+    pub look_every_s: u32,
     /// People who ask for an instance, in order.
     pub asks: Vec<Ask>,
     pub faults: Vec<Planned>,
@@ -98,6 +103,7 @@ impl Plan {
             wake_cost: default_wake_cost(),
             start_hour: rng.random_range(START_HOURS),
             played_s: PLAYED_S,
+            look_every_s: LOOK_EVERY_S,
             asks,
             faults: Vec::new(),
             missing: None,
@@ -136,6 +142,11 @@ impl Plan {
         plan.faults = all.into_iter().filter(|planned| kinds.contains(&planned.kind())).collect();
         plan
     }
+}
+
+/// As often as experiments look, whose predictions are of what is seen.
+pub(crate) fn default_look_every_s() -> u32 {
+    20
 }
 
 fn default_cores() -> f64 {
@@ -221,6 +232,7 @@ impl Plan {
         }
         within("boot_s", self.boot_s.into(), 5, 86_400)?;
         within("start_hour", self.start_hour.into(), 0, 23)?;
+        within("look_every_s", self.look_every_s.into(), 1, 3_600)?;
         within("played_s", self.played_s.into(), 60, PLAYED_S_MAX.into())?;
         if let Some(place) = self.asks.iter().position(|ask| ask.instance >= self.instances) {
             let instance = self.asks[place].instance;

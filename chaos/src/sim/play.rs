@@ -17,7 +17,7 @@ use super::{
     inject::{self, Hits},
     looks::Looks,
     plan::Ask,
-    stage::{LOOK_EVERY, Means, Stage},
+    stage::{Means, Stage},
 };
 use crate::{
     experiment::catalogue::{FaultKind, operator::Channel},
@@ -50,6 +50,7 @@ pub(crate) struct Play {
     /// In the order in which they became known; a fault is called by its place.
     faults: Vec<Planned>,
     agenda: BTreeSet<(u32, Due)>,
+    look_every_s: u32,
     /// Places of what is on.
     active: BTreeSet<usize>,
     /// Of what has begun, by place.
@@ -89,7 +90,8 @@ impl Play {
             rngs: Vec::new(),
             asks: Vec::new(),
             faults: Vec::new(),
-            agenda: BTreeSet::from([(LOOK_EVERY.as_secs() as u32, Due::Look)]),
+            look_every_s: plan.look_every_s,
+            agenda: BTreeSet::from([(plan.look_every_s, Due::Look)]),
             active: BTreeSet::new(),
             proofs: BTreeMap::new(),
             looks: Looks::default(),
@@ -141,7 +143,7 @@ impl Play {
                         inject::follow(self).await;
                     }
                     // Of a controller that does not answer each look takes long: nothing else may have to wait for many.
-                    let next_s = at_s.max(self.now_s()) + LOOK_EVERY.as_secs() as u32;
+                    let next_s = at_s.max(self.now_s()) + self.look_every_s;
                     self.agenda.insert((next_s, Due::Look));
                 }
             }
@@ -373,7 +375,7 @@ impl Play {
         let mut until = clock.now() + SETTLE;
         let (mut is_told, mut fewest, mut quiet) = (false, usize::MAX, 0);
         while quiet < 2 && clock.now() < until {
-            clock.sleep(LOOK_EVERY).await;
+            clock.sleep(Duration::from_secs(self.look_every_s.into())).await;
             if !inject::is_in_line(self) {
                 inject::follow(self).await;
             }

@@ -37,8 +37,6 @@ use crate::{
 
 /// What the controller is called.
 pub(super) const CONTROLLER: &str = "controller";
-/// Between two looks at the controller's wakes and gates.
-pub(super) const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// Where its pages are.
 pub(super) const PAGES: &str = "controller-pages";
 /// Who looks.
@@ -180,10 +178,10 @@ fn starts_at(plan: &Plan, spec: &mut PlaySpec, night: Option<&Night>) -> anyhow:
 }
 
 /// What the judges go by.
-fn settings(spec: &PlaySpec, starts_at: Timestamp) -> Settings {
+fn settings(plan: &Plan, spec: &PlaySpec, starts_at: Timestamp) -> Settings {
     Settings {
         began_ms: starts_at.as_millisecond(),
-        gates_every_s: LOOK_EVERY.as_secs_f64(),
+        gates_every_s: plan.look_every_s.into(),
         load_frozen_s: f64::from(ThrottleRule::default().load_frozen_s),
         demand_expiry_s: f64::from(WakeConfig::default().demand_expiry_s),
         ..spec.settings()
@@ -233,7 +231,7 @@ impl Stage {
             .context("failed to write the history of the log")?;
         let clock = Clock::scaled(starts_at, speed);
         let recorder = means.recorder(&spec, dir, &clock)?;
-        recorder.record(settings(&spec, starts_at).entry());
+        recorder.record(settings(plan, &spec, starts_at).entry());
         world.go_live(Some(recorder.clone()));
         let live = Live::new(world, clock);
         let world_stop = CancellationToken::new();

@@ -8,7 +8,10 @@ use crate::{
         file::{Experiment, Fault, Length, Profile, TargetKind},
         plan,
     },
-    sim::{Plan, Planned, plan::Ask},
+    sim::{
+        Plan, Planned,
+        plan::{Ask, default_look_every_s},
+    },
     world::{index_of, stream},
 };
 
@@ -43,6 +46,7 @@ pub(super) fn of(experiment: &Experiment, seed: u64) -> Result<Plan, String> {
         wake_cost: (fleet.boot.cpu_per_boot * fleet.cores as f64, boot_s as u32),
         start_hour,
         played_s: begins_s + seconds(ours.sim.horizon),
+        look_every_s: default_look_every_s(),
         asks: Vec::new(),
         faults: Vec::new(),
         foreseen: ours.faults.iter().filter_map(|fault| fault.what().ok()).collect(),
