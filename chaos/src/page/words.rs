@@ -45,16 +45,7 @@ pub fn sentence(event: &Event) -> String {
             (None, "") => format!("{instance} is looked at"),
             (None, phase) => format!("{host} tells how far it is: {}", plain(phase, "PHASE_")),
         },
-        Function::SlotRelease if text("outcome") == "CANCEL_SENT" => {
-            format!("the controller tells {host} to stop")
-        }
-        Function::SlotRelease => {
-            format!(
-                "{host} tells the result: {}{}",
-                plain(text("outcome"), "OUTCOME_"),
-                detail(text("detail"))
-            )
-        }
+        Function::SlotRelease => released(event, host),
         Function::StoreCommit if !text("acked").is_empty() => {
             format!("the controller has stored the {} of {host}", text("acked"))
         }
@@ -75,12 +66,7 @@ pub fn sentence(event: &Event) -> String {
             format!("{node} hears of {instance}, {behind_s:.0} s after it was so")
         }
         Function::ManualWake => asked(event, instance),
-        Function::FaultOn => format!("the fault {} begins", text("kind")),
-        Function::FaultOff => format!("the fault {} is over", text("kind")),
-        Function::FaultHit if text("kind") == MISSING => {
-            format!("this message to or from {host} is lost, on purpose")
-        }
-        Function::FaultHit => format!("the fault {} hits {instance}", text("kind")),
+        Function::FaultOn | Function::FaultHit | Function::FaultOff => fault(event, instance, host),
         Function::Crash => format!("{} dies", event.text("node").unwrap_or(node)),
         Function::Restart => format!("{} starts again", event.text("node").unwrap_or(node)),
         Function::Due => {
@@ -92,6 +78,24 @@ pub fn sentence(event: &Event) -> String {
         Function::Lever => "everything goes on".to_owned(),
         Function::SessionSeen => format!("somebody works on {instance}"),
         Function::Plan | Function::Ingest | Function::ModelPublish => other(event),
+    }
+}
+
+fn released(event: &Event, host: &str) -> String {
+    let text = |name: &str| event.text(name).unwrap_or_default();
+    if text("outcome") == "CANCEL_SENT" {
+        return format!("the controller tells {host} to stop");
+    }
+    format!("{host} tells the result: {}{}", plain(text("outcome"), "OUTCOME_"), detail(text("detail")))
+}
+
+fn fault(event: &Event, instance: &str, host: &str) -> String {
+    let kind = event.text("kind").unwrap_or_default();
+    match event.f {
+        Function::FaultOn => format!("the fault {kind} begins"),
+        Function::FaultOff => format!("the fault {kind} is over"),
+        _ if kind == MISSING => format!("this message to or from {host} is lost, on purpose"),
+        _ => format!("the fault {kind} hits {instance}"),
     }
 }
 

@@ -177,6 +177,15 @@ fn starts_at(plan: &Plan, spec: &mut PlaySpec, night: Option<&Night>) -> anyhow:
     Ok(night.starts_at)
 }
 
+/// What becomes of messages; one may be lost from the beginning on.
+fn switch(plan: &Plan) -> Switch {
+    let switch = Switch::with(stream(plan.seed, MESSAGES));
+    if let Some(missing) = &plan.missing {
+        switch.lose(missing.clone());
+    }
+    switch
+}
+
 /// What the judges go by.
 fn settings(plan: &Plan, spec: &PlaySpec, starts_at: Timestamp) -> Settings {
     Settings {
@@ -237,10 +246,7 @@ impl Stage {
         let world_stop = CancellationToken::new();
         let exchange = Exchange::new(stream(plan.seed, LINES));
         let ways = Ways::Within(exchange.clone());
-        let switch = Switch::with(stream(plan.seed, MESSAGES));
-        if let Some(missing) = &plan.missing {
-            switch.lose(missing.clone());
-        }
+        let switch = switch(plan);
         let seen = (recorder.clone(), switch.clone());
         let link = Tap::open(&ways, CONTROLLER, seen, world_stop.clone()).await?;
         let data_dir = dir.join(CONTROLLER);

@@ -229,7 +229,7 @@ impl Registry {
         let mut inner = self.lock();
         let Inner { hosts, curves, tally, .. } = &mut *inner;
         let Some(entry) = hosts.get_mut(host) else { return };
-        entry.unheard.over(wake);
+        entry.unheard.over(&wake);
         let Some(permitted) = entry.starts.ended(wake, over, now, curves) else { return };
         tally.take(&entry.live.zone, &permitted);
         entry.generation += 1;

@@ -52,7 +52,7 @@ impl Unheard {
     }
 
     /// The wake needs its agent no longer.
-    pub(super) fn over(&mut self, wake: impl ToString) {
+    pub(super) fn over(&mut self, wake: &(impl ToString + ?Sized)) {
         if !self.0.is_empty() {
             self.0.remove(&wake.to_string());
         }
@@ -70,7 +70,7 @@ impl Unheard {
             }
             due.push(Kind::Wake(command.wake.clone()));
             due.extend(command.cancel.clone().map(Kind::Cancel));
-            command.wait = command.wait * 2;
+            command.wait *= 2;
             command.again_at = Some(now + command.wait);
         }
         due
