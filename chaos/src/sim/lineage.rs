@@ -21,7 +21,7 @@ use super::{Plan, SimOutcome, room, run::run_recorded};
 use crate::{
     experiment::Verdict,
     history::{Event, Function, History},
-    world::missing::{MISSING, Missing},
+    world::Missing,
 };
 
 #[derive(Debug, Clone)]
@@ -124,18 +124,7 @@ pub fn lineage(spec: &LineageSpec, told: &(dyn Fn(usize, usize) + Sync)) -> anyh
         .iter()
         .flat_map(|message| [false, true].map(|ends_session| Missing { ends_session, ..message.clone() }))
         .collect();
-    let lineage = Mutex::new(Lineage {
-        seed: whole.seed,
-        wakes: messages.iter().map(|message| &message.wake).collect::<BTreeSet<_>>().len(),
-        messages: messages.len(),
-        left_out: 0,
-        not_met: 0,
-        lost_alone: BTreeMap::new(),
-        lost_with_session: BTreeMap::new(),
-        broken: Vec::new(),
-        wall_s: 0.0,
-        verdict: Verdict::Held,
-    });
+    let lineage = Mutex::new(Lineage::new(whole.seed, &messages));
     let (next, done, error) = (AtomicUsize::new(0), AtomicUsize::new(0), Mutex::new(None));
     let work = || {
         while spec.budget.is_none_or(|budget| began.elapsed() < budget) {
@@ -172,14 +161,29 @@ fn played(plan: &Plan) -> anyhow::Result<(SimOutcome, History)> {
 }
 
 impl Lineage {
+    /// Nothing was tried yet.
+    fn new(seed: u64, messages: &[Missing]) -> Self {
+        Self {
+            seed,
+            wakes: messages.iter().map(|message| &message.wake).collect::<BTreeSet<_>>().len(),
+            messages: messages.len(),
+            left_out: 0,
+            not_met: 0,
+            lost_alone: BTreeMap::new(),
+            lost_with_session: BTreeMap::new(),
+            broken: Vec::new(),
+            wall_s: 0.0,
+            verdict: Verdict::Held,
+        }
+    }
+
     fn add(
         &mut self,
         missing: &Missing,
         before: &BTreeMap<&str, &str>,
         (outcome, history): &(SimOutcome, History),
     ) {
-        let is_met = |event: &Event| event.f == Function::FaultHit && event.text("kind") == Some(MISSING);
-        if !history.events.iter().any(is_met) {
+        if !history.events.iter().any(Missing::is_lost) {
             self.not_met += 1;
             return;
         }
@@ -269,18 +273,7 @@ mod tests {
         let (mut without, told) = played(&plan).expect("played");
         without.verdict = Verdict::Violated;
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let mut lineage = Lineage {
-            seed: 3,
-            wakes: 1,
-            messages: 1,
-            left_out: 0,
-            not_met: 0,
-            lost_alone: BTreeMap::new(),
-            lost_with_session: BTreeMap::new(),
-            broken: Vec::new(),
-            wall_s: 0.0,
-            verdict: Verdict::Held,
-        };
+        let mut lineage = Lineage::new(3, std::slice::from_ref(&missing));
         // The whole run meets no such message: it would prove nothing.
         lineage.add(&missing, &ends(&history), &(outcome, history.clone()));
         assert_eq!((lineage.not_met, lineage.judged()), (1, Verdict::Inconclusive));

@@ -198,8 +198,7 @@ impl SimOutcome {
     /// The message that is lost, where the plan has one.
     fn lost(&self, history: &History) -> Option<page::Struck> {
         let missing = self.plan.missing.as_ref()?;
-        let is_lost = |event: &&Event| event.f == Function::FaultHit && event.text("kind") == Some(MISSING);
-        let lost = history.events.iter().find(is_lost);
+        let lost = history.events.iter().find(|event| Missing::is_lost(event));
         let host = lost.and_then(|event| event.k.host.as_deref()).unwrap_or("no host");
         let with = if missing.ends_session { ", with its session" } else { "" };
         let what = format!("{host}, {} {}{with}", message(missing.event), missing.nth + 1);

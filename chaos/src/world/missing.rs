@@ -37,6 +37,11 @@ impl Missing {
         (self.event, self.wake.as_str(), self.attempt) == (event, wake, attempt)
     }
 
+    /// Whether an event tells that the message was met, and lost.
+    pub fn is_lost(event: &Event) -> bool {
+        event.f == Function::FaultHit && event.text("kind") == Some(MISSING)
+    }
+
     /// The message that an event of the link tells of; none for other events. `nth` is left at 0.
     pub fn of(event: &Event) -> Option<Self> {
         let is_of_link = event.k.host.as_deref() == Some(&event.node) && Self::EVENTS.contains(&event.f);

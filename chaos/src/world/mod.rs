@@ -23,6 +23,7 @@ pub mod state;
 pub mod switch;
 pub mod token;
 pub mod users;
+mod watched;
 
 pub use access_log::AccessLog;
 pub use background::BackgroundSpec;
