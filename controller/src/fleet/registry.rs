@@ -28,9 +28,6 @@ pub(crate) const OUTBOX_MAX: usize = 1024;
 /// Times named by several tasks at once may differ by less.
 const STEP_MIN: SignedDuration = SignedDuration::from_secs(5);
 
-/// A permit that is not in the store so long after it was granted was never committed.
-const COMMIT_LAG: SignedDuration = SignedDuration::from_secs(60);
-
 /// Load samples not yet written to the store.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct LoadHour {
@@ -224,6 +221,13 @@ impl Registry {
         Ok(granted)
     }
 
+    /// The store keeps the permit of a wake, as somebody knows `at` this time.
+    pub fn kept(&self, host: &HostId, wake: WakeId, at: Timestamp) {
+        if let Some(entry) = self.lock().hosts.get_mut(host) {
+            entry.starts.kept(wake, at);
+        }
+    }
+
     /// The permit of a wake is given back.
     pub fn ended(&self, host: &HostId, wake: WakeId, over: Over, now: Timestamp) {
         let mut inner = self.lock();
@@ -255,22 +259,23 @@ impl Registry {
         // Of a session that is over by now nothing is to be said any more.
         if let Some(entry) = hosts.get_mut(host).filter(|entry| entry.live.epoch == epoch) {
             entry.untally(tally);
-            entry.starts.reconcile(stored, read_at, None);
+            entry.starts.fence();
+            entry.starts.reconcile(stored, read_at);
             entry.tally(tally);
             entry.is_reconciled = true;
             entry.generation += 1;
         }
     }
 
-    /// Sets the permits of a host right by those in the store, read from `read_at` on. What was granted shortly before may
-    /// still be on its way there, and a session that has only begun is set right by [`Registry::begin`].
+    /// Sets the permits of a host right by those in the store, read from `read_at` on. What was granted and is not yet
+    /// known to be kept may still be on its way there, and a session that has only begun is set right by [`Registry::begin`].
     pub fn reconcile(&self, host: &HostId, stored: &BTreeMap<WakeId, Permitted>, read_at: Timestamp) {
         let mut inner = self.lock();
         let Inner { hosts, tally, .. } = &mut *inner;
         let entry = hosts.get_mut(host);
         if let Some(entry) = entry.filter(|entry| entry.is_reconciled || !entry.live.connected) {
             entry.untally(tally);
-            entry.starts.reconcile(stored, read_at, Some(read_at - COMMIT_LAG));
+            entry.starts.reconcile(stored, read_at);
             entry.tally(tally);
             entry.generation += 1;
         }

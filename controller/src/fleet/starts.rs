@@ -31,10 +31,24 @@ pub enum Over {
     Other,
 }
 
+/// How far a permit is on its way to the store.
+#[derive(Debug, Clone, Copy)]
+enum Fresh {
+    /// Nobody knows yet whether it is there. Who knows will say so, or give it back.
+    Pending { since: Timestamp },
+    /// What was read from then on has it.
+    Kept { at: Timestamp },
+}
+
+/// Nobody is left who could say what became of a commit: the store ends those that take longer.
+const PENDING_MAX: SignedDuration = SignedDuration::from_mins(15);
+
 #[derive(Debug, Default)]
 pub(super) struct Starts {
     pace: Pace<WakeId>,
     running: BTreeMap<WakeId, Permitted>,
+    /// Granted since the mirror was last set right: what the store was asked to keep.
+    fresh: BTreeMap<WakeId, Fresh>,
     /// When it ended, and what it was.
     settling: Vec<(Timestamp, Running)>,
     /// Given back since the mirror was last set right, and when.
@@ -76,8 +90,20 @@ impl Starts {
         self.settling.iter().map(|(_, running)| *running)
     }
 
-    /// A permit is granted.
+    /// A permit is granted. It counts, whatever the store says, until that is known to keep it.
     pub(super) fn granted(&mut self, wake: WakeId, permitted: Permitted) {
+        self.fresh.insert(wake, Fresh::Pending { since: permitted.since });
+        self.adopt(wake, permitted);
+    }
+
+    /// The store keeps the permit since `at` or longer.
+    pub(super) fn kept(&mut self, wake: WakeId, at: Timestamp) {
+        if let Some(fresh) = self.fresh.get_mut(&wake) {
+            *fresh = Fresh::Kept { at };
+        }
+    }
+
+    fn adopt(&mut self, wake: WakeId, permitted: Permitted) {
         if let Some(class) = self.inventory.class_of(&permitted.instance) {
             self.pace.start(wake, class);
         }
@@ -89,6 +115,7 @@ impl Starts {
         if planted!("permit-never-given-back") {
             return self.running.get(&wake).cloned();
         }
+        self.fresh.remove(&wake);
         self.running.remove(&wake)
     }
 
@@ -111,33 +138,29 @@ impl Starts {
         Some(permitted)
     }
 
-    /// Sets the mirror right: these were the permits of the host by the store when reading them began at `read_at`. What
-    /// was granted at or after `missing_since` may be missing there still (without it, nothing may), and what was given back
-    /// since may still be there.
-    pub(super) fn reconcile(
-        &mut self,
-        stored: &BTreeMap<WakeId, Permitted>,
-        read_at: Timestamp,
-        missing_since: Option<Timestamp>,
-    ) {
+    /// Sets the mirror right: these were the permits of the host by the store when reading them began at `read_at`. What was
+    /// kept since then may be missing there, and what was given back since may still be there.
+    pub(super) fn reconcile(&mut self, stored: &BTreeMap<WakeId, Permitted>, read_at: Timestamp) {
         self.over.retain(|_, at| *at >= read_at);
-        let lost: Vec<WakeId> = self
-            .running
-            .iter()
-            .filter(|(wake, permitted)| {
-                !stored.contains_key(wake) && missing_since.is_none_or(|at| permitted.since < at)
-            })
-            .map(|(wake, _)| *wake)
-            .collect();
-        for wake in lost {
+        self.fresh.retain(|_, fresh| match fresh {
+            Fresh::Pending { since } => read_at.duration_since(*since) < PENDING_MAX,
+            Fresh::Kept { at } => *at >= read_at,
+        });
+        let lost = |wake: &&WakeId| !stored.contains_key(*wake) && !self.fresh.contains_key(*wake);
+        for wake in self.running.keys().filter(lost).copied().collect::<Vec<_>>() {
             self.take(wake);
             self.pace.forget(&wake);
         }
         for (wake, permitted) in stored {
             if !self.running.contains_key(wake) && !self.over.contains_key(wake) {
-                self.granted(*wake, permitted.clone());
+                self.adopt(*wake, permitted.clone());
             }
         }
+    }
+
+    /// Nothing of an earlier session can come to the store any more, as its commit would be refused.
+    pub(super) fn fence(&mut self) {
+        self.fresh.clear();
     }
 
     /// Forgets ends that show in the measured load by now.

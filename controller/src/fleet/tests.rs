@@ -209,7 +209,12 @@ fn permits_the_store_does_not_know_are_given_back_and_those_it_knows_count() {
     fleet.registry.reconcile(&host(), &[stored(2)].into(), t(30));
     let ids = |fleet: &Fleet| fleet.registry.running()[&host()].keys().copied().collect::<Vec<_>>();
     assert_eq!(ids(&fleet), [wake(1), wake(2)], "the first may still be on its way to the disk");
+    fleet.registry.reconcile(&host(), &[stored(2)].into(), t(599));
+    assert_eq!(ids(&fleet), [wake(1), wake(2)], "however slow the disk is");
+    fleet.registry.kept(&host(), wake(1), t(600));
     fleet.registry.reconcile(&host(), &[stored(2)].into(), t(600));
+    assert_eq!(ids(&fleet), [wake(1), wake(2)], "what was read from then on may not have it");
+    fleet.registry.reconcile(&host(), &[stored(2)].into(), t(601));
     assert_eq!((ids(&fleet), fleet.registry.active()), (vec![wake(2)], 1));
     assert!(fleet.registry.generation(&host()).is_some_and(|generation| generation > 5));
     fleet.registry.ended(&host(), wake(2), Over::Other, t(610));
@@ -217,6 +222,23 @@ fn permits_the_store_does_not_know_are_given_back_and_those_it_knows_count() {
     assert_eq!(fleet.registry.active(), 0, "what was read before it ended brings nothing back");
     fleet.registry.reconcile(&host(), &[stored(2)].into(), t(612));
     assert_eq!(fleet.registry.active(), 1);
+}
+
+#[test]
+fn a_permit_nobody_speaks_of_any_more_is_not_held_for_ever() {
+    let mut fleet = Fleet::new();
+    fleet.pass(5, 0.0);
+    fleet.ask(1).expect("granted");
+    fleet.registry.reconcile(&host(), &BTreeMap::new(), t(5 + 899));
+    assert_eq!(fleet.registry.active(), 1);
+    fleet.registry.reconcile(&host(), &BTreeMap::new(), t(5 + 900));
+    assert_eq!(fleet.registry.active(), 0);
+    // Nor one that is given back before anybody knew of it.
+    fleet.ask(2).expect("granted");
+    fleet.end(2, Over::Other);
+    fleet.registry.kept(&host(), wake(2), t(906));
+    fleet.registry.reconcile(&host(), &BTreeMap::new(), t(906));
+    assert_eq!(fleet.registry.active(), 0);
 }
 
 #[test]

@@ -203,9 +203,10 @@ async fn commit(shared: &Shared, unsure: &Unsure, chosen: Vec<Chosen>) -> Result
             take_back(shared, one);
             continue;
         };
+        let host = &one.host;
+        shared.fleet.kept(host, wake.id, shared.clock.now());
         sent += 1;
         shared.metrics.dispatched();
-        let host = &one.host;
         info!(wake_id = %wake.id, instance_id = %wake.instance, host_id = %host, reason = %wake.reason, "wake dispatched");
         perform(shared, &wake, effects).await;
     }

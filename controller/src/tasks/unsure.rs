@@ -70,6 +70,7 @@ impl Unsure {
                 take_back(shared, one);
                 continue;
             };
+            shared.fleet.kept(&one.host, wake.id, shared.clock.now());
             let is_untold = matches!(wake.state, State::Dispatched { .. });
             if !is_untold || run.epoch != one.epoch || run.attempt != *attempt {
                 // Somebody has gone on with it: the permit is in use, and its command is with the agent.
