@@ -250,6 +250,16 @@ pub struct RunArgs {
     /// For experiments: write a journal and a page of each run to this directory.
     #[arg(long, value_name = "DIR", requires = "experiments")]
     pub journals: Option<PathBuf>,
+    /// For experiments: climb the ladder. Each is run on the widest rung of this mode that the journals in DIR have unlocked,
+    /// and its journals are added there.
+    #[arg(long, value_name = "DIR", requires = "experiments", conflicts_with = "journals")]
+    pub ladder: Option<PathBuf>,
+    /// With `--ladder`: this rung, which must be open, instead of the widest.
+    #[arg(long, value_name = "N", requires = "ladder")]
+    pub rung: Option<u64>,
+    /// For mode live: a person's approval of the experiment (`{"experiment_sha256": ..., "approved_by": ..., "until": ...}`).
+    #[arg(long, value_name = "FILE", requires = "ladder")]
+    pub approval: Option<PathBuf>,
     /// For experiments: only those with this tag; with several, those with all of them.
     #[arg(long, value_name = "TAG", requires = "experiments")]
     pub tag: Vec<String>,

@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     file::Experiment,
-    run::{Answer, Asked, Body, Conducted, Desk, Keeping, Kept, conduct_kept, conduct_served},
+    run::{Answer, Asked, Body, Conducted, Desk, Keeping, Kept, RunSpec, conduct_kept, conduct_served},
 };
 use crate::local::{Lease, LocalSpec};
 
@@ -40,13 +40,11 @@ const DRAIN: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone)]
 pub struct ServeSpec {
     pub experiment: Experiment,
-    pub seed: u64,
+    pub run: RunSpec,
     /// It asks nobody who they are.
     pub listen: SocketAddr,
     /// Everything the run writes; must be empty.
     pub dir: PathBuf,
-    /// The command that does the run again.
-    pub replay: String,
 }
 
 /// Who carries out what is asked for; `false` when nobody does any more.
@@ -80,9 +78,9 @@ pub async fn serve(
     thread::Builder::new()
         .name("experiment".to_owned())
         .spawn(move || {
-            let ServeSpec { experiment, seed, dir, replay, .. } = spec;
+            let ServeSpec { experiment, run, dir, .. } = spec;
             // Nobody listens only where the server was dropped.
-            over.send(conduct_served(&experiment, seed, &dir, replay, desk)).ok();
+            over.send(conduct_served(&experiment, &dir, run, desk)).ok();
         })
         .context("failed to start a thread")?;
     if is_ready.await.is_ok() {
@@ -112,9 +110,9 @@ pub async fn serve_kept(
     thread::Builder::new()
         .name("world".to_owned())
         .spawn(move || {
-            let ServeSpec { experiment, seed, dir, replay, .. } = spec;
+            let ServeSpec { experiment, run, dir, .. } = spec;
             let keeping = Keeping { local, lease, asked };
-            over.send(conduct_kept(&experiment, seed, &dir, replay, keeping)).ok();
+            over.send(conduct_kept(&experiment, &dir, run, keeping)).ok();
         })
         .context("failed to start a thread")?;
     told(open.address);

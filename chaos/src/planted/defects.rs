@@ -15,15 +15,21 @@ pub struct Defect {
     pub invariant: &'static str,
     /// Faults that bring it out only together; none where a random subset does.
     pub kinds: &'static [&'static str],
+    /// Why no simulation shows it, and what does.
+    pub unseen: Option<&'static str>,
 }
 
 const fn defect(id: &'static str, file: &'static str, invariant: &'static str, what: &'static str) -> Defect {
-    Defect { id, file, what, invariant, kinds: &[] }
+    Defect { id, file, what, invariant, kinds: &[], unseen: None }
 }
 
 impl Defect {
     const fn by(self, kinds: &'static [&'static str]) -> Self {
         Self { kinds, ..self }
+    }
+
+    const fn unseen(self, why: &'static str) -> Self {
+        Self { unseen: Some(why), ..self }
     }
 }
 
@@ -58,7 +64,8 @@ pub const DEFECTS: [Defect; 36] = [
         "controller/src/fleet/registry.rs",
         "S2",
         "a report that is refused leaves the load of before in force",
-    ),
+    )
+    .by(&["agent.lying_load"]),
     defect(
         "fenced-session-kept",
         "controller/src/fleet/registry.rs",
@@ -136,7 +143,11 @@ pub const DEFECTS: [Defect; 36] = [
         "S14",
         "small starts go before a large one that waits for CPU, for as long as there are any",
     )
-    .by(&["controller.overload", "host.stress"]),
+    .by(&["controller.overload", "host.stress"])
+    .unseen(
+        "simulated instances are of one class, so nothing fits where the one before it does not; the test beside the \
+         code fails with it",
+    ),
     defect(
         "people-behind-forecasts",
         "controller/src/queue/order.rs",

@@ -82,7 +82,7 @@ pub fn page(corpus: &Path, shown: &str) -> String {
     for (defect, kept) in &kept {
         let (id, what, file) = (defect.id, defect.what, defect.file);
         let rest = kept.as_ref().map_or_else(
-            || "not found | | ".to_owned(),
+            || format!("not found{} | | ", defect.unseen.map(|why| format!(": {why}")).unwrap_or_default()),
             |kept| {
                 let directed = if kept.kinds.is_empty() { "" } else { ", directed" };
                 format!("{} | {}{directed} | {}", kept.invariant, kept.seed, in_short(&kept.plan))

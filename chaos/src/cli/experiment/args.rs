@@ -43,9 +43,12 @@ pub struct PlanArgs {
     /// What held before (`{"held": {"0": 20}, "approved": false}`); without it only the first rung is open.
     #[arg(long, value_name = "FILE")]
     pub evidence: Option<PathBuf>,
-    /// Take what held before from the journals in this directory, as `run --journals` writes them.
+    /// Take what held before from the journals in this directory, as `run --journals` and `run --ladder` write them.
     #[arg(long, value_name = "DIR", conflicts_with = "evidence")]
     pub journals: Option<PathBuf>,
+    /// A person's approval of this experiment for the real installation.
+    #[arg(long, value_name = "FILE")]
+    pub approval: Option<PathBuf>,
     /// Also write the plan to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
@@ -86,6 +89,12 @@ pub struct ServeArgs {
     /// What the installation is made of.
     #[arg(long, value_enum, default_value_t = ModeName::Sim)]
     pub mode: ModeName,
+    /// Run it on the widest rung of this mode that the journals in DIR have unlocked.
+    #[arg(long, value_name = "DIR")]
+    pub ladder: Option<PathBuf>,
+    /// With `--ladder`: this rung, which must be open, instead of the widest.
+    #[arg(long, value_name = "N", requires = "ladder")]
+    pub rung: Option<u64>,
     #[command(flatten)]
     pub local: LocalWorldArgs,
 }
@@ -99,6 +108,8 @@ pub enum ModeName {
     Local,
     /// The same, each process in a container on a network made for them.
     Container,
+    /// The real installation: needs `--ladder` and `--approval`, and is refused otherwise.
+    Live,
 }
 
 impl ModeName {
@@ -107,6 +118,7 @@ impl ModeName {
             Self::Sim => RunMode::Sim,
             Self::Local => RunMode::Local,
             Self::Container => RunMode::Container,
+            Self::Live => RunMode::Live,
         }
     }
 }

@@ -3,22 +3,27 @@
 use std::path::Path;
 
 use anyhow::Context as _;
+use reveille_proto::clock::Clock;
 
 use super::{args::PlanArgs, files::read};
 use crate::{
     cli::{args::Output, tell::tell},
     experiment::{
         Verdict,
-        plan::{Evidence, freeze},
+        plan::{Approval, Evidence, freeze},
     },
 };
 
 pub(in crate::cli) fn plan(args: &PlanArgs, output: Output) -> anyhow::Result<Verdict> {
     let Some(experiment) = read(&args.file) else { return Ok(Verdict::InvalidFile) };
-    let evidence = match &args.journals {
+    let mut evidence = match &args.journals {
         Some(dir) => Evidence::of_journals(&experiment, dir)?,
         None => args.evidence.as_deref().map(evidence).transpose()?.unwrap_or_default(),
     };
+    if let Some(path) = &args.approval {
+        Approval::of_file(path, &experiment, Clock::system().now())?;
+        evidence.approved = true;
+    }
     let plan = freeze(&experiment, args.seed, &evidence)?;
     if let Some(path) = &args.out {
         let json = serde_json::to_string_pretty(&plan)? + "\n";

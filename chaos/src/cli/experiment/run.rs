@@ -3,6 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use anyhow::Context as _;
+use reveille_proto::clock::Clock;
 
 use super::files::read;
 use crate::{
@@ -14,8 +15,9 @@ use crate::{
     },
     experiment::{
         Verdict,
-        file::{Experiment, RunMode},
-        run::{LocalRun, Mode, SeriesSpec, runs_in, series},
+        file::RunMode,
+        plan::Approval,
+        run::{Climb, Entry, LocalRun, Mode, SeriesSpec, runs_in, series},
         template,
     },
     sim::written::{Cases, junit::junit},
@@ -35,17 +37,21 @@ pub(in crate::cli) async fn run(args: RunArgs, output: Output) -> anyhow::Result
             continue;
         }
         let Some(experiment) = read(Path::new(name)) else { return Ok(Verdict::InvalidFile) };
-        experiments.push((name.clone(), experiment));
+        experiments.push(Entry::first(name.clone(), experiment));
     }
-    experiments.retain(|(_, experiment)| args.tag.iter().all(|tag| experiment.tags.contains(tag)));
+    experiments.retain(|entry| args.tag.iter().all(|tag| entry.experiment.tags.contains(tag)));
     anyhow::ensure!(!experiments.is_empty(), "no experiment has the tags {}", args.tag.join(", "));
+    if let Some(dir) = &args.ladder {
+        experiments = climbed(experiments, &Climb { journals: dir.clone(), rung: args.rung }, &args)?;
+        anyhow::ensure!(!experiments.is_empty(), "no rung is open in mode {}", args.mode.mode().name());
+    }
     let seeds = args.seeds.unwrap_or(args.world.seed..args.world.seed + 1);
     let spec = SeriesSpec {
         mode,
         experiments,
         seeds,
         jobs: jobs(args.jobs),
-        journals: args.journals,
+        journals: args.journals.or(args.ladder),
         keep: args.world.keep,
         budget: args.budget_s.map(Duration::from_secs),
     };
@@ -65,6 +71,10 @@ fn mode(args: &RunArgs) -> anyhow::Result<Mode> {
     if args.mode == ModeName::Sim {
         return Ok(Mode::Simulated);
     }
+    anyhow::ensure!(
+        args.mode != ModeName::Live || (args.ladder.is_some() && args.approval.is_some()),
+        "mode live needs evidence and a person's approval: --ladder DIR --approval FILE"
+    );
     let program = std::env::current_exe().context("failed to find this program")?;
     Ok(Mode::Local(LocalRun {
         program,
@@ -74,14 +84,32 @@ fn mode(args: &RunArgs) -> anyhow::Result<Mode> {
     }))
 }
 
+/// Each on the rung that is open. Tells on standard error which have none.
+fn climbed(experiments: Vec<Entry>, climb: &Climb, args: &RunArgs) -> anyhow::Result<Vec<Entry>> {
+    let (mode, now) = (args.mode.mode(), Clock::system().now());
+    let mut open = Vec::new();
+    for entry in experiments {
+        let experiment = &entry.experiment;
+        if let Some(path) = &args.approval {
+            Approval::of_file(path, experiment, now)?;
+        }
+        let stand = climb.stand(experiment, mode, args.approval.is_some())?;
+        match stand.and_then(|on| runs_in(mode, experiment).map(|()| on)) {
+            Ok(on) => open.push(Entry { on, climb: Some(climb.clone()), ..entry }),
+            Err(why) => anstream::eprintln!("{} is left out: {why}", entry.name),
+        }
+    }
+    Ok(open)
+}
+
 /// Tells on standard error which templates are left out.
-fn library(mode: RunMode) -> anyhow::Result<Vec<(String, Experiment)>> {
+fn library(mode: RunMode) -> anyhow::Result<Vec<Entry>> {
     let mut experiments = Vec::new();
     for template in template::library() {
         let experiment = template.read().with_context(|| format!("{} is invalid", template.file))?;
         let id = experiment.reveille().id.clone();
         match runs_in(mode, &experiment) {
-            Ok(()) => experiments.push((id, experiment)),
+            Ok(()) => experiments.push(Entry::first(id, experiment)),
             Err(why) => anstream::eprintln!("{id} is left out: {why}"),
         }
     }

@@ -15,7 +15,8 @@ use crate::{
     experiment::{
         Verdict,
         file::{Experiment, RunMode},
-        run::{Run, local_replay, runs_in, write},
+        plan::Unlocked,
+        run::{Climb, Entry, Run, RunSpec, local_replay, runs_in, write},
         serve::{ServeSpec, serve as serve_run, serve_kept},
     },
     local::{Lease, LocalSpec, Place},
@@ -28,13 +29,13 @@ pub(in crate::cli) async fn serve(args: ServeArgs, output: Output) -> anyhow::Re
     let id = experiment.reveille().id.clone();
     let mode = args.mode.mode();
     runs_in(mode, &experiment).map_err(|why| anyhow::anyhow!("{id} cannot be run: {why}"))?;
+    let entry = entry(&args, experiment, mode)?;
     if mode != RunMode::Sim {
-        return keep(args, experiment, output).await;
+        return keep(args, entry, output).await;
     }
     let dir = room::directory().context("failed to make a directory")?;
-    let replay =
-        format!("reveille-chaos run {} --seeds {}..{}", args.file.display(), args.seed, args.seed + 1);
-    let spec = spec(&args, experiment, dir.path(), replay);
+    let replay = entry.replay(args.seed, "");
+    let spec = spec(&args, entry, dir.path(), replay);
     let patience = Duration::from_secs(args.patience_s);
     let conducted = serve_run(spec, patience, |address| say(address, output)).await?;
     if let Some(dir) = &args.journals {
@@ -45,18 +46,29 @@ pub(in crate::cli) async fn serve(args: ServeArgs, output: Output) -> anyhow::Re
     Ok(run.verdict)
 }
 
-fn spec(args: &ServeArgs, experiment: Experiment, dir: &Path, replay: String) -> ServeSpec {
-    ServeSpec { experiment, seed: args.seed, listen: args.listen, dir: dir.to_owned(), replay }
+/// The experiment on the rung that is meant.
+fn entry(args: &ServeArgs, experiment: Experiment, mode: RunMode) -> anyhow::Result<Entry> {
+    let entry = Entry::first(args.file.display().to_string(), experiment);
+    let Some(dir) = &args.ladder else { return Ok(entry) };
+    let climb = Climb { journals: dir.clone(), rung: args.rung };
+    let on: Unlocked = climb.stand(&entry.experiment, mode, false)?.map_err(anyhow::Error::msg)?;
+    Ok(Entry { on, climb: Some(climb), ..entry })
+}
+
+fn spec(args: &ServeArgs, entry: Entry, dir: &Path, replay: String) -> ServeSpec {
+    let Entry { experiment, on, .. } = entry;
+    let run = RunSpec { seed: args.seed, on, replay };
+    ServeSpec { experiment, run, listen: args.listen, dir: dir.to_owned() }
 }
 
 /// Keeps a local world for as long as somebody gives orders or renews the lease.
-async fn keep(args: ServeArgs, experiment: Experiment, output: Output) -> anyhow::Result<Verdict> {
+async fn keep(args: ServeArgs, entry: Entry, output: Output) -> anyhow::Result<Verdict> {
     let place = Place::make()?;
     let program = std::env::current_exe().context("failed to find this program")?;
     let in_containers = args.mode == ModeName::Container;
     let local = LocalSpec { program, speed: args.local.speed, in_containers };
-    let replay = local_replay(&args.file.display().to_string(), args.seed, &local);
-    let spec = spec(&args, experiment, place.path(), replay);
+    let replay = local_replay(&entry, args.seed, &local);
+    let spec = spec(&args, entry, place.path(), replay);
     let lease = Lease::new(args.local.lease);
     end_when_told(&lease)?;
     let kept = serve_kept(spec, local, lease, |address| say(address, output)).await?;

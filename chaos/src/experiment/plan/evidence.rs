@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::Evidence;
 use crate::experiment::{
     Verdict,
-    file::Experiment,
+    file::{Experiment, RunMode},
     journals::{Unreadable, read_all},
 };
 
@@ -27,6 +27,7 @@ struct Ours {
     id: String,
     seed: u64,
     rung: u64,
+    mode: RunMode,
     verdict: String,
 }
 
@@ -41,11 +42,16 @@ impl Evidence {
         let this = serde_json::to_value(experiment)
             .map_err(|source| Unreadable::NoJournal { path: dir.to_owned(), source })?;
         let id = &experiment.reveille().id;
+        let ladder = &experiment.reveille().blast_radius.ladder;
         let mut held: BTreeMap<u64, BTreeSet<u64>> = BTreeMap::new();
         let mut not: BTreeSet<(u64, u64)> = BTreeSet::new();
         for told in read_all::<Told>(dir)? {
-            let Ours { seed, rung, verdict, .. } = told.reveille;
+            let Ours { seed, rung, mode, verdict, .. } = told.reveille;
             if told.reveille.id != *id || told.experiment != this {
+                continue;
+            }
+            // Outside the ladder, say to rehearse on a machine of one's own, it proves nothing of a rung.
+            if ladder.iter().find(|it| it.rung == rung).is_some_and(|it| it.mode != mode) {
                 continue;
             }
             if verdict == Verdict::Held.as_str() {
@@ -87,9 +93,11 @@ mod tests {
             (&this, "EP-02", 4, "deviated"),
             (&this, "EP-03", 5, "held"),
             (&changed, "EP-02", 6, "held"),
+            (&this, "EP-02", 7, "held"),
         ];
         for (n, (experiment, id, seed, verdict)) in journals.into_iter().enumerate() {
-            let ours = json!({"id": id, "seed": seed, "rung": 0, "verdict": verdict});
+            let mode = if seed == 7 { "local" } else { "sim" };
+            let ours = json!({"id": id, "seed": seed, "rung": 0, "mode": mode, "verdict": verdict});
             let journal = json!({"experiment": experiment, "reveille": ours});
             fs::write(dir.path().join(format!("{n}.json")), journal.to_string()).expect("writable");
         }

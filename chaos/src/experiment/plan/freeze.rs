@@ -60,8 +60,12 @@ pub struct FrozenFault {
 
 /// Resolves the targets with the seed and narrows them to the rung that is open.
 pub fn freeze(experiment: &Experiment, seed: u64, evidence: &Evidence) -> Result<Plan, PlanError> {
+    freeze_on(experiment, seed, unlocked(&experiment.reveille().blast_radius.ladder, evidence))
+}
+
+/// Resolves the targets with the seed and narrows them to this rung.
+pub fn freeze_on(experiment: &Experiment, seed: u64, unlocked: Unlocked) -> Result<Plan, PlanError> {
     let ours = experiment.reveille();
-    let unlocked = unlocked(&ours.blast_radius.ladder, evidence);
     let (mut targets, mut reach) = (BTreeMap::new(), Reach::default());
     for fault in &ours.faults {
         let declared = ours.targets.get(&fault.target).cloned();
@@ -145,6 +149,11 @@ fn narrowed(names: Vec<String>, kind: TargetKind, scope: &Scope, seed: u64, name
         return names;
     }
     pick(&names, count, &mut generator(seed, &format!("{name}/rung")))
+}
+
+/// What an approval is of: any change to the experiment makes another.
+pub fn sha256_of_experiment(experiment: &Experiment) -> Result<String, PlanError> {
+    sha256_of(experiment)
 }
 
 /// Over compact JSON, in which every field has its fixed place.

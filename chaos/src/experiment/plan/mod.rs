@@ -1,5 +1,6 @@
 //! From an experiment to a plan: who exactly is hit, frozen and hashed before anything is touched.
 
+mod approval;
 mod draw;
 mod evidence;
 mod freeze;
@@ -8,7 +9,8 @@ mod resolve;
 mod rung;
 mod table;
 
-pub use freeze::{FORMAT, FrozenFault, FrozenTarget, Plan, freeze};
+pub use approval::{Approval, NotApproved};
+pub use freeze::{FORMAT, FrozenFault, FrozenTarget, Plan, freeze, freeze_on, sha256_of_experiment};
 pub use reach::{Reach, widest};
 pub use resolve::{PlanError, Resolved, resolve};
-pub use rung::{Evidence, Unlocked, unlocked};
+pub use rung::{Evidence, Unlocked, unlocked, unlocked_in};

@@ -33,6 +33,40 @@ pub fn unlocked(ladder: &[Rung], evidence: &Evidence) -> Unlocked {
     }
 }
 
+/// The highest open rung that is run in `mode`, or the one that is asked for, or in words what the first one of that mode waits for. Without a ladder the
+/// file is its own only rung.
+///
+/// # Errors
+/// When none is open.
+pub fn unlocked_in(
+    ladder: &[Rung],
+    evidence: &Evidence,
+    mode: RunMode,
+    asked: Option<u64>,
+) -> Result<Unlocked, String> {
+    let is_meant = |rung: &&Rung| rung.mode == mode && asked.is_none_or(|asked| rung.rung == asked);
+    let whole = Unlocked { rung: 0, mode, scope: Scope::default(), next: None };
+    if ladder.is_empty() {
+        return Ok(whole);
+    }
+    let open = ladder.iter().take_while(|rung| is_open(rung, evidence)).count();
+    let next = ladder.get(open).map(|rung| waits(rung, evidence));
+    match ladder[..open].iter().rfind(is_meant) {
+        Some(rung) => Ok(Unlocked { rung: rung.rung, scope: rung.scope.clone(), next, ..whole }),
+        None if ladder.iter().any(|rung| is_meant(&rung)) => Err(next.unwrap_or_default()),
+        None => {
+            let which = asked.map_or_else(|| "no rung".to_owned(), |asked| format!("no rung {asked}"));
+            Err(format!("{which} of its ladder is in mode {}", mode.name()))
+        }
+    }
+}
+
+/// The same, and how far it is.
+fn waits(rung: &Rung, evidence: &Evidence) -> String {
+    let held = rung.requires.as_ref().and_then(|requires| evidence.held.get(&requires.rung));
+    format!("{}; it has held {} times", wants(rung), held.copied().unwrap_or_default())
+}
+
 fn is_open(rung: &Rung, evidence: &Evidence) -> bool {
     rung.requires.as_ref().is_none_or(|requires| {
         let held = evidence.held.get(&requires.rung).copied().unwrap_or_default();
@@ -85,5 +119,30 @@ mod tests {
         assert_eq!(unlocked(&[], &Evidence::default()).mode, RunMode::Sim);
         let at_first = unlocked(&ladder(), &Evidence::default());
         assert!(at_first.next.unwrap().contains("rung 0 has held 20 times"));
+    }
+
+    #[test]
+    fn in_a_mode_the_highest_open_rung_of_it_is_taken_and_what_is_not_open_says_what_it_waits_for() {
+        let mut ladder = ladder();
+        let wider =
+            Rung { rung: 1, scope: Scope { share: Some(0.9), ..Scope::default() }, ..ladder[1].clone() };
+        ladder.insert(2, Rung { rung: 2, ..wider });
+        ladder[3].rung = 3;
+        let at = |held: u64, mode, asked| {
+            let evidence = Evidence { held: [(0, held)].into(), approved: true };
+            unlocked_in(&ladder, &evidence, mode, asked).map(|open| (open.rung, open.mode, open.scope.share))
+        };
+        assert_eq!(at(0, RunMode::Sim, None), Ok((0, RunMode::Sim, Some(1.0))));
+        assert_eq!(at(20, RunMode::Local, None), Ok((2, RunMode::Local, Some(0.9))));
+        assert_eq!(at(20, RunMode::Local, Some(1)), Ok((1, RunMode::Local, Some(0.5))));
+        assert_eq!(at(20, RunMode::Sim, None), Ok((0, RunMode::Sim, Some(1.0))));
+        let shut = at(7, RunMode::Local, None).expect_err("not open");
+        assert_eq!(shut, "rung 1 (local) waits until rung 0 has held 20 times; it has held 7 times");
+        assert!(at(20, RunMode::Live, None).expect_err("not open").starts_with("rung 3 (live) waits"));
+        let none = at(20, RunMode::Container, None).expect_err("there is none");
+        assert_eq!(none, "no rung of its ladder is in mode container");
+        assert_eq!(at(20, RunMode::Sim, Some(1)).unwrap_err(), "no rung 1 of its ladder is in mode sim");
+        let whole = unlocked_in(&[], &Evidence::default(), RunMode::Local, None).expect("its own only rung");
+        assert_eq!((whole.rung, whole.mode, whole.next), (0, RunMode::Local, None));
     }
 }

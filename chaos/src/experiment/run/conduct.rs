@@ -21,7 +21,7 @@ use crate::{
     experiment::{
         Judgement, Verdict,
         file::{Experiment, RunMode},
-        plan::{self, Evidence},
+        plan::{self, Evidence, Unlocked, unlocked},
     },
     history::History,
     oracle::{self, Checked},
@@ -30,6 +30,23 @@ use crate::{
 
 /// Invariants that must have had something to judge.
 pub(super) const REQUIRED: [&str; 3] = ["S2", "S3", "S4"];
+
+/// Which run of an experiment it is.
+#[derive(Debug, Clone)]
+pub struct RunSpec {
+    pub seed: u64,
+    /// The rung of the ladder it stands on.
+    pub on: Unlocked,
+    /// The command that does it again.
+    pub replay: String,
+}
+
+impl RunSpec {
+    /// On the first rung, which needs no evidence.
+    pub fn first(experiment: &Experiment, seed: u64, replay: String) -> Self {
+        Self { seed, on: unlocked(&experiment.reveille().blast_radius.ladder, &Evidence::default()), replay }
+    }
+}
 
 /// A run and its history.
 #[derive(Debug)]
@@ -42,19 +59,19 @@ pub struct Conducted {
 ///
 /// # Errors
 /// When the experiment has no simulation, its targets cannot be resolved, or the installation cannot be set up.
-pub fn conduct(experiment: &Experiment, seed: u64, dir: &Path, replay: String) -> anyhow::Result<Conducted> {
-    conduct_by(experiment, seed, dir, replay, async |harness| steps::carry_out(experiment, harness).await)
+pub fn conduct(experiment: &Experiment, dir: &Path, spec: RunSpec) -> anyhow::Result<Conducted> {
+    conduct_by(experiment, dir, spec, async |harness| steps::carry_out(experiment, harness).await)
 }
 
 /// The same, with steps that `direct` gives.
 pub(super) fn conduct_by(
     experiment: &Experiment,
-    seed: u64,
     dir: &Path,
-    replay: String,
+    spec: RunSpec,
     direct: impl AsyncFnOnce(&mut Harness) -> anyhow::Result<Steps>,
 ) -> anyhow::Result<Conducted> {
-    let run = Begun::new(experiment, seed, dir, RunMode::Sim, replay)?;
+    let seed = spec.seed;
+    let run = Begun::new(experiment, dir, RunMode::Sim, spec)?;
     let played = room::within(seed, |waits| async {
         let means = Means::Simulated(waits);
         let mut harness = Harness::set(experiment, &run.frozen, &run.run_dir, &means).await?;
@@ -106,15 +123,15 @@ impl<'a> Begun<'a> {
     /// When the experiment has no such mode, its targets cannot be resolved, or its directories cannot be made.
     pub(super) fn new(
         experiment: &'a Experiment,
-        seed: u64,
         dir: &Path,
         mode: RunMode,
-        replay: String,
+        spec: RunSpec,
     ) -> anyhow::Result<Self> {
         rustls::crypto::ring::default_provider().install_default().ok();
         let ours = experiment.reveille();
         anyhow::ensure!(ours.modes.contains(&mode), "{} cannot be run in mode {}", ours.id, mode.name());
-        let frozen = plan::freeze(experiment, seed, &Evidence::default())?;
+        let RunSpec { seed, on, replay } = spec;
+        let frozen = plan::freeze_on(experiment, seed, on)?;
         let (began, start) = (Instant::now(), Clock::system().now());
         let (run_dir, control_dir) = (dir.join("run"), dir.join("control"));
         for dir in [&run_dir, &control_dir] {

@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::{runtime::Builder, sync::mpsc, time::sleep};
 
 use super::{
-    Answer, Asked, Body, Conducted, FaultEnd, Harness, RemovedBy,
+    Answer, Asked, Body, Conducted, FaultEnd, Harness, RemovedBy, RunSpec,
     conduct::{Begun, Played},
     served::is_asked_for,
     steps::{Script, Steps},
@@ -79,12 +79,12 @@ enum Ended {
 /// When the experiment cannot be run locally, or the world cannot be set up or played on.
 pub fn conduct_kept(
     experiment: &Experiment,
-    seed: u64,
     dir: &Path,
-    replay: String,
+    spec: RunSpec,
     mut keeping: Keeping,
 ) -> anyhow::Result<Kept> {
-    let run = Begun::new(experiment, seed, dir, keeping.local.mode(), replay)?;
+    let seed = spec.seed;
+    let run = Begun::new(experiment, dir, keeping.local.mode(), spec)?;
     let id = experiment.reveille().id.clone();
     let mut remains = Remains { id, seed, lease_ran_out: false, faults: Vec::new(), addresses: Vec::new() };
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();

@@ -20,7 +20,7 @@ mod steps;
 mod tolerance;
 mod world;
 
-pub use conduct::{Conducted, conduct};
+pub use conduct::{Conducted, RunSpec, conduct};
 pub use grade::{Graded, brier};
 pub use guard::Tripped;
 pub use harness::{Answer, Body, Harness, Spans};
@@ -29,5 +29,7 @@ pub use kept::{Keeping, Kept, Remains, conduct_kept};
 pub use order::{BadOrder, Order};
 pub use removed::{FaultEnd, RemovedBy};
 pub use runner::{LocalRun, RUN_MARK, run_locally};
-pub use series::{Mode, Run, Series, SeriesSpec, gravest, local_replay, runs_in, series, write};
+pub use series::{
+    Climb, Entry, Mode, Run, Series, SeriesSpec, gravest, local_replay, runs_in, series, write,
+};
 pub use served::{Asked, Desk, conduct_served};

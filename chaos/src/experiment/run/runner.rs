@@ -14,7 +14,7 @@ use serde_json::Value;
 use tokio::time::sleep;
 
 use super::{
-    Answer, Body, Run,
+    Answer, Body, Entry, Run,
     steps::{Hand, Script, request_of},
 };
 use crate::experiment::{
@@ -49,21 +49,20 @@ impl LocalRun {
     }
 }
 
-/// Runs `experiment`, which is called `name` on the command line, once; the keeper writes journals to `journals`.
+/// Runs an experiment once; the keeper writes journals to `journals`.
 ///
 /// # Errors
 /// When no keeper can be started, or it goes away.
 pub fn run_locally(
-    name: &str,
-    experiment: &Experiment,
+    entry: &Entry,
     seed: u64,
     local: &LocalRun,
     journals: Option<&Path>,
 ) -> anyhow::Result<Run> {
-    let mut keeper = Keeper::start(name, seed, local, journals)?;
+    let mut keeper = Keeper::start(entry, seed, local, journals)?;
     let url = keeper.url()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let ran = runtime.block_on(take_steps(experiment, &url, local.lease));
+    let ran = runtime.block_on(take_steps(&entry.experiment, &url, local.lease));
     // What it has to say is said when it is over, also where an order was not answered.
     let told = keeper.over();
     match (ran, told) {
@@ -79,7 +78,7 @@ struct Keeper {
 }
 
 impl Keeper {
-    fn start(name: &str, seed: u64, local: &LocalRun, journals: Option<&Path>) -> anyhow::Result<Self> {
+    fn start(entry: &Entry, seed: u64, local: &LocalRun, journals: Option<&Path>) -> anyhow::Result<Self> {
         let mut command = Command::new(&local.program);
         command
             .args([
@@ -93,6 +92,7 @@ impl Keeper {
             ])
             .args(["--seed", &seed.to_string(), "--speed", &local.speed.to_string()])
             .args(["--lease", &format!("{}s", local.lease.as_secs_f64())])
+            .args(entry.args())
             .env(RUN_MARK, format!("{}-{seed}", std::process::id()))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -101,7 +101,7 @@ impl Keeper {
         if let Some(journals) = journals {
             command.arg("--journals").arg(journals);
         }
-        let mut child = command.arg(name).spawn().context("failed to start a keeper")?;
+        let mut child = command.arg(&entry.name).spawn().context("failed to start a keeper")?;
         let said = child.stdout.take().context("a keeper says nothing")?;
         Ok(Self { child, said: BufReader::new(said) })
     }

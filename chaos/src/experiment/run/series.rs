@@ -18,11 +18,12 @@ use reveille_controller::report::STYLE;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::{Conducted, Graded, Journal, LocalRun, conduct, run_locally};
+use super::{Conducted, Graded, Journal, LocalRun, RunSpec, conduct, journal::Ours, run_locally};
 use crate::{
     experiment::{
         Verdict,
         file::{Experiment, RunMode},
+        plan::{Evidence, Unlocked, unlocked, unlocked_in},
     },
     local::LocalSpec,
     sim::{
@@ -39,11 +40,72 @@ pub enum Mode {
     Local(LocalRun),
 }
 
+/// An experiment of a series.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// What it is called on the command line.
+    pub name: String,
+    pub experiment: Experiment,
+    /// The rung it is run on.
+    pub on: Unlocked,
+    /// Whence the evidence for the rung; none where it needs none.
+    pub climb: Option<Climb>,
+}
+
+impl Entry {
+    /// On its first rung, which needs no evidence.
+    pub fn first(name: String, experiment: Experiment) -> Self {
+        let on = unlocked(&experiment.reveille().blast_radius.ladder, &Evidence::default());
+        Self { name, experiment, on, climb: None }
+    }
+
+    /// What is said to the commands so that they take the same rung.
+    pub(super) fn args(&self) -> Vec<String> {
+        let Some(climb) = &self.climb else { return Vec::new() };
+        let (journals, rung) = (climb.journals.display().to_string(), self.on.rung.to_string());
+        vec!["--ladder".to_owned(), journals, "--rung".to_owned(), rung]
+    }
+
+    /// The command that runs it again with `seed`; `mode` are the words that say where.
+    pub fn replay(&self, seed: u64, mode: &str) -> String {
+        let mut words = vec![format!("reveille-chaos run{mode}")];
+        words.extend(self.args());
+        words.extend([self.name.clone(), format!("--seeds {seed}..{}", seed + 1)]);
+        words.join(" ")
+    }
+}
+
+/// How the ladder is climbed: what held before stands in journals, and nothing else opens a rung.
+#[derive(Debug, Clone)]
+pub struct Climb {
+    /// Where runs before have written them.
+    pub journals: PathBuf,
+    /// This rung, which must be open; without one the highest.
+    pub rung: Option<u64>,
+}
+
+impl Climb {
+    /// The rung of `experiment` that is open in `mode`; in words why there is none.
+    ///
+    /// # Errors
+    /// When the journals cannot be read.
+    pub fn stand(
+        &self,
+        experiment: &Experiment,
+        mode: RunMode,
+        approved: bool,
+    ) -> anyhow::Result<Result<Unlocked, String>> {
+        let dir = &self.journals;
+        std::fs::create_dir_all(dir).with_context(|| format!("failed to make {}", dir.display()))?;
+        let evidence = Evidence { approved, ..Evidence::of_journals(experiment, dir)? };
+        Ok(unlocked_in(&experiment.reveille().blast_radius.ladder, &evidence, mode, self.rung))
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct SeriesSpec {
     pub mode: Mode,
-    /// Each with what it is called on the command line.
-    pub experiments: Vec<(String, Experiment)>,
+    pub experiments: Vec<Entry>,
     pub seeds: Range<u64>,
     pub jobs: usize,
     /// Journals are written to this directory, each with a page.
@@ -132,16 +194,14 @@ pub fn series(spec: &SeriesSpec, told: &(dyn Fn(u64) + Sync)) -> anyhow::Result<
     let (runs, failed) = (Mutex::new(Vec::new()), Mutex::new(None));
     let shown: Mutex<BTreeMap<String, BTreeSet<String>>> = Mutex::default();
     let one = || {
-        while let Some((place, (name, experiment), seed)) = {
+        while let Some((place, entry, seed)) = {
             let next = next.fetch_add(1, Ordering::Relaxed);
             work.get(next).filter(|_| !is_time_up(next))
         } {
             let (run, conducted) = match &spec.mode {
-                Mode::Simulated => run_one(name, experiment, *seed, spec.keep.as_deref()),
+                Mode::Simulated => run_one(entry, *seed, spec.keep.as_deref()),
                 // The keeper writes its journal itself.
-                Mode::Local(local) => {
-                    (run_one_locally(name, experiment, *seed, local, spec.journals.as_deref()), None)
-                }
+                Mode::Local(local) => (run_one_locally(entry, *seed, local, spec.journals.as_deref()), None),
             };
             let seen = run.seen.iter().filter(|(_, times)| times.is_some_and(|n| n > 0));
             let seen: Vec<String> = seen.map(|(name, _)| name.clone()).collect();
@@ -174,17 +234,19 @@ fn locked<T>(of: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn run_one(name: &str, experiment: &Experiment, seed: u64, keep: Option<&Path>) -> (Run, Option<Conducted>) {
+fn run_one(entry: &Entry, seed: u64, keep: Option<&Path>) -> (Run, Option<Conducted>) {
+    let Entry { experiment, on, .. } = entry;
     let ours = experiment.reveille();
-    let replay = format!("reveille-chaos run {name} --seeds {seed}..{}", seed + 1);
+    let spec = RunSpec { seed, on: on.clone(), replay: entry.replay(seed, "") };
+    let replay = spec.replay.clone();
     let conducted = match keep {
         Some(keep) => {
             let dir = keep.join(format!("{}-{seed}", ours.id));
-            conduct(experiment, seed, &dir, replay.clone())
+            conduct(experiment, &dir, spec)
         }
         None => room::directory()
             .context("failed to make a directory")
-            .and_then(|dir| conduct(experiment, seed, dir.path(), replay.clone())),
+            .and_then(|dir| conduct(experiment, dir.path(), spec)),
     };
     match conducted {
         Ok(conducted) => (Run::of(&conducted.journal), Some(conducted)),
@@ -208,31 +270,28 @@ fn failed(experiment: &Experiment, seed: u64, error: &anyhow::Error, replay: Str
     }
 }
 
-fn run_one_locally(
-    name: &str,
-    experiment: &Experiment,
-    seed: u64,
-    local: &LocalRun,
-    journals: Option<&Path>,
-) -> Run {
-    let ran = run_locally(name, experiment, seed, local, journals);
-    ran.unwrap_or_else(|error| failed(experiment, seed, &error, local_replay(name, seed, &local.spec())))
+fn run_one_locally(entry: &Entry, seed: u64, local: &LocalRun, journals: Option<&Path>) -> Run {
+    let ran = run_locally(entry, seed, local, journals);
+    let replay = || local_replay(entry, seed, &local.spec());
+    ran.unwrap_or_else(|error| failed(&entry.experiment, seed, &error, replay()))
 }
 
 /// The command that does a local run again.
-pub fn local_replay(name: &str, seed: u64, local: &LocalSpec) -> String {
+pub fn local_replay(entry: &Entry, seed: u64, local: &LocalSpec) -> String {
     let (mode, speed) = (local.mode().name(), local.speed);
-    format!("reveille-chaos run --mode {mode} --speed {speed} {name} --seeds {seed}..{}", seed + 1)
+    entry.replay(seed, &format!(" --mode {mode} --speed {speed}"))
 }
 
-/// Writes a journal to `dir`, under its experiment and seed.
+/// Writes a journal to `dir`, under its experiment, rung and seed.
 ///
 /// # Errors
 /// When it cannot be written.
 pub fn write(dir: &Path, conducted: &Conducted) -> anyhow::Result<()> {
     std::fs::create_dir_all(dir).with_context(|| format!("failed to make {}", dir.display()))?;
     let journal = &conducted.journal;
-    let path = dir.join(format!("{}-{}.json", journal.reveille.id, journal.reveille.seed));
+    let Ours { id, seed, rung, .. } = &journal.reveille;
+    let name = if *rung == 0 { format!("{id}-{seed}") } else { format!("{id}-rung{rung}-{seed}") };
+    let path = dir.join(format!("{name}.json"));
     let text = serde_json::to_string_pretty(journal)? + "\n";
     std::fs::write(&path, text).with_context(|| format!("failed to write {}", path.display()))?;
     let path = path.with_extension("html");
@@ -248,8 +307,8 @@ impl Series {
         let briers: Vec<f64> = runs.iter().filter_map(|run| run.brier).collect();
         let brier = (!briers.is_empty()).then(|| briers.iter().sum::<f64>() / briers.len() as f64);
         let mut never_seen = BTreeMap::new();
-        for (_, experiment) in &spec.experiments {
-            let ours = experiment.reveille();
+        for entry in &spec.experiments {
+            let ours = entry.experiment.reveille();
             // What was not come to is left out, and counted as such.
             if !runs.iter().any(|run| run.id == ours.id) {
                 continue;
@@ -372,11 +431,11 @@ mod tests {
 
     #[test]
     fn sights_are_missed_of_what_was_run_only() {
-        let experiments: Vec<(String, Experiment)> = ["AG-01", "CT-01"]
+        let experiments: Vec<Entry> = ["AG-01", "CT-01"]
             .into_iter()
             .map(|id| {
                 let template = template::find(id).expect("in the library");
-                (id.to_owned(), template.read().expect("valid"))
+                Entry::first(id.to_owned(), template.read().expect("valid"))
             })
             .collect();
         let spec = SeriesSpec {
@@ -400,7 +459,7 @@ mod tests {
             wall_s: 0.0,
             replay: String::new(),
         };
-        let all = spec.experiments[0].1.reveille().coverage.sometimes.iter().cloned().collect();
+        let all = spec.experiments[0].experiment.reveille().coverage.sometimes.iter().cloned().collect();
         let series = Series::of(vec![run.clone()], &spec, &BTreeMap::from([("AG-01".to_owned(), all)]));
         assert_eq!((series.never_seen.len(), series.verdict), (0, Verdict::Held), "CT-01 was not come to");
         let series = Series::of(vec![run], &spec, &BTreeMap::new());

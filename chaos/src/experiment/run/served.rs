@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::{
-    Answer, Body, Conducted, Harness,
+    Answer, Body, Conducted, Harness, RunSpec,
     conduct::conduct_by,
     steps::{Script, Steps, request_of},
 };
@@ -40,12 +40,11 @@ pub struct Desk {
 /// As for [`super::conduct()`].
 pub fn conduct_served(
     experiment: &Experiment,
-    seed: u64,
     dir: &Path,
-    replay: String,
+    spec: RunSpec,
     desk: Desk,
 ) -> anyhow::Result<Conducted> {
-    conduct_by(experiment, seed, dir, replay, async |harness| serve(experiment, harness, desk).await)
+    conduct_by(experiment, dir, spec, async |harness| serve(experiment, harness, desk).await)
 }
 
 async fn serve(experiment: &Experiment, harness: &mut Harness, desk: Desk) -> anyhow::Result<Steps> {
