@@ -65,7 +65,7 @@ pub const DEFECTS: [Defect; 36] = [
         "S2",
         "a report that is refused leaves the load of before in force",
     )
-    .by(&["agent.lying_load"]),
+    .by(&["agent.lying_load", "controller.overload"]),
     defect(
         "fenced-session-kept",
         "controller/src/fleet/registry.rs",

@@ -25,7 +25,7 @@ impl Plan {
             self.targets().to_string(),
             reach,
             format!("{rung}; {next}"),
-            format!("sha256 {}\n", self.plan_sha256),
+            format!("sha256 {}, of the experiment {}\n", self.plan_sha256, self.experiment_sha256),
         ];
         lines.join("\n")
     }
