@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::{
     args::{CorpusArgs, LineageArgs, Output, ReplayArgs, ShrinkArgs, SimArgs},
     bench::progress,
-    tell::{tell, write},
+    tell::{Told, empty, end_when_told, tell, writable, write},
 };
 use crate::{
     experiment::Verdict,
@@ -24,17 +24,19 @@ use crate::{
 };
 
 pub(super) async fn sim(args: SimArgs, output: Output) -> anyhow::Result<Verdict> {
+    writable([&args.junit, &args.sarif, &args.markdown, &args.html])?;
     let spec = SweepSpec {
         seeds: args.seeds,
         swarm: !args.calm,
         jobs: jobs(args.jobs),
         keep: args.keep,
         budget: args.budget_s.map(Duration::from_secs),
+        stop: end_when_told()?,
     };
     let all = spec.seeds.end - spec.seeds.start;
     let bar = progress(all, "{elapsed_precise} {bar:30} seed {pos} of {len}, {per_sec}, {eta} left");
-    let shown = bar.clone();
-    let work = move || sweep(&spec, &|done| shown.set_position(done));
+    let told = Told::of(bar.clone());
+    let work = move || sweep(&spec, &|done| told.done(done));
     let swept = tokio::task::spawn_blocking(work).await.context("the sweep panicked");
     bar.finish_and_clear();
     let swept = swept??;
@@ -75,6 +77,10 @@ pub(super) async fn replay(args: ReplayArgs, output: Output) -> anyhow::Result<V
             format!("reveille-chaos replay --seed {}{}", plan.seed, if args.calm { " --calm" } else { "" })
         }
     };
+    if let Some(keep) = &args.keep {
+        empty(keep)?;
+    }
+    writable([&args.html])?;
     let work = move || {
         let temporary = room::directory().context("failed to make a directory")?;
         let directory = args.keep.as_deref().unwrap_or(temporary.path());

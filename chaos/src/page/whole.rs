@@ -78,8 +78,14 @@ pub struct Told<'a> {
     pub not_judged: &'a [String],
     pub faults: &'a [Struck],
     pub not_recovered: &'a [String],
+    /// What speaks against it besides.
+    pub why: &'a [String],
+    /// When it was stopped, in seconds since the run began, and by which guard.
+    pub stopped: Option<(f64, &'a str)>,
     /// The command that plays it again.
     pub replay: &'a str,
+    /// What is said to that command so that it writes this page.
+    pub written_by: &'a str,
     /// The command that makes a plan that does not hold smaller, where there is one.
     pub shrink: Option<&'a str>,
     /// What was to be shown, where it is more than that nothing breaks.
@@ -92,11 +98,11 @@ pub struct Told<'a> {
 pub fn render(history: &History, told: &Told<'_>) -> String {
     let events = &history.events;
     let timeline = Timeline::of(events);
-    let marks: Vec<(f64, &str)> = told
+    let broken = told
         .invariants
         .iter()
-        .flat_map(|one| one.violations.iter().take(MARKED_MAX).map(|broken| (at_s(events, broken), one.id)))
-        .collect();
+        .flat_map(|one| one.violations.iter().take(MARKED_MAX).map(|broken| (at_s(events, broken), one.id)));
+    let marks: Vec<(f64, &str)> = broken.chain(told.stopped).collect();
     let is_broken = told.invariants.iter().any(|one| !one.violations.is_empty());
     let body = html! {
         (heading(told.title, told.verdict))
@@ -118,7 +124,7 @@ pub fn render(history: &History, told: &Told<'_>) -> String {
         p { "The same plan with the same build is the same history, byte for byte:" }
         pre { (told.replay) }
         p { "With " code { "--keep DIR" } " it leaves the history, the databases and the log in a directory, with "
-            code { "--html FILE" } " this page." }
+            code { (told.written_by) } " this page." }
         @if let Some(shrink) = told.shrink.filter(|_| is_broken) {
             p { "This makes the plan as small as it gets while the same invariant breaks:" }
             pre { (shrink) }
@@ -157,6 +163,7 @@ fn verdict(events: &[Event], told: &Told<'_>) -> Markup {
             @for fault in told.faults.iter().filter(|fault| fault.is_on) {
                 p { strong { "Not recovered: " } (fault.name()) " is still on." }
             }
+            @for why in told.why { p { strong { (sentence(why)) } } }
             @if !empty.is_empty() {
                 p { strong { "There was nothing to judge for " (empty.join(", ")) } ": this run proves nothing of it." }
             }
@@ -170,6 +177,12 @@ fn verdict(events: &[Event], told: &Told<'_>) -> Markup {
             p { "Again: " code { (told.replay) } }
         }
     }
+}
+
+/// With a capital, and a full stop.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), letters.as_str()))
 }
 
 fn legend(gates_every_s: f64) -> Markup {
@@ -186,7 +199,7 @@ fn legend(gates_every_s: f64) -> Markup {
         ("bad", "did not wake"),
         ("open", "no result"),
         ("death", "death or restart"),
-        ("line", "invariant broken"),
+        ("line", "invariant broken, or a guard has stopped it"),
     ];
     html! {
         div.legend { @for (class, what) in kinds { span { i class=(class) {} (what) } } }
@@ -298,7 +311,10 @@ mod tests {
             not_judged: &["S8".to_owned()],
             faults: &[struck("host-1", 2.0), struck("host-2", 0.0)],
             not_recovered: &[],
+            why: &["the guard `cpu` stops it".to_owned()],
+            stopped: Some((4.0, "cpu")),
             replay: "reveille-chaos replay --seed 7",
+            written_by: "--html FILE",
             shrink: Some("reveille-chaos shrink --seed 7"),
             claim: None,
             plan: ("The plan", "{}"),
@@ -317,6 +333,8 @@ mod tests {
             "the call takes effect: dev1 is told to start",
             "On, and met by nobody: link.reset (host-1), 0:00:02 to 0:00:04; link.reset (host-2), 0:00:00 to 0:00:02.",
             "it met nobody",
+            "The guard `cpu` stops it.",
+            "With <code>--keep DIR</code> it leaves the history, the databases and the log in a directory, with <code>--html FILE</code> this page.",
             "replay --seed 7",
             "shrink --seed 7",
             "although the file names them: S8.",

@@ -107,6 +107,9 @@ mod tests {
         let work = || {
             let mut wrong = Vec::new();
             while let Some(defect) = DEFECTS.get(next.fetch_add(1, Ordering::Relaxed)) {
+                if defect.unseen.is_some() {
+                    continue;
+                }
                 wrong.extend(is_shown(defect).err().map(|why| format!("{}: {why}", defect.id)));
             }
             wrong

@@ -1,9 +1,16 @@
 //! Where a simulated installation lives: one thread, a clock that leaps when there is nothing to do, and a directory in memory
 //! where there is one.
 
-use std::{io, path::Path, sync::LazyLock, thread};
+use std::{
+    fs::{self, File},
+    io,
+    path::Path,
+    sync::{LazyLock, Once},
+    thread,
+    time::{Duration, SystemTime},
+};
 
-use reveille_proto::waits::Waits;
+use reveille_proto::{clock::Clock, waits::Waits};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
@@ -106,10 +113,64 @@ mod pinned {
     pub(super) fn take_turns() {}
 }
 
-/// A directory that is gone when it is dropped.
-pub fn directory() -> io::Result<TempDir> {
+/// What the directories are called.
+const PREFIX: &str = "reveille-sim-";
+/// Whose directory is younger may not have locked it yet.
+const SETTLED: Duration = Duration::from_secs(60);
+
+/// A directory that is gone when it is dropped. Who is killed leaves it behind, and the next one removes it.
+#[derive(Debug)]
+pub struct Room {
+    directory: TempDir,
+    /// Held for as long as whoever lives there is alive; the kernel gives it up for the dead.
+    _lock: Option<File>,
+}
+
+impl Room {
+    pub fn path(&self) -> &Path {
+        self.directory.path()
+    }
+}
+
+/// Makes one, in memory where that is possible.
+///
+/// # Errors
+/// When none can be made.
+pub fn directory() -> io::Result<Room> {
+    static LEFT: Once = Once::new();
+    LEFT.call_once(|| [Path::new(IN_MEMORY), &std::env::temp_dir()].into_iter().for_each(remove_left));
+    let directory = make()?;
+    // Where it cannot be locked, nobody can find out that its owner is dead, and it is left alone.
+    let lock = File::open(directory.path()).ok().filter(|file| file.try_lock().is_ok());
+    Ok(Room { directory, _lock: lock })
+}
+
+/// Removes what the dead have left in `place`.
+fn remove_left(place: &Path) {
+    let Ok(entries) = fs::read_dir(place) else { return };
+    for entry in entries.flatten() {
+        let is_one = entry.file_name().to_string_lossy().starts_with(PREFIX);
+        if is_one && is_left(&entry.path()).unwrap_or(false) {
+            // Somebody else may do it at the same time, or it may not be ours.
+            fs::remove_dir_all(entry.path()).ok();
+        }
+    }
+}
+
+fn is_left(directory: &Path) -> io::Result<bool> {
+    let made = fs::symlink_metadata(directory)?;
+    let age = now().duration_since(made.modified()?).unwrap_or_default();
+    Ok(made.is_dir() && age >= SETTLED && File::open(directory)?.try_lock().is_ok())
+}
+
+/// As file systems date things.
+fn now() -> SystemTime {
+    SystemTime::from(Clock::system().now())
+}
+
+fn make() -> io::Result<TempDir> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix("reveille-sim-");
+    builder.prefix(PREFIX);
     if Path::new(IN_MEMORY).is_dir() {
         // Where it is there, but may not be written to, the usual place will do.
         if let Ok(directory) = builder.tempdir_in(IN_MEMORY) {
@@ -117,4 +178,34 @@ pub fn directory() -> io::Result<TempDir> {
         }
     }
     builder.tempdir()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_dead_have_left_is_removed_and_who_lives_is_left_alone() {
+        let place = TempDir::new().expect("a directory");
+        let long_ago = now() - 2 * SETTLED;
+        let lodging = |name: &str, made: SystemTime| {
+            let path = place.path().join(name);
+            fs::create_dir(&path).expect("made");
+            fs::write(path.join("history.jsonl"), "{}").expect("written");
+            let file = File::open(&path).expect("opened");
+            file.set_modified(made).expect("set");
+            (path, file)
+        };
+        let (dead, _) = lodging("reveille-sim-dead", long_ago);
+        let (alive, lock) = lodging("reveille-sim-alive", long_ago);
+        lock.lock().expect("locked");
+        let (young, _) = lodging("reveille-sim-young", now());
+        let (strange, _) = lodging("something-else", long_ago);
+        remove_left(place.path());
+        assert!(!dead.exists() && alive.exists() && young.exists() && strange.exists());
+        drop(lock);
+        remove_left(place.path());
+        assert!(!alive.exists());
+        remove_left(&place.path().join("nowhere"));
+    }
 }

@@ -17,6 +17,7 @@ use std::{
 use anyhow::Context as _;
 use serde::Serialize;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::{Plan, SimOutcome, room, run};
 use crate::{experiment::Verdict, history::History, oracle::Checked};
@@ -37,6 +38,8 @@ pub struct SweepSpec {
     pub keep: Option<PathBuf>,
     /// Seeds that would not be over by then are left out; one is played however long it takes.
     pub budget: Option<Duration>,
+    /// Once it is cancelled, no further seed is begun.
+    pub stop: CancellationToken,
 }
 
 /// Seeds that were played twice.
@@ -135,7 +138,7 @@ pub fn sweep(spec: &SweepSpec, told: &(dyn Fn(u64) + Sync)) -> anyhow::Result<Sw
     let under_way = UnderWay::default();
     let work = || {
         loop {
-            if is_time_up(next.load(Ordering::Relaxed)) {
+            if spec.stop.is_cancelled() || is_time_up(next.load(Ordering::Relaxed)) {
                 return;
             }
             let seed = next.fetch_add(1, Ordering::Relaxed);
@@ -163,7 +166,11 @@ pub fn sweep(spec: &SweepSpec, told: &(dyn Fn(u64) + Sync)) -> anyhow::Result<Sw
     sweep.failing.sort_by_key(|failing| failing.seed);
     sweep.played.sort_by_key(|played| played.seed);
     sweep.determinism.seeds.sort_unstable();
-    sweep.verdict = sweep.judged();
+    sweep.verdict = match sweep.judged() {
+        // What was not played may not have held.
+        Verdict::Held if spec.stop.is_cancelled() && sweep.left_out > 0 => Verdict::Aborted,
+        verdict => verdict,
+    };
     Ok(sweep)
 }
 
@@ -336,7 +343,14 @@ mod tests {
     #[test]
     fn as_many_seeds_as_fit_are_played_and_one_in_any_case() {
         let budget = Some(Duration::from_millis(1));
-        let spec = SweepSpec { seeds: 3..9, swarm: false, jobs: 1, keep: None, budget };
+        let spec = SweepSpec {
+            seeds: 3..9,
+            swarm: false,
+            jobs: 1,
+            keep: None,
+            budget,
+            stop: CancellationToken::new(),
+        };
         let swept = sweep(&spec, &|_| {}).expect("played");
         assert_eq!((swept.seeds, swept.left_out, swept.played.len()), (1, 5, 1));
         assert_eq!(swept.held + swept.failing.len() as u64, 1);

@@ -4,6 +4,7 @@ use std::{path::Path, time::Duration};
 
 use anyhow::Context as _;
 use reveille_proto::clock::Clock;
+use tokio_util::sync::CancellationToken;
 
 use super::files::read;
 use crate::{
@@ -11,7 +12,7 @@ use crate::{
         args::{ModeName, Output, RunArgs},
         bench::progress,
         sim::jobs,
-        tell::{tell, write},
+        tell::{Told, empty, end_when_told, tell, writable, write},
     },
     experiment::{
         Verdict,
@@ -46,6 +47,15 @@ pub(in crate::cli) async fn run(args: RunArgs, output: Output) -> anyhow::Result
         anyhow::ensure!(!experiments.is_empty(), "no rung is open in mode {}", args.mode.mode().name());
     }
     let seeds = args.seeds.unwrap_or(args.world.seed..args.world.seed + 1);
+    writable([&args.junit])?;
+    if let Some(keep) = &args.world.keep {
+        empty(keep)?;
+    }
+    let stop = match mode {
+        Mode::Simulated => end_when_told()?,
+        // There the keeper ends everything, by its lease.
+        Mode::Local(_) => CancellationToken::new(),
+    };
     let spec = SeriesSpec {
         mode,
         experiments,
@@ -54,11 +64,12 @@ pub(in crate::cli) async fn run(args: RunArgs, output: Output) -> anyhow::Result
         journals: args.journals.or(args.ladder),
         keep: args.world.keep,
         budget: args.budget_s.map(Duration::from_secs),
+        stop,
     };
     let all = spec.experiments.len() as u64 * (spec.seeds.end - spec.seeds.start);
     let bar = progress(all, "{elapsed_precise} {bar:30} run {pos} of {len}, {per_sec}, {eta} left");
-    let shown = bar.clone();
-    let work = move || series(&spec, &|done| shown.set_position(done));
+    let told = Told::of(bar.clone());
+    let work = move || series(&spec, &|done| told.done(done));
     let ran = tokio::task::spawn_blocking(work).await.context("the series panicked");
     bar.finish_and_clear();
     let ran = ran??;

@@ -8,12 +8,12 @@ use std::{
 use anyhow::Context as _;
 use jiff::Timestamp;
 use reveille_proto::clock::Clock;
-use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{
     Graded, Harness, Journal, Spans, brier, grade, guard,
     journal::{Ours, SteadyState},
+    page::{bounds, rounded},
     sight,
     steps::{self, Steps},
 };
@@ -323,7 +323,15 @@ impl Judged<'_> {
 }
 
 /// The probe that was not met, and what it said.
-fn unmet(state: Option<&SteadyState>) -> (&str, &Value) {
+fn unmet(state: Option<&SteadyState>) -> (&str, String) {
     let failed = state.and_then(|state| state.probes.iter().find(|step| step.tolerance_met != Some(true)));
-    failed.map_or(("a probe", &Value::Null), |step| (step.activity.name.as_str(), &step.output["body"]))
+    failed.map_or(("a probe", "unknown".to_owned()), |step| {
+        let body = &step.output["body"];
+        let said = body.as_str().map_or_else(|| body.to_string(), rounded);
+        let asked = step.activity.tolerance.as_ref().map(bounds);
+        (
+            step.activity.name.as_str(),
+            asked.map_or_else(|| said.clone(), |asked| format!("{said}, not {asked}")),
+        )
+    })
 }

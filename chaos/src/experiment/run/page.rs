@@ -1,10 +1,11 @@
 //! The run of an experiment as a page for a browser: what was claimed beside what was measured, and all that any run has.
 
 use maud::{Markup, html};
+use serde_json::Value;
 
 use super::{Conducted, Graded, journal::SteadyState};
 use crate::{
-    experiment::file::Fault,
+    experiment::file::{Expected, Fault},
     page::{self, Struck, Timeline},
 };
 
@@ -26,6 +27,8 @@ impl Conducted {
         });
         let faults: Vec<Struck> = struck.collect();
         let file = serde_json::to_string_pretty(experiment).unwrap_or_default();
+        // Those come first, and are told with their place.
+        let broken = ours.invariants.iter().filter(|one| !one.violations.is_empty()).count();
         let told = page::Told {
             title: &title,
             verdict: ours.verdict,
@@ -33,10 +36,12 @@ impl Conducted {
             required: &super::conduct::REQUIRED,
             not_judged: &ours.not_judged,
             faults: &faults,
-            // What speaks against it is in the section of the claim.
             not_recovered: &[],
+            why: ours.why.get(broken..).unwrap_or_default(),
+            stopped: ours.guard.as_ref().map(|guard| (guard.at_s - began_s, guard.id.as_str())),
             claim: Some(&self.claim()),
             replay: &ours.replay,
+            written_by: "--journals DIR",
             shrink: None,
             plan: ("The experiment, as a file", &file),
         };
@@ -51,27 +56,32 @@ impl Conducted {
         let unseen: Vec<&str> = sights.map(|(name, _)| name.as_str()).collect();
         html! {
             h2 { "What was claimed" }
+            p.soft { "By reveille-chaos " (env!("CARGO_PKG_VERSION")) ", plan " (&ours.plan_sha256[..12]) ". The defaults of a template may "
+                "be others in another build: the file at the end of this page is what was run, and can be run as such." }
             @if let Some(description) = Some(&experiment.description).filter(|text| !text.is_empty()) {
                 p { (description) }
             }
-            @for why in &ours.why { p { strong { (why) } } }
             @if !ours.predictions.is_empty() {
                 div.wide { table {
                     tr { th { "predicted" } th { "during" } th.number { "" } th.number { "measured" }
                         th.number { "without faults" } th { "" } }
-                    @for one in &ours.predictions { (predicted(one)) }
+                    @for (one, said) in ours.predictions.iter().zip(&experiment.reveille().hypothesis.predicts) {
+                        (predicted(one, said.value))
+                    }
                 } }
                 p.soft { "Foretold with a confidence of " (ours.confidence) "."
                     @if let Some(brier) = ours.brier { " Brier score " (format!("{brier:.3}")) "." } }
             }
             div.wide { table {
-                tr { th { "steady state" } th { "before" } th { "after" } }
-                @for (name, before, after) in probes(steady.before.as_ref(), steady.after.as_ref()) {
-                    tr { td { (name) } td { (before) } td { (after) } }
+                tr { th { "steady state" } th { "bounds" } th { "before" } th { "after" } }
+                @for [name, bounds, before, after] in probes(steady.before.as_ref(), steady.after.as_ref()) {
+                    tr { td { (name) } td { (bounds) } td { (before) } td { (after) } }
                 }
             } }
             @if let Some(guard) = &ours.guard {
-                p { strong { "The guard " (guard.id) " stopped it" } ": " (guard.expr) ", " (format!("{:.2}", guard.value)) "." }
+                p { strong { "The guard " (guard.id) " stopped it" } ": " (guard.expr) ", " (format!("{:.2}", guard.value))
+                    " for as long as the file bears it. A simulation is played on to its end all the same, and judged as if it "
+                    "had ended there." }
             }
             @if !unseen.is_empty() { p { "Never seen: " (unseen.join(", ").replace('_', " ")) "." } }
         }
@@ -88,12 +98,13 @@ fn whom(faults: &[Fault], kind: &str) -> String {
     std::iter::once(fault.target.clone()).chain(params).collect::<Vec<_>>().join(", ")
 }
 
-fn predicted(one: &Graded) -> Markup {
+fn predicted(one: &Graded, said: Expected) -> Markup {
     let number =
         |value: Option<f64>| value.map_or_else(|| "unknown".to_owned(), |value| format!("{value:.2}"));
     html! {
         tr class=[match one.held { Some(true) => None, Some(false) => Some("bad"), None => Some("doubt") }] {
-            td { (one.metric) " " (one.op) " " (number(one.expected)) }
+            td { (one.metric) " " (one.op) " " (number(one.expected))
+                @if let Expected::Ratio(ratio) = said { " (" (ratio.ratio_of_control) " times without faults)" } }
             td { (one.during.name()) }
             td.number {}
             td.number { (number(one.measured)) }
@@ -103,15 +114,14 @@ fn predicted(one: &Graded) -> Markup {
     }
 }
 
-/// Each probe with what it said before and after.
-fn probes(before: Option<&SteadyState>, after: Option<&SteadyState>) -> Vec<(String, String, String)> {
+/// Each probe with its bounds, and what it said before and after.
+fn probes(before: Option<&SteadyState>, after: Option<&SteadyState>) -> Vec<[String; 4]> {
     let said = |state: Option<&SteadyState>, name: &str| {
         let step = state.and_then(|state| state.probes.iter().find(|step| step.activity.name == name));
         step.map_or_else(
-            || "not asked".to_owned(),
+            || "not asked, as the run had ended".to_owned(),
             |step| {
-                let text =
-                    step.output["body"].as_str().map_or_else(|| step.output.to_string(), str::to_owned);
+                let text = step.output["body"].as_str().map_or_else(|| step.output.to_string(), rounded);
                 if step.tolerance_met == Some(false) { format!("{text}, out of bounds") } else { text }
             },
         )
@@ -120,7 +130,24 @@ fn probes(before: Option<&SteadyState>, after: Option<&SteadyState>) -> Vec<(Str
     of.iter()
         .map(|step| {
             let name = &step.activity.name;
-            (name.clone(), said(before, name), said(after, name))
+            let bounds = step.activity.tolerance.as_ref().map(bounds).unwrap_or_default();
+            [name.clone(), bounds, said(before, name), said(after, name)]
         })
         .collect()
+}
+
+/// A number with as many digits as somebody reads; anything else as it is.
+pub(super) fn rounded(text: &str) -> String {
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() && number.fract() != 0.0 => format!("{number:.3}"),
+        _ => text.to_owned(),
+    }
+}
+
+/// A tolerance in words.
+pub(super) fn bounds(tolerance: &Value) -> String {
+    match tolerance["range"].as_array().map(Vec::as_slice) {
+        Some([low, high]) => format!("{low} to {high}"),
+        _ => tolerance.to_string(),
+    }
 }

@@ -17,6 +17,7 @@ use comfy_table::{ContentArrangement, Table};
 use reveille_controller::report::STYLE;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::{Conducted, Graded, Journal, LocalRun, RunSpec, conduct, journal::Ours, run_locally};
 use crate::{
@@ -114,6 +115,8 @@ pub struct SeriesSpec {
     pub keep: Option<PathBuf>,
     /// No run is begun after this real time; the first is in any case.
     pub budget: Option<Duration>,
+    /// Once it is cancelled, no further run is begun.
+    pub stop: CancellationToken,
 }
 
 /// One run, in short.
@@ -196,7 +199,7 @@ pub fn series(spec: &SeriesSpec, told: &(dyn Fn(u64) + Sync)) -> anyhow::Result<
     let one = || {
         while let Some((place, entry, seed)) = {
             let next = next.fetch_add(1, Ordering::Relaxed);
-            work.get(next).filter(|_| !is_time_up(next))
+            work.get(next).filter(|_| !is_time_up(next) && !spec.stop.is_cancelled())
         } {
             let (run, conducted) = match &spec.mode {
                 Mode::Simulated => run_one(entry, *seed, spec.keep.as_deref()),
@@ -227,7 +230,12 @@ pub fn series(spec: &SeriesSpec, told: &(dyn Fn(u64) + Sync)) -> anyhow::Result<
     let left_out = (work.len() - runs.len()) as u64;
     let shown = shown.into_inner().unwrap_or_else(PoisonError::into_inner);
     let series = Series::of(runs.into_iter().map(|(_, run)| run).collect(), spec, &shown);
-    Ok(Series { left_out, wall_s: began.elapsed().as_secs_f64(), ..series })
+    let verdict = match series.verdict {
+        // What was not run may not have held.
+        Verdict::Held | Verdict::Inconclusive if spec.stop.is_cancelled() && left_out > 0 => Verdict::Aborted,
+        verdict => verdict,
+    };
+    Ok(Series { left_out, verdict, wall_s: began.elapsed().as_secs_f64(), ..series })
 }
 
 fn locked<T>(of: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -446,6 +454,7 @@ mod tests {
             journals: None,
             keep: None,
             budget: None,
+            stop: CancellationToken::new(),
         };
         let run = Run {
             id: "AG-01".to_owned(),

@@ -89,7 +89,14 @@ pub(super) fn sweep_of_two() -> Sweep {
         sweep::{Determinism, Failing, Played, Proven},
     };
     use crate::oracle::Checked;
-    let spec = SweepSpec { seeds: 3..5, swarm: true, jobs: 1, keep: None, budget: None };
+    let spec = SweepSpec {
+        seeds: 3..5,
+        swarm: true,
+        jobs: 1,
+        keep: None,
+        budget: None,
+        stop: tokio_util::sync::CancellationToken::new(),
+    };
     let mut sweep = Sweep::new(&spec);
     sweep.played = (3..5).map(|seed| Played { seed, wall_s: 1.5, verdict: Verdict::Held }).collect();
     sweep.rules.insert("S4", Rule::of(&Checked::new("S4", "one <effect>")));

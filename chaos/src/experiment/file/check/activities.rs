@@ -109,7 +109,12 @@ fn every_fault(parts: &Parts, found: &mut Found<'_>) {
             found.add("fault_injected", format!("{path}/id"), "no action of the method injects this fault");
         }
         let awaited = format!("/v1/faults/{id}/await");
-        if !calls.iter().any(|call| call.path == awaited) {
+        let waits = |call: &Call<'_>| call.path == awaited;
+        if calls.iter().any(|call| waits(call) && call.query.split('&').any(|part| part == "hits=0")) {
+            let message = "a probe of the method waits for no hit of this fault";
+            found.add("proof_needs_hits", format!("{path}/id"), message);
+        }
+        if !calls.iter().any(waits) {
             found.add(
                 "fault_awaited",
                 format!("{path}/id"),
