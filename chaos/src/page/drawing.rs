@@ -140,13 +140,18 @@ fn faults(struck: &[Struck], top: f64, scale: Scale) -> Markup {
     }
 }
 
-/// In the band where there is room, else after it, else before it.
+/// In the band where there is room, else after it, else before it. What fits nowhere is cut: the whole of it stands in the table.
 fn beside(said: &str, (x, width): (f64, f64), y: f64) -> Markup {
     let needed = said.chars().count() as f64 * LETTER + 8.0;
+    let (before, after) = (x - MARGIN, WIDTH - x - width);
+    let room = before.max(after);
+    let cut =
+        || said.chars().take(((room - 8.0) / LETTER).max(1.0) as usize - 1).chain(['…']).collect::<String>();
+    let said = if needed <= width.max(room) { said.to_owned() } else { cut() };
     html! {
         @if needed < width {
             text.inside x=(px(x + 4.0)) y=(px(y)) { (said) }
-        } @else if x + width + needed < WIDTH {
+        } @else if after > needed || after >= before {
             text x=(px(x + width + 4.0)) y=(px(y)) { (said) }
         } @else {
             text x=(px(x - 4.0)) y=(px(y)) text-anchor="end" { (said) }

@@ -18,7 +18,7 @@ use crate::{
 const MARKED_MAX: usize = 100;
 
 /// What this page calls things, for who does not live in this house.
-const WORDS: [(&str, &str); 11] = [
+const WORDS: [(&str, &str); 12] = [
     ("instance", "what belongs to one user and sleeps while nobody uses it; it runs on a host"),
     ("wake", "starting one instance, from the first wish to its end; an attempt is one command for it"),
     ("forecast", "a wake that nobody asked for: its user is expected. One who asks is a person (demand)"),
@@ -26,6 +26,10 @@ const WORDS: [(&str, &str); 11] = [
     ("session, epoch", "the link of an agent to the controller; each new one has a higher number, its epoch"),
     ("gate", "whether anything may be started on a host now: its CPU, its places, how old its figures are"),
     ("permit", "the right to be one of the few wakes in progress on a host, given back at the end"),
+    (
+        "place",
+        "room for one wake in progress on a host; one is kept for who asks, so forecasts are told of one less",
+    ),
     ("effect", "an endpoint was called and the instance really began to start"),
     ("lever", "what an operator pulls to have nothing more started"),
     ("hit, chance", "a fault met what it was to meet; a chance is each time it could have"),

@@ -38,7 +38,7 @@ impl Conducted {
             faults: &faults,
             not_recovered: &[],
             why: ours.why.get(broken..).unwrap_or_default(),
-            stopped: ours.guard.as_ref().map(|guard| (guard.at_s - began_s, guard.id.as_str())),
+            stopped: ours.guard.as_ref().map(|guard| (guard.at_s, guard.id.as_str())),
             claim: Some(&self.claim()),
             replay: &ours.replay,
             written_by: "--journals DIR",
@@ -78,6 +78,7 @@ impl Conducted {
                     tr { td { (name) } td { (bounds) } td { (before) } td { (after) } }
                 }
             } }
+            p.soft { "After the faults this is L5: the steady state is met again in time." }
             @if let Some(guard) = &ours.guard {
                 p { strong { "The guard " (guard.id) " stopped it" } ": " (guard.expr) ", " (format!("{:.2}", guard.value))
                     " for as long as the file bears it. A simulation is played on to its end all the same, and judged as if it "
