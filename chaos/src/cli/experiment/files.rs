@@ -41,6 +41,15 @@ pub(super) fn complain(invalid: &Invalid) {
 /// A file of that name, else the template. `None` when it is neither, or invalid, which is then told.
 pub(super) fn read(path: &Path) -> Option<Experiment> {
     let template = path.to_str().filter(|_| !path.exists()).and_then(template::find);
+    // What looks like the name of a template was hardly meant as a file.
+    let is_bare = path.extension().is_none() && path.components().count() == 1;
+    if template.is_none() && is_bare && !path.exists() {
+        let name = path.display();
+        anstream::eprintln!(
+            "no template is called {name}, and no file is: `reveille-chaos templates` shows them"
+        );
+        return None;
+    }
     let read = match template {
         Some(template) => template.read().map_err(ReadError::from),
         None => read_file(path),

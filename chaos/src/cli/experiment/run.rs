@@ -4,6 +4,7 @@ use std::{path::Path, time::Duration};
 
 use anyhow::Context as _;
 use reveille_proto::clock::Clock;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::files::read;
@@ -53,8 +54,10 @@ pub(in crate::cli) async fn run(args: RunArgs, output: Output) -> anyhow::Result
     }
     let stop = match mode {
         Mode::Simulated => end_when_told()?,
-        // There the keeper ends everything, by its lease.
-        Mode::Local(_) => CancellationToken::new(),
+        Mode::Local(_) => {
+            say_what_goes_on(args.lease)?;
+            CancellationToken::new()
+        }
     };
     let spec = SeriesSpec {
         mode,
@@ -76,6 +79,20 @@ pub(in crate::cli) async fn run(args: RunArgs, output: Output) -> anyhow::Result
     write(args.junit.as_deref(), || Ok(junit(&Cases::from(&ran))?))?;
     tell(output, &ran, || ran.render())?;
     Ok(ran.verdict)
+}
+
+/// A world of processes is not ours but its keeper's, which ends it when nobody renews its lease any more.
+fn say_what_goes_on(lease: Duration) -> anyhow::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("failed to listen for signals")?;
+    tokio::spawn(async move {
+        interrupt.recv().await;
+        let lease_s = lease.as_secs();
+        anstream::eprintln!(
+            "the world is ended by its keeper within {lease_s} s; `reveille-chaos lever` does it at once"
+        );
+        std::process::exit(130);
+    });
+    Ok(())
 }
 
 fn mode(args: &RunArgs) -> anyhow::Result<Mode> {
