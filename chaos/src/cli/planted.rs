@@ -16,12 +16,14 @@ use super::{
 };
 use crate::{
     experiment::Verdict,
+    history::History,
     planted::{
         DEFECTS, Defect,
         hunt::{HuntSpec, hunt},
-        kept::{Kept, play},
+        kept::{Kept, play_in},
         report,
     },
+    sim::room,
 };
 
 #[derive(Debug, ClapArgs)]
@@ -47,6 +49,9 @@ pub struct PlantedArgs {
     /// Play a kept plan again with its defect, and tell what happened.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["only", "corpus"])]
     pub replay: Option<PathBuf>,
+    /// With `--replay`: write the run as a page for a browser.
+    #[arg(long, value_name = "FILE", requires = "replay")]
+    pub html: Option<PathBuf>,
 }
 
 fn defect(id: &str) -> Result<&'static Defect, String> {
@@ -56,7 +61,7 @@ fn defect(id: &str) -> Result<&'static Defect, String> {
 
 pub(super) async fn planted(args: PlantedArgs, output: Output) -> anyhow::Result<Verdict> {
     if let Some(path) = args.replay {
-        return replay(path, output).await;
+        return replay(path, args.html, output).await;
     }
     let spec = HuntSpec {
         defects: if args.only.is_empty() { DEFECTS.iter().collect() } else { args.only },
@@ -86,12 +91,18 @@ pub(super) async fn planted(args: PlantedArgs, output: Output) -> anyhow::Result
     Ok(hunted.verdict())
 }
 
-async fn replay(path: PathBuf, output: Output) -> anyhow::Result<Verdict> {
+async fn replay(path: PathBuf, html: Option<PathBuf>, output: Output) -> anyhow::Result<Verdict> {
     let work = move || {
         let kept = Kept::read(Path::new(&path))?;
         let defect =
             Defect::named(&kept.defect).with_context(|| format!("there is no defect {}", kept.defect))?;
-        play(&kept.plan, Some(defect))
+        let directory = room::directory().context("failed to make a directory")?;
+        let outcome = play_in(directory.path(), &kept.plan, Some(defect))?;
+        write(html.as_deref(), || {
+            let history = History::read(&directory.path().join("history.jsonl"))?;
+            Ok(outcome.page(&history, &format!("reveille-chaos planted --replay {}", path.display())))
+        })?;
+        anyhow::Ok(outcome)
     };
     let outcome = tokio::task::spawn_blocking(work).await.context("the run panicked")??;
     tell(output, &outcome, || outcome.render())?;

@@ -121,7 +121,7 @@ fn one(defect: &'static Defect, spec: &HuntSpec, sound: &Sound) -> Hunted {
         }
         shown(defect, seed, &outcome)
     });
-    let found = found.map(|found| smaller(defect, found, spec.shrink));
+    let found = found.map(|found| smaller(defect, &found, spec.shrink));
     let else_violated = if found.is_some() { Vec::new() } else { else_violated.into_iter().collect() };
     Hunted { defect, found, else_violated, wall_s: began.elapsed().as_secs_f64() }
 }
@@ -156,7 +156,7 @@ fn holds(plan: &Plan) -> bool {
     play(plan, None).is_ok_and(|outcome| outcome.verdict == Verdict::Held)
 }
 
-fn smaller(defect: &'static Defect, found: Kept, budget: Duration) -> Kept {
+fn smaller(defect: &'static Defect, found: &Kept, budget: Duration) -> Kept {
     let failure = Failure { verdict: Verdict::Violated, invariants: vec![defect.invariant] };
     let mut smallest = found.clone();
     let mut fails = |plan: &Plan| {

@@ -67,9 +67,17 @@ impl Kept {
 /// # Errors
 /// When the installation cannot be set up or taken down.
 pub fn play(plan: &Plan, defect: Option<&Defect>) -> anyhow::Result<SimOutcome> {
-    let _planted = defect.map(|defect| planted::plant(defect.id));
     let directory = room::directory().context("failed to make a directory")?;
-    sim::run(plan, directory.path())
+    play_in(directory.path(), plan, defect)
+}
+
+/// The same, with everything it writes in `directory`, which must be empty.
+///
+/// # Errors
+/// As for [`play`].
+pub fn play_in(directory: &Path, plan: &Plan, defect: Option<&Defect>) -> anyhow::Result<SimOutcome> {
+    let _planted = defect.map(|defect| planted::plant(defect.id));
+    sim::run(plan, directory)
 }
 
 #[cfg(test)]

@@ -39,8 +39,9 @@ impl Hunt {
 /// A plan in one line.
 pub fn in_short(plan: &Plan) -> String {
     let fault = |planned: &Planned| {
-        let hosts: String = planned.hosts.iter().map(|host| format!(" host {}", host + 1)).collect();
-        format!("{}{hosts} at {}+{} s", planned.kind(), planned.at_s, planned.for_s)
+        let hosts = planned.hosts.iter().map(|host| format!("host {}", host + 1));
+        let whom: Vec<String> = std::iter::once(planned.kind().to_owned()).chain(hosts).collect();
+        format!("{} at {}+{} s", whom.join(" "), planned.at_s, planned.for_s)
     };
     let faults: Vec<String> = plan.faults.iter().map(fault).collect();
     let faults = if faults.is_empty() { "no fault".to_owned() } else { faults.join(", ") };
