@@ -46,7 +46,12 @@ pub fn check(events: &[Event]) -> Checked {
         checked.checked += 1;
         if ended_s > late_s {
             let event = end.copied().unwrap_or(command);
-            let text = format!("wake {wake} was not over {AFTER_S_MAX} s after its deadline and the heal");
+            let since = if end.is_some() { "ended" } else { "is still not over" };
+            let text = format!(
+                "wake {wake} was not over {AFTER_S_MAX} s after its deadline ({deadline_s:.0} s) and the heal ({healed_s:.0} s): it \
+                 {since} {:.0} s too late",
+                ended_s - late_s
+            );
             checked.violated(event, [command.i], text);
         }
     }

@@ -151,7 +151,8 @@ impl SimOutcome {
         let plan = serde_json::to_string_pretty(&self.plan).unwrap_or_default();
         let title = format!("Simulated morning of seed {}", self.seed);
         // Only what has faults or people can be made smaller, and `shrink` draws no calm mornings.
-        let shrink = (!replay.contains("--calm")).then(|| replay.replacen(" replay ", " shrink ", 1));
+        let shrink = (replay.contains(" replay ") && !replay.contains("--calm"))
+            .then(|| replay.replacen(" replay ", " shrink ", 1));
         let told = page::Told {
             title: &title,
             verdict: self.verdict,
