@@ -27,7 +27,10 @@ pub enum Unreadable {
     Empty { path: PathBuf },
 }
 
-/// Of each file `*.json` in `dir` what its reader wants to know, in no order.
+/// Written beside the journal of a local run: how its faults ended.
+pub(super) const FAULTS_SUFFIX: &str = ".faults.json";
+
+/// Of each journal `*.json` in `dir` what its reader wants to know, in no order.
 ///
 /// # Errors
 /// When the directory or a file cannot be read.
@@ -39,7 +42,8 @@ pub(super) fn read_all<T: DeserializeOwned>(dir: &Path) -> Result<Vec<T>, Unread
     let mut all = Vec::new();
     for entry in fs::read_dir(dir).map_err(io(dir))? {
         let path = entry.map_err(io(dir))?.path();
-        if path.extension().is_none_or(|extension| extension != "json") {
+        let is_beside = path.to_string_lossy().ends_with(FAULTS_SUFFIX);
+        if is_beside || path.extension().is_none_or(|extension| extension != "json") {
             continue;
         }
         let text = fs::read_to_string(&path).map_err(io(&path))?;

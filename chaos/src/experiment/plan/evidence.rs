@@ -33,7 +33,7 @@ struct Ours {
 
 impl Evidence {
     /// Of the journals (`*.json`) in `dir`: a rung has held as often as there are seeds with which this very experiment held on
-    /// it. What was changed since is another experiment, and proves nothing of this one; neither does a seed that also did
+    /// it, in its mode. What was changed since is another experiment, and proves nothing of this one; neither does a seed that also did
     /// not hold.
     ///
     /// # Errors
@@ -101,6 +101,7 @@ mod tests {
             let journal = json!({"experiment": experiment, "reveille": ours});
             fs::write(dir.path().join(format!("{n}.json")), journal.to_string()).expect("writable");
         }
+        fs::write(dir.path().join("EP-02-7.faults.json"), "{}").expect("writable");
         let evidence = Evidence::of_journals(&experiment, dir.path()).expect("readable");
         assert_eq!(evidence, Evidence { held: [(0, 2)].into(), approved: false });
         fs::write(dir.path().join("x.json"), "{}").expect("writable");

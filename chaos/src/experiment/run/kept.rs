@@ -15,7 +15,7 @@ use super::{
     steps::{Script, Steps},
 };
 use crate::{
-    experiment::file::Experiment,
+    experiment::{file::Experiment, journals::FAULTS_SUFFIX},
     history::History,
     local::{Lease, LocalSpec},
     sim::{self, stage::Means},
@@ -52,7 +52,7 @@ impl Remains {
     /// When it cannot be written.
     pub fn write(&self, dir: &Path) -> anyhow::Result<()> {
         std::fs::create_dir_all(dir).with_context(|| format!("failed to make {}", dir.display()))?;
-        let path = dir.join(format!("{}-{}.faults.json", self.id, self.seed));
+        let path = dir.join(format!("{}-{}{FAULTS_SUFFIX}", self.id, self.seed));
         let text = serde_json::to_string_pretty(self)? + "\n";
         std::fs::write(&path, text).with_context(|| format!("failed to write {}", path.display()))
     }
