@@ -32,6 +32,19 @@ pub(crate) fn is_gone(label: &str) -> bool {
     host == host_name() && started_at(id).is_none_or(|at| at != started)
 }
 
+/// Stands between the parts of a label where a path has no room for a slash.
+const SEPARATOR: &str = "@";
+
+/// A label as a part of a path.
+pub(crate) fn in_path(label: &str) -> String {
+    label.replace('/', SEPARATOR)
+}
+
+/// The label that such a part is.
+pub(crate) fn of_path(part: &str) -> String {
+    part.replace(SEPARATOR, "/")
+}
+
 /// The labels of everything a run makes.
 pub(super) fn labels(run: &str) -> BTreeMap<String, String> {
     [(RUN_LABEL, run.to_owned()), (OWNER_LABEL, this_process())]

@@ -8,12 +8,10 @@ use std::{
 
 use anyhow::Context as _;
 
-use crate::container::owner::{is_gone, is_here, this_process};
+use crate::container::owner::{in_path, is_gone, is_here, of_path, this_process};
 
 /// Begins the name of every such directory; the rest says which process it belongs to.
 const PREFIX: &str = "reveille-local.";
-/// Stands between the parts of the owner, where a path has no room for a slash.
-const SEPARATOR: &str = "@";
 
 /// Removed when it is dropped.
 #[derive(Debug)]
@@ -68,14 +66,14 @@ impl Drop for Place {
 
 /// What the directory of a world is called whose keeper is the process behind this label.
 pub(super) fn name_of(owner: &str) -> String {
-    format!("{PREFIX}{}", owner.replace('/', SEPARATOR))
+    format!("{PREFIX}{}", in_path(owner))
 }
 
 /// Every directory of a world, with the label and the id of its keeper.
 fn all(above: &Path) -> impl Iterator<Item = (PathBuf, String, i32)> {
     let entries = std::fs::read_dir(above).into_iter().flatten().flatten();
     entries.filter_map(|entry| {
-        let owner = entry.file_name().to_str()?.strip_prefix(PREFIX)?.replace(SEPARATOR, "/");
+        let owner = of_path(entry.file_name().to_str()?.strip_prefix(PREFIX)?);
         let keeper = owner.split('/').nth(1)?.parse().unwrap_or_default();
         Some((entry.path(), owner, keeper))
     })

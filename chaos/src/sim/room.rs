@@ -2,17 +2,17 @@
 //! where there is one.
 
 use std::{
-    fs::{self, File},
-    io,
+    fs, io,
     path::Path,
     sync::{LazyLock, Once},
     thread,
-    time::{Duration, SystemTime},
 };
 
-use reveille_proto::{clock::Clock, waits::Waits};
+use reveille_proto::waits::Waits;
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
+
+use crate::container::owner::{in_path, is_gone, of_path, this_process};
 
 /// Databases answer from here; it has a clock of its own, the real one.
 static ELSEWHERE: LazyLock<io::Result<Runtime>> = LazyLock::new(|| {
@@ -113,64 +113,19 @@ mod pinned {
     pub(super) fn take_turns() {}
 }
 
-/// What the directories are called.
-const PREFIX: &str = "reveille-sim-";
-/// Whose directory is younger may not have locked it yet.
-const SETTLED: Duration = Duration::from_secs(60);
+/// Begins the name of every such directory; then come whose it is, and a part by chance.
+const PREFIX: &str = "reveille-sim.";
 
 /// A directory that is gone when it is dropped. Who is killed leaves it behind, and the next one removes it.
-#[derive(Debug)]
-pub struct Room {
-    directory: TempDir,
-    /// Held for as long as whoever lives there is alive; the kernel gives it up for the dead.
-    _lock: Option<File>,
-}
-
-impl Room {
-    pub fn path(&self) -> &Path {
-        self.directory.path()
-    }
-}
-
-/// Makes one, in memory where that is possible.
 ///
 /// # Errors
 /// When none can be made.
-pub fn directory() -> io::Result<Room> {
+pub fn directory() -> io::Result<TempDir> {
     static LEFT: Once = Once::new();
     LEFT.call_once(|| [Path::new(IN_MEMORY), &std::env::temp_dir()].into_iter().for_each(remove_left));
-    let directory = make()?;
-    // Where it cannot be locked, nobody can find out that its owner is dead, and it is left alone.
-    let lock = File::open(directory.path()).ok().filter(|file| file.try_lock().is_ok());
-    Ok(Room { directory, _lock: lock })
-}
-
-/// Removes what the dead have left in `place`.
-fn remove_left(place: &Path) {
-    let Ok(entries) = fs::read_dir(place) else { return };
-    for entry in entries.flatten() {
-        let is_one = entry.file_name().to_string_lossy().starts_with(PREFIX);
-        if is_one && is_left(&entry.path()).unwrap_or(false) {
-            // Somebody else may do it at the same time, or it may not be ours.
-            fs::remove_dir_all(entry.path()).ok();
-        }
-    }
-}
-
-fn is_left(directory: &Path) -> io::Result<bool> {
-    let made = fs::symlink_metadata(directory)?;
-    let age = now().duration_since(made.modified()?).unwrap_or_default();
-    Ok(made.is_dir() && age >= SETTLED && File::open(directory)?.try_lock().is_ok())
-}
-
-/// As file systems date things.
-fn now() -> SystemTime {
-    SystemTime::from(Clock::system().now())
-}
-
-fn make() -> io::Result<TempDir> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(PREFIX);
+    let prefix = format!("{PREFIX}{}.", in_path(&this_process()));
+    builder.prefix(&prefix);
     if Path::new(IN_MEMORY).is_dir() {
         // Where it is there, but may not be written to, the usual place will do.
         if let Ok(directory) = builder.tempdir_in(IN_MEMORY) {
@@ -180,32 +135,43 @@ fn make() -> io::Result<TempDir> {
     builder.tempdir()
 }
 
+/// Removes what those have left in `above` who are certainly gone.
+fn remove_left(above: &Path) {
+    for entry in fs::read_dir(above).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let owner = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.rsplit_once('.'));
+        if owner.is_some_and(|(owner, _)| is_gone(&of_path(owner))) {
+            // Somebody else may do it at the same time, or it may not be ours.
+            fs::remove_dir_all(entry.path()).ok();
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn what_the_dead_have_left_is_removed_and_who_lives_is_left_alone() {
-        let place = TempDir::new().expect("a directory");
-        let long_ago = now() - 2 * SETTLED;
-        let lodging = |name: &str, made: SystemTime| {
-            let path = place.path().join(name);
-            fs::create_dir(&path).expect("made");
-            fs::write(path.join("history.jsonl"), "{}").expect("written");
-            let file = File::open(&path).expect("opened");
-            file.set_modified(made).expect("set");
-            (path, file)
+        let above = TempDir::new().expect("a directory");
+        let own = in_path(&this_process());
+        let (host, _) = own.split_once('@').expect("host and process");
+        let lodging = |name: String| {
+            let path = above.path().join(name);
+            fs::create_dir_all(path.join("controller")).expect("made");
+            path
         };
-        let (dead, _) = lodging("reveille-sim-dead", long_ago);
-        let (alive, lock) = lodging("reveille-sim-alive", long_ago);
-        lock.lock().expect("locked");
-        let (young, _) = lodging("reveille-sim-young", now());
-        let (strange, _) = lodging("something-else", long_ago);
-        remove_left(place.path());
-        assert!(!dead.exists() && alive.exists() && young.exists() && strange.exists());
-        drop(lock);
-        remove_left(place.path());
-        assert!(!alive.exists());
-        remove_left(&place.path().join("nowhere"));
+        let dead = lodging(format!("{PREFIX}{host}@4294967295@1.aBc"));
+        let left_alone = [
+            lodging(format!("{PREFIX}{own}.aBc")),
+            lodging(format!("{PREFIX}elsewhere@1@1.aBc")),
+            lodging("something-else".to_owned()),
+        ];
+        remove_left(above.path());
+        assert!(!dead.exists() && left_alone.iter().all(|path| path.exists()));
+        remove_left(&above.path().join("nowhere"));
+        let name =
+            directory().expect("made").path().file_name().map(|name| name.to_string_lossy().into_owned());
+        assert!(name.is_some_and(|name| name.starts_with(&format!("{PREFIX}{own}."))));
     }
 }
