@@ -37,9 +37,7 @@ pub(super) fn write(
     text: impl FnOnce() -> anyhow::Result<String>,
 ) -> anyhow::Result<()> {
     let Some(path) = path else { return Ok(()) };
-    if let Some(dir) = path.parent() {
-        std::fs::create_dir_all(dir).with_context(|| format!("failed to make {}", dir.display()))?;
-    }
+    make_parent(path)?;
     let text = text().with_context(|| format!("failed to make {}", path.display()))?;
     std::fs::write(path, text).with_context(|| format!("failed to write {}", path.display()))
 }
@@ -47,13 +45,21 @@ pub(super) fn write(
 /// Finds out before hours are spent that a file cannot be written.
 pub(super) fn writable<const N: usize>(paths: [&Option<PathBuf>; N]) -> anyhow::Result<()> {
     for path in paths.into_iter().flatten() {
-        if let Some(dir) = path.parent() {
-            std::fs::create_dir_all(dir).with_context(|| format!("failed to make {}", dir.display()))?;
-        }
+        make_parent(path)?;
+        let is_new = !path.exists();
         let opened = std::fs::OpenOptions::new().append(true).create(true).open(path);
         opened.with_context(|| format!("failed to write {}", path.display()))?;
+        // An empty report would say that there was nothing to report.
+        if is_new {
+            std::fs::remove_file(path).with_context(|| format!("failed to write {}", path.display()))?;
+        }
     }
     Ok(())
+}
+
+fn make_parent(path: &Path) -> anyhow::Result<()> {
+    let Some(dir) = path.parent() else { return Ok(()) };
+    std::fs::create_dir_all(dir).with_context(|| format!("failed to make {}", dir.display()))
 }
 
 /// What is kept there is of one run, or nobody could tell them apart.

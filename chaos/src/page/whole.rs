@@ -220,7 +220,8 @@ fn faults(faults: &[Struck]) -> Markup {
         h2 { "Faults, and whether they bit" }
         @if faults.is_empty() { p { "None were planned." } } @else {
             div.wide { table {
-                tr { th { "fault" } th { "what it does" } th { "whom, and how strong" } th.number { "from" } th.number { "to" } th.number { "hits" }
+                tr { th { "fault" } th { "what it does" } th { "whom, and how strong" }
+                    th.number { "from" } th.number { "to" } th.number { "hits" }
                     th.number { "chances" } th { "proven" } th { "over" } }
                 @for fault in faults {
                     tr class=[if fault.is_on { Some("bad") } else { (fault.hits == 0).then_some("doubt") }] {

@@ -91,7 +91,10 @@ pub fn page(corpus: &Path, shown: &str) -> String {
         );
         let _ = writeln!(page, "| `{id}` | {what} | `{file}` | {rest} |");
     }
-    page.push_str("\nWhat the judges say, and the command that plays it again, of a program that is built with `--features planted`:\n\n");
+    page.push_str(
+        "\nWhat the judges say, and the command that plays it again, of a program that is built with ",
+    );
+    page.push_str("`--features planted`:\n\n");
     for (defect, kept) in kept.iter().filter_map(|(defect, kept)| Some((defect, kept.as_ref()?))) {
         let (id, invariant, text) = (defect.id, &kept.invariant, &kept.text);
         let _ = writeln!(

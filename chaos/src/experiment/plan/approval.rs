@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::freeze::sha256_of_experiment;
+use super::freeze::sha256_of;
 use crate::experiment::file::Experiment;
 
 /// What an approval file says.
@@ -46,7 +46,7 @@ impl Approval {
             .map_err(|source| NotApproved::Unreadable { path: path.to_owned(), source })?;
         let approval: Self = serde_json::from_str(&text)
             .map_err(|source| NotApproved::NoApproval { path: path.to_owned(), source })?;
-        let this = sha256_of_experiment(experiment)?;
+        let this = sha256_of(experiment)?;
         if approval.approved_by.trim().is_empty() {
             return Err(NotApproved::Nobody { path: path.to_owned() });
         }
@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn it_is_of_one_experiment_by_somebody_and_until_a_day() {
         let experiment = template::find("EP-02").expect("is there").read().expect("is valid");
-        let sha256 = sha256_of_experiment(&experiment).expect("hashed");
+        let sha256 = sha256_of(&experiment).expect("hashed");
         let dir = TempDir::new().expect("a directory");
         let path = dir.path().join("approval.json");
         let now: Timestamp = "2026-03-02T08:00:00Z".parse().expect("a time");

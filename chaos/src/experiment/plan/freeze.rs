@@ -151,13 +151,8 @@ fn narrowed(names: Vec<String>, kind: TargetKind, scope: &Scope, seed: u64, name
     pick(&names, count, &mut generator(seed, &format!("{name}/rung")))
 }
 
-/// What an approval is of: any change to the experiment makes another.
-pub fn sha256_of_experiment(experiment: &Experiment) -> Result<String, PlanError> {
-    sha256_of(experiment)
-}
-
 /// Over compact JSON, in which every field has its fixed place.
-fn sha256_of<T: Serialize>(value: &T) -> Result<String, PlanError> {
+pub(super) fn sha256_of<T: Serialize>(value: &T) -> Result<String, PlanError> {
     let json = serde_json::to_vec(value).map_err(PlanError::Json)?;
     let mut hex = String::new();
     for byte in Sha256::digest(json) {

@@ -10,7 +10,7 @@ mod rung;
 mod table;
 
 pub use approval::{Approval, NotApproved};
-pub use freeze::{FORMAT, FrozenFault, FrozenTarget, Plan, freeze, freeze_on, sha256_of_experiment};
+pub use freeze::{FORMAT, FrozenFault, FrozenTarget, Plan, freeze, freeze_on};
 pub use reach::{Reach, widest};
 pub use resolve::{PlanError, Resolved, resolve};
 pub use rung::{Evidence, Unlocked, unlocked, unlocked_in};

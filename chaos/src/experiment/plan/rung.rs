@@ -25,16 +25,16 @@ pub struct Unlocked {
 
 /// The highest open rung: each rung up to it is open, so a gap cannot be jumped. Without a ladder it is the simulation.
 pub fn unlocked(ladder: &[Rung], evidence: &Evidence) -> Unlocked {
-    let open = ladder.iter().take_while(|rung| is_open(rung, evidence)).count();
-    let next = ladder.get(open).map(wants);
-    match open.checked_sub(1).and_then(|last| ladder.get(last)) {
+    let (open, next) = open_part(ladder, evidence);
+    let next = next.map(wants);
+    match open.last() {
         Some(rung) => Unlocked { rung: rung.rung, mode: rung.mode, scope: rung.scope.clone(), next },
         None => Unlocked { rung: 0, mode: RunMode::Sim, scope: Scope::default(), next },
     }
 }
 
-/// The highest open rung that is run in `mode`, or the one that is asked for, or in words what the first one of that mode waits for. Without a ladder the
-/// file is its own only rung.
+/// The highest open rung that is run in `mode`, or the one of them that is asked for; in words what is waited for where it is not
+/// open. Without a ladder the file is its own only rung.
 ///
 /// # Errors
 /// When none is open.
@@ -49,9 +49,9 @@ pub fn unlocked_in(
     if ladder.is_empty() {
         return Ok(whole);
     }
-    let open = ladder.iter().take_while(|rung| is_open(rung, evidence)).count();
-    let next = ladder.get(open).map(|rung| waits(rung, evidence));
-    match ladder[..open].iter().rfind(is_meant) {
+    let (open, next) = open_part(ladder, evidence);
+    let next = next.map(|rung| waits(rung, evidence));
+    match open.iter().rfind(is_meant) {
         Some(rung) => Ok(Unlocked { rung: rung.rung, scope: rung.scope.clone(), next, ..whole }),
         None if ladder.iter().any(|rung| is_meant(&rung)) => Err(next.unwrap_or_default()),
         None => {
@@ -61,7 +61,13 @@ pub fn unlocked_in(
     }
 }
 
-/// The same, and how far it is.
+/// The rungs up to the first that is not open, and that one.
+fn open_part<'a>(ladder: &'a [Rung], evidence: &Evidence) -> (&'a [Rung], Option<&'a Rung>) {
+    let open = ladder.iter().take_while(|rung| is_open(rung, evidence)).count();
+    (&ladder[..open], ladder.get(open))
+}
+
+/// What it wants, and how far that is.
 fn waits(rung: &Rung, evidence: &Evidence) -> String {
     let held = rung.requires.as_ref().and_then(|requires| evidence.held.get(&requires.rung));
     format!("{}; it has held {} times", wants(rung), held.copied().unwrap_or_default())

@@ -13,15 +13,15 @@ use tokio::time::Instant;
 use super::{
     Graded, Harness, Journal, Spans, brier, grade, guard,
     journal::{Ours, SteadyState},
-    page::{bounds, rounded},
     sight,
     steps::{self, Steps},
+    tolerance::{bounds, rounded},
 };
 use crate::{
     experiment::{
         Judgement, Verdict,
         file::{Experiment, RunMode},
-        plan::{self, Evidence, Unlocked, unlocked},
+        plan::{self, Unlocked},
     },
     history::History,
     oracle::{self, Checked},
@@ -39,13 +39,6 @@ pub struct RunSpec {
     pub on: Unlocked,
     /// The command that does it again.
     pub replay: String,
-}
-
-impl RunSpec {
-    /// On the first rung, which needs no evidence.
-    pub fn first(experiment: &Experiment, seed: u64, replay: String) -> Self {
-        Self { seed, on: unlocked(&experiment.reveille().blast_radius.ladder, &Evidence::default()), replay }
-    }
 }
 
 /// A run and its history.

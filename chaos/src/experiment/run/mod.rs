@@ -4,6 +4,7 @@
 //! [`conduct()`] in this process, or a client over HTTP.
 
 mod conduct;
+mod entry;
 mod grade;
 mod guard;
 mod harness;
@@ -21,6 +22,7 @@ mod tolerance;
 mod world;
 
 pub use conduct::{Conducted, RunSpec, conduct};
+pub use entry::{Climb, Entry};
 pub use grade::{Graded, brier};
 pub use guard::Tripped;
 pub use harness::{Answer, Body, Harness, Spans};
@@ -29,7 +31,5 @@ pub use kept::{Keeping, Kept, Remains, conduct_kept};
 pub use order::{BadOrder, Order};
 pub use removed::{FaultEnd, RemovedBy};
 pub use runner::{LocalRun, RUN_MARK, run_locally};
-pub use series::{
-    Climb, Entry, Mode, Run, Series, SeriesSpec, gravest, local_replay, runs_in, series, write,
-};
+pub use series::{Mode, Run, Series, SeriesSpec, gravest, local_replay, runs_in, series, write};
 pub use served::{Asked, Desk, conduct_served};

@@ -1,9 +1,12 @@
 //! The run of an experiment as a page for a browser: what was claimed beside what was measured, and all that any run has.
 
 use maud::{Markup, html};
-use serde_json::Value;
 
-use super::{Conducted, Graded, journal::SteadyState};
+use super::{
+    Conducted, Graded,
+    journal::SteadyState,
+    tolerance::{bounds, rounded},
+};
 use crate::{
     experiment::file::{Expected, Fault},
     page::{self, Struck, Timeline},
@@ -56,7 +59,8 @@ impl Conducted {
         let unseen: Vec<&str> = sights.map(|(name, _)| name.as_str()).collect();
         html! {
             h2 { "What was claimed" }
-            p.soft { "By reveille-chaos " (env!("CARGO_PKG_VERSION")) ", plan " (&ours.plan_sha256[..12]) ". The defaults of a template may "
+            p.soft { "By reveille-chaos " (env!("CARGO_PKG_VERSION")) ", plan " (&ours.plan_sha256[..12]) ". "
+                "The defaults of a template may "
                 "be others in another build: the file at the end of this page is what was run, and can be run as such." }
             @if let Some(description) = Some(&experiment.description).filter(|text| !text.is_empty()) {
                 p { (description) }
@@ -135,20 +139,4 @@ fn probes(before: Option<&SteadyState>, after: Option<&SteadyState>) -> Vec<[Str
             [name.clone(), bounds, said(before, name), said(after, name)]
         })
         .collect()
-}
-
-/// A number with as many digits as somebody reads; anything else as it is.
-pub(super) fn rounded(text: &str) -> String {
-    match text.parse::<f64>() {
-        Ok(number) if number.is_finite() && number.fract() != 0.0 => format!("{number:.3}"),
-        _ => text.to_owned(),
-    }
-}
-
-/// A tolerance in words.
-pub(super) fn bounds(tolerance: &Value) -> String {
-    match tolerance["range"].as_array().map(Vec::as_slice) {
-        Some([low, high]) => format!("{low} to {high}"),
-        _ => tolerance.to_string(),
-    }
 }

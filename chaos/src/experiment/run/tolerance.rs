@@ -21,6 +21,22 @@ pub(super) fn met(tolerance: &Value, answer: &Answer) -> Option<bool> {
     Some((low.as_f64()?..=high.as_f64()?).contains(&value))
 }
 
+/// A number with as many digits as somebody reads; anything else as it is.
+pub(super) fn rounded(text: &str) -> String {
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() && number.fract() != 0.0 => format!("{number:.3}"),
+        _ => text.to_owned(),
+    }
+}
+
+/// A tolerance in words.
+pub(super) fn bounds(tolerance: &Value) -> String {
+    match tolerance["range"].as_array().map(Vec::as_slice) {
+        Some([low, high]) => format!("{low} to {high}"),
+        _ => tolerance.to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
